@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKID_APP_H
+#define TASUKID_APP_H 1
+
+/* An application of tasukid: one feature behind one table of callbacks.
+ *
+ * Everything runs in one thread, from the main loop of tasukid.c.  A callback
+ * must not block.  A null callback means that the application has no interest.
+ *
+ * A new application is a file that defines a 'struct app_class' and a line in
+ * the table in app.c. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dp-packet.h"
+#include "flow.h"
+#include "openvswitch/ofp-packet.h"
+#include "pipeline.h"
+
+struct flow_set;
+struct ofputil_flow_removed;
+struct ofputil_flow_stats;
+struct ofputil_port_status;
+struct ofswitch;
+struct simap;
+struct tasukirec_tasuki;
+
+/* A packet-in, parsed once for all applications.  Valid during the callback
+ * only; a callback that keeps the packet clones it. */
+struct packet_in {
+    enum ofp_packet_in_reason reason;
+    uint8_t table_id;
+    uint64_t cookie;            /* Of the flow entry that sent it. */
+    struct flow flow;           /* in_port.ofp_port is the ingress port. */
+    struct dp_packet *packet;   /* L2 to L4 offsets are set. */
+};
+
+struct app_class {
+    const char *name;           /* As in column "applications" of Switch. */
+    enum pipeline_app id;       /* Top byte of every cookie. */
+
+    /* Process life.  'init' registers unixctl commands; both are called once,
+     * whether or not any switch runs the application. */
+    void (*init)(void);
+    void (*destroy)(void);
+
+    /* Called when the database changed, before 'declare_flows'.  'cfg' is the
+     * root row, null while there is none. */
+    void (*configure)(const struct tasukirec_tasuki *cfg);
+
+    /* A switch that runs the application is connected, its features and ports
+     * known; is gone.  'switch_down' also comes when the application is taken
+     * off a switch that stays. */
+    void (*switch_up)(struct ofswitch *);
+    void (*switch_down)(struct ofswitch *);
+
+    /* Adds to 'flows' every flow that does not depend on traffic.  The core
+     * calls it after 'configure' and 'switch_up' (and after
+     * ofswitch_redeclare()) and brings the switch in line: it adds, modifies
+     * and deletes only what differs. */
+    void (*declare_flows)(struct ofswitch *, struct flow_set *flows);
+
+    /* On (re)connection, for each flow found in the switch with this
+     * application's id that 'declare_flows' did not ask for.  Returns true to
+     * keep it (the application now tracks it), false to have it deleted. */
+    bool (*adopt_flow)(struct ofswitch *, const struct ofputil_flow_stats *);
+
+    /* From the switch.  Dispatched by cookie. */
+    void (*packet_in)(struct ofswitch *, const struct packet_in *);
+    void (*flow_removed)(struct ofswitch *,
+                         const struct ofputil_flow_removed *);
+    void (*port_status)(struct ofswitch *,
+                        const struct ofputil_port_status *);
+
+    /* From the main loop, each time around. */
+    void (*run)(void);
+    void (*wait)(void);
+
+    /* Adds what the application holds to 'usage' for "memory/show". */
+    void (*memory_usage)(struct simap *usage);
+};
+
+/* All applications, in pipeline order, null-terminated. */
+extern const struct app_class *const app_classes[];
+
+extern const struct app_class forward_app;
+extern const struct app_class handover_app;
+
+#endif /* TASUKID_APP_H */

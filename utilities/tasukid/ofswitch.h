@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKID_OFSWITCH_H
+#define TASUKID_OFSWITCH_H 1
+
+/* One OpenFlow switch, as the applications see it.
+ *
+ * Messages to one switch are executed by it in the order of the calls here. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "openvswitch/ofp-port.h"
+#include "openvswitch/ofp-protocol.h"
+
+struct dp_packet;
+struct match;
+struct ofpbuf;
+struct ofputil_flow_mod;
+
+struct ofswitch;
+
+uint64_t ofswitch_datapath_id(const struct ofswitch *);
+const char *ofswitch_name(const struct ofswitch *);
+enum ofp_version ofswitch_version(const struct ofswitch *);
+enum ofputil_protocol ofswitch_protocol(const struct ofswitch *);
+
+/* Returns the port that 's' names, by name or number, or OFPP_NONE. */
+ofp_port_t ofswitch_port_from_string(const struct ofswitch *, const char *s);
+
+/* Per-switch data of the application with pipeline id 'app', null at first. */
+void *ofswitch_get_data(const struct ofswitch *, enum pipeline_app app);
+void ofswitch_set_data(struct ofswitch *, enum pipeline_app app, void *);
+
+/* Sends 'fm', which the caller keeps.  fm->new_cookie must carry the id of the
+ * calling application; OFPFC_ADD, MODIFY_STRICT or DELETE_STRICT. */
+void ofswitch_flow_mod(struct ofswitch *, const struct ofputil_flow_mod *fm);
+
+/* Sends 'packet', which the caller keeps, with 'ofpacts'. */
+void ofswitch_packet_out(struct ofswitch *, const struct dp_packet *packet,
+                         ofp_port_t in_port, const struct ofpbuf *ofpacts);
+
+/* Sends 'packet', which the caller keeps, out of 'port'. */
+void ofswitch_output(struct ofswitch *, const struct dp_packet *packet,
+                     ofp_port_t port);
+
+/* Sends 'packet', which the caller keeps, through the pipeline from its start
+ * as if it had just come in on 'in_port'. */
+void ofswitch_resubmit(struct ofswitch *, const struct dp_packet *packet,
+                       ofp_port_t in_port);
+
+void ofswitch_barrier(struct ofswitch *);
+
+/* Asks the core to call 'declare_flows' of all applications again soon. */
+void ofswitch_redeclare(struct ofswitch *);
+
+/* Collects the static flows of one switch. */
+void flow_set_add(struct flow_set *, enum pipeline_app app, uint64_t cookie,
+                  uint8_t table, uint16_t priority, const struct match *,
+                  const struct ofpbuf *ofpacts);
+
+#endif /* TASUKID_OFSWITCH_H */
