@@ -54,9 +54,7 @@ def undo(path):
     _kill([e for e in entries if e["kind"] == "process"])
     for entry in reversed(entries):
         if entry["kind"] == "namespace":
-            if os.path.exists("/run/netns/" + entry["name"]):
-                subprocess.run(["ip", "netns", "delete", entry["name"]],
-                               check=False)
+            _remove_namespace(entry["name"])
         elif entry["kind"] == "directory":
             shutil.rmtree(entry["path"], ignore_errors=True)
     os.unlink(path)
@@ -81,6 +79,20 @@ def _read(path):
     # before the thing that it announces was made.
     return [json.loads(line) for line in lines[:-1]] or [
         {"kind": "owner", "pid": 0, "start": None}]
+
+
+def _remove_namespace(name):
+    if os.path.exists("/run/netns/" + name):
+        # Whatever runs in there was started there by the lab.  Processes whose
+        # parent was killed are not found in any other way.
+        pids = subprocess.run(["ip", "netns", "pids", name], check=False,
+                              stdout=subprocess.PIPE, text=True).stdout
+        for pid in pids.split():
+            try:
+                os.kill(int(pid), signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        subprocess.run(["ip", "netns", "delete", name], check=False)
 
 
 def _kill(processes):

@@ -92,7 +92,7 @@ class Lab:
     def start(self, *argv, log=None, **kwargs):
         """Starts a program that lives as long as the lab, or less, and returns
         its Popen object.  It leads a process group of its own, and the kernel
-        kills it if this program dies without cleaning up.
+        ends it if this program dies without cleaning up.
 
         Its output goes to file 'log' of the lab's directory, or nowhere.  Call
         it from the main thread: the kernel watches the thread."""
@@ -106,7 +106,7 @@ class Lab:
         kwargs.setdefault("stderr", subprocess.STDOUT if kwargs["stdout"] is out
                           else out)
         process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL"] + argv,
+            ["setpriv", "--pdeathsig", "TERM"] + argv,
             start_new_session=True, **kwargs)
         if log:
             out.close()
