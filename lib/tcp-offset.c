@@ -198,17 +198,17 @@ offset_options(uint8_t *opts, size_t len,
     size_t i, n;
 
     for (i = 0; i < len; i += n) {
-        uint8_t *data = &opts[i] + 2;
+        uint8_t *opt = &opts[i];
         uint64_t d = 0;
         size_t j;
 
-        n = option_len(&opts[i], len - i);
-        if (opts[i] == OPT_TS && n == OPT_TS_LEN) {
-            d += add32(data, tsval);
-            d += add32(data + 4, tsecr);
-        } else if (opts[i] == OPT_SACK && n % SACK_BLOCK_LEN == 2) {
-            for (j = 0; j < n - 2; j += 4) {
-                d += add32(data + j, ack);
+        n = option_len(opt, len - i);
+        if (opt[0] == OPT_TS && n == OPT_TS_LEN) {
+            d += add32(opt + 2, tsval);
+            d += add32(opt + 6, tsecr);
+        } else if (opt[0] == OPT_SACK && n % SACK_BLOCK_LEN == 2) {
+            for (j = 2; j < n; j += 4) {
+                d += add32(opt + j, ack);
             }
         }
 
