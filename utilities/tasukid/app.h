@@ -48,7 +48,9 @@ struct app_class {
     void (*destroy)(void);
 
     /* Called when the database changed, before 'declare_flows'.  'cfg' is the
-     * root row, null while there is none. */
+     * root row, null while there is none; it and the rows it leads to are
+     * valid until the next call.  The application checks its rows here and
+     * refuses those that make no sense with config_set_status() (config.h). */
     void (*configure)(const struct tasukirec_tasuki *cfg);
 
     /* A switch that runs the application is connected, its features and ports
@@ -65,10 +67,17 @@ struct app_class {
 
     /* On (re)connection, for each flow found in the switch with this
      * application's id that 'declare_flows' did not ask for.  Returns true to
-     * keep it (the application now tracks it), false to have it deleted. */
+     * keep it (the application now tracks it), false to have it deleted (as
+     * when the callback is null).
+     *
+     * 'adopt_done' follows the last one, also when there was none.  Between
+     * 'switch_up' and 'adopt_done' no packet-in arrives. */
     bool (*adopt_flow)(struct ofswitch *, const struct ofputil_flow_stats *);
+    void (*adopt_done)(struct ofswitch *);
 
-    /* From the switch.  Dispatched by cookie. */
+    /* From the switch.  Packet-ins and flow-removed messages are dispatched by
+     * the top byte of the cookie; a port status goes to every application that
+     * runs on the switch, after the core has noted it. */
     void (*packet_in)(struct ofswitch *, const struct packet_in *);
     void (*flow_removed)(struct ofswitch *,
                          const struct ofputil_flow_removed *);
@@ -86,7 +95,17 @@ struct app_class {
 /* All applications, in pipeline order, null-terminated. */
 extern const struct app_class *const app_classes[];
 
+extern const struct app_class core_app;     /* On every managed switch. */
 extern const struct app_class forward_app;
 extern const struct app_class handover_app;
+
+enum { MAX_APPS = 32 };         /* Fits a bitmap in a uint32_t. */
+
+/* Returns the number of application classes. */
+size_t app_count(void);
+
+/* Return the index into 'app_classes', or -1 if there is none. */
+int app_index_from_id(uint8_t id);
+int app_index_from_name(const char *name);
 
 #endif /* TASUKID_APP_H */

@@ -13,11 +13,15 @@
 
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/ofp-protocol.h"
+#include "pipeline.h"
 
 struct dp_packet;
+struct flow_set;
 struct match;
 struct ofpbuf;
 struct ofputil_flow_mod;
+struct ofputil_phy_port;
+struct tasukirec_switch;
 
 struct ofswitch;
 
@@ -26,15 +30,33 @@ const char *ofswitch_name(const struct ofswitch *);
 enum ofp_version ofswitch_version(const struct ofswitch *);
 enum ofputil_protocol ofswitch_protocol(const struct ofswitch *);
 
+/* Returns the database row that configures the switch, valid until the
+ * database changes. */
+const struct tasukirec_switch *ofswitch_row(const struct ofswitch *);
+
+/* Returns true if application 'app' runs on the switch. */
+bool ofswitch_runs(const struct ofswitch *, enum pipeline_app app);
+
+/* Calls 'cb' for each switch on which 'app' runs (between its 'switch_up' and
+ * 'switch_down'). */
+void ofswitch_for_each(enum pipeline_app app,
+                       void (*cb)(struct ofswitch *, void *aux), void *aux);
+
 /* Returns the port that 's' names, by name or number, or OFPP_NONE. */
 ofp_port_t ofswitch_port_from_string(const struct ofswitch *, const char *s);
+
+/* Returns the description of port 'port', valid during the current callback,
+ * or null if the switch has no such port. */
+const struct ofputil_phy_port *ofswitch_port(const struct ofswitch *,
+                                             ofp_port_t port);
 
 /* Per-switch data of the application with pipeline id 'app', null at first. */
 void *ofswitch_get_data(const struct ofswitch *, enum pipeline_app app);
 void ofswitch_set_data(struct ofswitch *, enum pipeline_app app, void *);
 
-/* Sends 'fm', which the caller keeps.  fm->new_cookie must carry the id of the
- * calling application; OFPFC_ADD, MODIFY_STRICT or DELETE_STRICT. */
+/* Sends 'fm', which the caller keeps.  For OFPFC_ADD and OFPFC_MODIFY*,
+ * fm->new_cookie must carry the id of the calling application; for
+ * OFPFC_DELETE, fm->cookie and fm->cookie_mask must cover it. */
 void ofswitch_flow_mod(struct ofswitch *, const struct ofputil_flow_mod *fm);
 
 /* Sends 'packet', which the caller keeps, with 'ofpacts'. */

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKID_CONFIG_H
+#define TASUKID_CONFIG_H 1
+
+/* The database "Tasuki", as tasukid sees it.
+ *
+ * Only one tasukid works on a database at a time: the one that holds the OVSDB
+ * lock "tasukid".  The others stand by, with no connection to any switch. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compiler.h"
+
+struct simap;
+struct tasukirec_tasuki;
+struct uuid;
+
+/* Connects to the database at 'remote', in a form for ovsdb_idl_create(). */
+void config_init(const char *remote);
+void config_destroy(void);
+
+/* Receives changes, elects the active tasukid, calls the applications'
+ * 'configure' callbacks and writes the status columns. */
+void config_run(void);
+void config_wait(void);
+
+/* Returns the root row, or null.  Valid until the next config_run(). */
+const struct tasukirec_tasuki *config_get(void);
+
+/* Returns true once the database was read and this tasukid is not standing
+ * by. */
+bool config_is_active(void);
+
+/* Returns the OpenFlow generation_id of this tasukid's term as the active one:
+ * greater than that of every one before it. */
+uint64_t config_generation_id(void);
+
+/* Sets 'key' in column "status" of the row with the given uuid (that is,
+ * &row->header_.uuid) to the formatted value; deletes it if 'format' is null.
+ * The database follows soon.  Any row of any table with that column will do.
+ *
+ * Key "error" is the reason why a row is not used.  The core deletes that key
+ * from all rows before it calls the 'configure' callbacks and logs it when its
+ * value changes, so that an application only has to say which rows are bad
+ * now.  All other keys stay until they are changed or the row is deleted. */
+void config_set_status(const struct uuid *, const char *key,
+                       const char *format, ...) OVS_PRINTF_FORMAT(3, 4);
+
+/* Returns the value of 'key' in the status of a row, or null. */
+const char *config_get_status(const struct uuid *, const char *key);
+
+void config_get_memory_usage(struct simap *);
+
+#endif /* TASUKID_CONFIG_H */
