@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 the Tasuki developers.
+"""Throughput of one TCP connection through the switch, by what the switch does
+to each of its segments."""
+
+import json
+import re
+import statistics
+
+from .errors import LabError
+from .servers import Iperf
+
+SERVICE = "10.1.0.1"
+SERVICE_MAC = "02:00:00:00:01:01"
+SERVER = "10.1.0.2"
+CLIENT = "10.1.0.100"
+
+# A moved connection as the client sees it: its server's sequence numbers and
+# timestamps are the real ones less and plus these.  Any numbers will do, as
+# long as both directions agree from the first segment on.
+SEQ_OFFSET = 0x01020304
+TS_OFFSET = 123456789
+
+# What the switch does, in the order of the paper that reports their ratio.
+KINDS = {
+    "plain": "plain switching",
+    "rewrite": "IP+MAC rewriting",
+    "moved": "IP+MAC rewriting + tcp_offset",
+}
+
+
+class Throughput:
+    """Measures on a bridge and two hosts of its own, in 'switch'."""
+
+    def __init__(self, switch, bridge="br-iperf"):
+        self.switch = switch
+        self.bridge = bridge
+        switch.add_bridge(bridge)
+        self.client = switch.attach("iperf-client", CLIENT + "/24", bridge)
+        self.server = switch.attach("iperf-server", SERVER + "/24", bridge)
+        for host, address, mac in ((self.client, SERVER, self.server.mac),
+                                   (self.client, SERVICE, SERVICE_MAC),
+                                   (self.server, CLIENT, self.client.mac)):
+            host.ip("neighbor", "replace", address, "lladdr", mac,
+                    "dev", "eth0", "nud", "permanent")
+        Iperf(self.server)
+
+    def flows(self, kind):
+        """Returns the flow entries of 'kind', a key of KINDS."""
+        to_server = ["set_field:%s->eth_dst" % self.server.mac,
+                     "set_field:%s->ip_dst" % SERVER]
+        to_client = ["set_field:%s->eth_src" % SERVICE_MAC,
+                     "set_field:%s->ip_src" % SERVICE]
+        if kind == "plain":
+            to_server = to_client = []
+        elif kind == "moved":
+            to_server = to_server + ["tcp_offset(ack=%d,tsecr=%d)"
+                                     % (SEQ_OFFSET, -TS_OFFSET)]
+            to_client = to_client + ["tcp_offset(seq=%d,tsval=%d)"
+                                     % (-SEQ_OFFSET, TS_OFFSET)]
+        return ["tcp,in_port=%d,actions=%s"
+                % (source.port,
+                   ",".join(actions + ["output:%d" % target.port]))
+                for source, target, actions
+                in ((self.client, self.server, to_server),
+                    (self.server, self.client, to_client))]
+
+    def run(self, kind, seconds=2, reverse=True, length=None):
+        """Returns the Mbit/s that the receiver of one connection saw in
+        'seconds'.  Data flows from server to client if 'reverse'."""
+        flows = self.switch.lab.path("throughput-flows")
+        with open(flows, "w") as f:
+            f.write("\n".join(self.flows(kind)) + "\n")
+        self.switch.ofctl("del-flows", self.bridge)
+        self.switch.ofctl("add-flows", self.bridge, flows)
+        done = self.client.run(
+            "iperf3", "--client", SERVER if kind == "plain" else SERVICE,
+            "--json", "--time", seconds, "--omit", "0.3",
+            *(["--reverse"] if reverse else []),
+            *(["--set-mss", length] if length else []),
+            check=False, timeout=seconds + 20)
+        try:
+            result = json.loads(done.stdout)
+            received = result["end"]["sum_received"]
+        except (ValueError, KeyError):
+            raise LabError("iperf3: " + done.stdout + done.stderr) from None
+        self._check_used(received["bytes"])
+        return received["bits_per_second"] / 1e6
+
+    def _check_used(self, n_bytes):
+        """Makes sure that the connection went the way that was meant."""
+        text = self.switch.ofctl("dump-flows", self.bridge)
+        counted = sum(map(int, re.findall(r"n_bytes=(\d+)", text)))
+        if counted < n_bytes:
+            raise LabError("the flow entries saw %d bytes of %d"
+                           % (counted, n_bytes))
+
+    def compare(self, kinds=tuple(KINDS), runs=5, progress=None, **kwargs):
+        """Returns a dictionary of lists of Mbit/s by kind, of 'runs' runs that
+        take turns so that whatever else the machine does is shared fairly.
+        'progress' is called before each run with its number from 0."""
+        results = {kind: [] for kind in kinds}
+        for i in range(runs * len(kinds)):
+            if progress:
+                progress(i)
+            kind = kinds[i % len(kinds)]
+            results[kind].append(self.run(kind, **kwargs))
+        return results
+
+
+def table(results):
+    """Returns the lines of a table of what compare() returned."""
+    base = statistics.median(next(iter(results.values())))
+    lines = ["%-31s %8s %8s %8s %8s" % ("one TCP connection, Mbit/s", "median",
+                                        "min", "max", "ratio")]
+    for kind, values in results.items():
+        median = statistics.median(values)
+        lines.append("%-31s %8.0f %8.0f %8.0f %8.2f"
+                     % (KINDS[kind], median, min(values), max(values),
+                        median / base))
+    return lines
