@@ -39,7 +39,8 @@ class Journal:
         self.note("owner", pid=os.getpid(), start=start_time(os.getpid()))
 
     def note(self, kind, **what):
-        """Records a thing of 'kind' "process", "namespace" or "directory"."""
+        """Records a thing of 'kind' "process", "namespace", "directory", or a
+        "setting" of this machine to put back: a file and what it held."""
         self.file.write(json.dumps(dict(what, kind=kind)) + "\n")
 
     def undo(self):
@@ -57,6 +58,9 @@ def undo(path):
             _remove_namespace(entry["name"])
         elif entry["kind"] == "directory":
             shutil.rmtree(entry["path"], ignore_errors=True)
+        elif entry["kind"] == "setting":
+            with open(entry["path"], "w") as f:
+                f.write(entry["value"])
     os.unlink(path)
 
 

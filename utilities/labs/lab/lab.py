@@ -69,6 +69,14 @@ class Lab:
         os.makedirs(os.path.dirname(path), exist_ok=True)
         return path
 
+    def set(self, path, value):
+        """Writes 'value' to 'path', a setting of this machine such as a file
+        in /proc/sys, until the lab ends."""
+        with open(path) as f:
+            self.journal.note("setting", path=path, value=f.read())
+        with open(path, "w") as f:
+            f.write(str(value))
+
     def run(self, *argv, check=True, timeout=60, **kwargs):
         """Runs a command to its end and returns its CompletedProcess, with
         output as text.  'check' raises LabError if the command fails."""

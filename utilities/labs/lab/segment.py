@@ -74,7 +74,7 @@ class Segment:
         pseudo = self.ip[12:20] + struct.pack("!BBH", 0, 6, len(self.tcp))
         return [name for name, data in (("ip", self.ip),
                                         ("tcp", pseudo + self.tcp))
-                if _ones_complement_sum(data) != 0xffff]
+                if ones_complement_sum(data) != 0xffff]
 
     def __str__(self):
         names = [name for bit, name in ((SYN, "SYN"), (FIN, "FIN"),
@@ -85,7 +85,7 @@ class Segment:
             self.seq, self.ack, self.window, len(self.payload))
 
 
-def _ones_complement_sum(data):
+def ones_complement_sum(data):
     if len(data) % 2:
         data += b"\0"
     total = sum(struct.unpack("!%dH" % (len(data) // 2), data))

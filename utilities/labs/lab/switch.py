@@ -40,9 +40,12 @@ def schema(name):
 class Switch:
     """ovsdb-server and ovs-vswitchd with one bridge, 'bridge'.
 
-    Hosts that attach() makes are the switch's ports, under the same name."""
+    Hosts that attach() makes are the switch's ports, under the same name.
+    'vswitchd' is the program to run in place of the usual one, 'other_config'
+    what to set for it in the database."""
 
-    def __init__(self, lab, name="switch", bridge="br0", other_config=None):
+    def __init__(self, lab, name="switch", bridge="br0", other_config=None,
+                 vswitchd="ovs-vswitchd"):
         self.lab = lab
         self.namespace = Namespace(lab, name)
         self.bridge = bridge
@@ -55,7 +58,7 @@ class Switch:
             OVS_SYSCONFDIR=rundir)
         self.rundir = rundir
         self._start_ovsdb()
-        self._start_vswitchd(other_config or {})
+        self._start_vswitchd(vswitchd, other_config or {})
         self.add_bridge(bridge)
 
     def _start_ovsdb(self):
@@ -73,12 +76,12 @@ class Switch:
                                   "init", check=False).returncode == 0,
                  "ovsdb-server")
 
-    def _start_vswitchd(self, other_config):
+    def _start_vswitchd(self, vswitchd, other_config):
         for key, value in other_config.items():
             self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
                        "other_config:%s=%s" % (key, value))
         self.vswitchd = self.start(
-            "ovs-vswitchd", "--no-chdir",
+            vswitchd, "--no-chdir",
             "--unixctl=" + os.path.join(self.rundir, "vswitchd.ctl"),
             "unix:" + os.path.join(self.rundir, "db.sock"),
             "-vconsole:off", "-vfile:info",

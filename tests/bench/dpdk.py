@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 the Tasuki developers.
+"""Cycles per packet of an action, in DPDK's userspace datapath.
+
+One poll-mode thread reads a capture from memory without end and sends to
+nowhere, so that what is left to measure is the datapath: parse, look up,
+execute the actions."""
+
+import os
+import re
+import struct
+import time
+
+from lab import LabError, Switch
+from lab.segment import ones_complement_sum
+
+N_FLOWS = 64
+FRAME = 60                      # And 4 bytes of frame check sequence: 64.
+HUGE_PAGES = 640                # Of 2 MB.
+MEMORY = 1024                   # MB, of those.
+
+_HUGE = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
+
+_REWRITE = ("set_field:02:00:00:00:00:03->eth_dst,"
+            "set_field:10.0.0.3->ip_dst")
+
+# What each case matches on and does, before "output".  The first is the base.
+CASES = {
+    "output": "",
+    "IP+MAC rewriting": _REWRITE,
+    "tcp_offset(seq,ack)": "tcp_offset(seq=16909060,ack=-5)",
+    "IP+MAC rewriting + tcp_offset(seq,ack)":
+        _REWRITE + ",tcp_offset(seq=16909060,ack=-5)",
+}
+CASES_TIMESTAMPS = {
+    "output, timestamps": "",
+    "tcp_offset(seq,ack), timestamps": "tcp_offset(seq=16909060,ack=-5)",
+    "tcp_offset(seq,tsval), timestamps":
+        "tcp_offset(seq=16909060,tsval=7)",
+    "tcp_offset(ack,tsecr), timestamps":
+        "tcp_offset(ack=16909060,tsecr=-7)",
+}
+
+
+def frame(i, timestamps):
+    """Returns an Ethernet frame with an empty TCP segment of flow 'i'."""
+    options = (b"\1\1" + struct.pack("!BBII", 8, 10, 1000 + i, 2000 + i)
+               if timestamps else b"")
+    tcp_len = 20 + len(options)
+    addresses = bytes((10, 0, 0, 100, 10, 0, 0, 1))
+    tcp = bytearray(struct.pack(
+        "!HHIIBBHHH", 10000 + i, 80, 1000000 * i, 2000000 * i,
+        tcp_len // 4 << 4, 0x10, 1000, 0, 0) + options)
+    pseudo = addresses + struct.pack("!BBH", 0, 6, tcp_len)
+    struct.pack_into("!H", tcp, 16, ~ones_complement_sum(pseudo + tcp)
+                     & 0xffff)
+    ip = bytearray(struct.pack("!BBHHHBBH", 0x45, 0, 20 + tcp_len, i, 0x4000,
+                               64, 6, 0) + addresses)
+    struct.pack_into("!H", ip, 10, ~ones_complement_sum(ip) & 0xffff)
+    ethernet = bytes.fromhex("020000000002" "020000000001" "0800")
+    return (ethernet + bytes(ip) + bytes(tcp)).ljust(FRAME, b"\0")
+
+
+def write_capture(path, timestamps):
+    """Writes a capture file with one segment of each flow."""
+    with open(path, "wb") as f:
+        f.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
+        for i in range(N_FLOWS):
+            data = frame(i, timestamps)
+            f.write(struct.pack("=IIII", 0, i, len(data), len(data)) + data)
+
+
+class Dpdk:
+    """An ovs-vswitchd with DPDK, port 1 fed from a capture, port 2 a drain."""
+
+    def __init__(self, lab, vswitchd):
+        if not os.path.exists(vswitchd):
+            raise LabError("%s: not built: run tests/bench/build-ovs-dpdk"
+                           % vswitchd)
+        self._reserve_huge_pages(lab)
+        core = max(os.sched_getaffinity(0))
+        self.switch = Switch(lab, "dpdk", vswitchd=vswitchd, other_config={
+            "dpdk-init": "true", "pmd-cpu-mask": hex(1 << core),
+            "dpdk-socket-mem": MEMORY,
+            "dpdk-extra": '"--no-pci --in-memory"'})
+        self.lab = lab
+        self.timestamps = None
+
+    @staticmethod
+    def _reserve_huge_pages(lab):
+        if not os.path.exists(_HUGE):
+            raise LabError("this kernel has no 2 MB huge pages, which DPDK "
+                           "needs")
+        with open(_HUGE) as f:
+            before = int(f.read())
+        if before < HUGE_PAGES:
+            with open("/proc/sys/vm/compact_memory", "w") as f:
+                f.write("1")
+            lab.set(_HUGE, HUGE_PAGES)
+            with open(_HUGE) as f:
+                got = int(f.read())
+            if got < HUGE_PAGES:
+                raise LabError("the kernel could reserve %d of the %d huge "
+                               "pages that DPDK needs" % (got, HUGE_PAGES))
+
+    def feed(self, timestamps):
+        """Replaces the ports: segments with or without timestamps from now."""
+        capture = self.lab.path("dpdk-%d.pcap" % timestamps)
+        write_capture(capture, timestamps)
+        vsctl = self.switch.vsctl
+        if self.timestamps is None:
+            vsctl("add-port", "br0", "drain", "--", "set", "interface",
+                  "drain", "type=dpdk", "ofport_request=2",
+                  "options:dpdk-devargs=net_null0,no-rx=1")
+        else:
+            vsctl("del-port", "br0", "feed%d" % self.timestamps)
+        name = "feed%d" % timestamps
+        vsctl("add-port", "br0", name, "--", "set", "interface", name,
+              "type=dpdk", "ofport_request=1",
+              "options:dpdk-devargs=net_pcap%d,rx_pcap=%s,infinite_rx=1"
+              % (timestamps, capture))
+        for port in (name, "drain"):
+            error = vsctl("get", "interface", port, "error").strip()
+            if error != "[]":
+                raise LabError("DPDK port %s: %s" % (port, error))
+        self.timestamps = timestamps
+        self._prefer()
+
+    def _prefer(self):
+        """Lets the poll-mode thread keep its core: what else the machine does
+        is not what is measured."""
+        pid = self.switch.vswitchd.pid
+        for thread in os.listdir("/proc/%d/task" % pid):
+            os.setpriority(os.PRIO_PROCESS, int(thread), -15)
+
+    def cycles(self, actions, seconds=1.0):
+        """Returns the cycles per packet that 'actions' and output take."""
+        flow = "in_port=1,tcp,actions=" + (actions + "," if actions else "")
+        self.switch.ofctl("del-flows", "br0")
+        self.switch.ofctl("add-flow", "br0", flow + "output:2")
+        time.sleep(0.5)         # For the datapath flows, and the caches.
+        self.switch.appctl("dpif-netdev/pmd-stats-clear")
+        time.sleep(seconds)
+        text = self.switch.appctl("dpif-netdev/pmd-stats-show")
+        text = text.split("main thread:")[0]
+        received = int(re.search(r"packets received: (\d+)", text).group(1))
+        missed = int(re.search(r"miss with success upcall: (\d+)",
+                               text).group(1))
+        match = re.search(r"processing cycles per packet: ([\d.]+)", text)
+        if received < 100000 or missed > received / 1000 or not match:
+            raise LabError("no traffic, or all of it in the slow path: "
+                           + text)
+        return float(match.group(1))
