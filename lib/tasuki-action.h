@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKI_ACTION_H
+#define TASUKI_ACTION_H 1
+
+/* The extension point: how an action of Tasuki's plugs into Open vSwitch.
+ *
+ * Upstream is hooked once, for one OpenFlow experimenter action and one
+ * datapath action attribute; both carry the id of the action proper.  An
+ * action is a file that defines a 'struct tasuki_action' and a line in
+ * TASUKI_ACTIONS below: the hooks need not know it.
+ *
+ * Thread-safety: the table is constant; every function in it may be called
+ * from any thread. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-errors.h"
+#include "openvswitch/types.h"
+#include "tasuki-datapath.h"
+
+struct dp_packet_batch;
+struct ds;
+struct flow;
+struct flow_wildcards;
+struct match;
+struct nlattr;
+struct ofpbuf;
+
+/* The registry: one line an action.
+ *
+ * X(ATTR, NAME, TITLE): TASUKI_ACTION_ATTR_<ATTR> is the id, on the wire and
+ * in the datapath; <NAME> the keyword that users type, from which the names of
+ * 'struct tasuki_action tasuki_<NAME>' and of the datapath feature are made;
+ * <TITLE> what "ovs-appctl dpif/show-dp-features" calls it. */
+#define TASUKI_ACTIONS(X) \
+    X(TCP_OFFSET, tcp_offset, "TCP offset action")
+
+/* OpenFlow experimenter id.  5a-54-4b is an OUI with the locally administered
+ * bit set, so that it cannot be assigned to any other organization. */
+#define TASUKI_VENDOR_ID 0x005a544b
+
+/* Header of each of our actions in OpenFlow, any version, followed by what
+ * 'encode' appends and zeros up to a multiple of 8 bytes. */
+struct tasuki_action_header {
+    ovs_be16 type;              /* OFPAT_EXPERIMENTER. */
+    ovs_be16 len;               /* Total length, a multiple of 8. */
+    ovs_be32 vendor;            /* TASUKI_VENDOR_ID. */
+    ovs_be16 subtype;           /* 0. */
+    ovs_be16 id;                /* TASUKI_ACTION_ATTR_*. */
+    uint8_t pad[4];             /* Must be zero. */
+};
+BUILD_ASSERT_DECL(sizeof(struct tasuki_action_header) == 16);
+
+struct tasuki_action {
+    uint16_t id;                /* TASUKI_ACTION_ATTR_*. */
+    const char *name;           /* Keyword. */
+    size_t args_size;           /* Of the structure in ofpact_tasuki.args. */
+
+    /* OpenFlow.
+     *
+     * 'args' points to 'args_size' bytes, aligned for any type and zeroed
+     * before 'parse' and 'decode', which leave padding zero because actions
+     * are compared bytewise. */
+
+    /* Parses 'value', what stands between the parentheses or after the colon,
+     * which it may modify.  Returns NULL or a malloc()'d one-line error that
+     * names the argument and its range. */
+    char *(*parse)(char *value, void *args);
+
+    /* Appends the whole action in the form that 'parse' takes. */
+    void (*format)(const void *args, struct ds *);
+
+    /* Appends to 'out' what follows struct tasuki_action_header; parses the
+     * 'len' bytes of it at 'body', padding included. */
+    void (*encode)(const void *args, struct ofpbuf *out);
+    enum ofperr (*decode)(const void *body, size_t len, void *args);
+
+    /* Checks 'args' against the match of the flow that the action is in. */
+    enum ofperr (*check)(const void *args, const struct match *);
+
+    /* Translation, in terms of nested attribute 'id' of
+     * OVS_ACTION_ATTR_TASUKI. */
+
+    /* Appends the datapath's form of the action for a packet of 'flow' to
+     * 'odp_actions' by way of tasuki_odp_put(), or nothing if the action does
+     * not apply to such a packet; unwildcards in 'wc' what that depended on.
+     */
+    void (*translate)(const void *args, const struct flow *flow,
+                      struct flow_wildcards *wc, struct ofpbuf *odp_actions);
+
+    /* Puts a harmless instance of the action, to find out whether a datapath
+     * takes it. */
+    void (*probe)(struct ofpbuf *odp_actions);
+
+    /* Formats the payload of the nested attribute; parses one that stands
+     * between the parentheses, as 'parse' does, and puts it. */
+    void (*odp_format)(const void *payload, size_t len, struct ds *);
+    char *(*odp_parse)(char *value, struct ofpbuf *odp_actions);
+
+    /* Executes the action on each packet.  Runs for every packet: no lock, no
+     * allocation.  Packets that it cannot handle stay as they are and are
+     * counted. */
+    void (*execute)(struct dp_packet_batch *, const void *payload);
+};
+
+const struct tasuki_action *tasuki_action_from_id(uint16_t id);
+
+/* Hooks for lib/ofp-actions.c. */
+bool tasuki_action_from_name(const char *name);
+void *tasuki_put_ofpact(struct ofpbuf *ofpacts, const struct tasuki_action *);
+char *tasuki_parse(const char *name, char *value, struct ofpbuf *ofpacts);
+void tasuki_format(const struct ofpact_tasuki *, struct ds *);
+void tasuki_encode(const struct ofpact_tasuki *,
+                   struct tasuki_action_header *, struct ofpbuf *out);
+enum ofperr tasuki_decode(const struct tasuki_action_header *,
+                          struct ofpbuf *ofpacts);
+enum ofperr tasuki_check(const struct ofpact_tasuki *, const struct match *);
+
+/* Hooks for lib/odp-util.c and lib/odp-execute.c. */
+void tasuki_odp_put(struct ofpbuf *odp_actions, uint16_t id,
+                    const void *payload, size_t len);
+void tasuki_odp_format(const struct nlattr *, struct ds *);
+int tasuki_odp_parse(const char *s, struct ofpbuf *odp_actions);
+void tasuki_odp_execute(struct dp_packet_batch *, const struct nlattr *);
+
+/* Datapath support, a member of struct dpif_backer_support an action. */
+#define TASUKI_SUPPORT_FIELD(ATTR, NAME, TITLE) \
+    DPIF_SUPPORT_FIELD(bool, NAME, TITLE)
+#define TASUKI_SUPPORT_FIELDS TASUKI_ACTIONS(TASUKI_SUPPORT_FIELD)
+
+#define TASUKI_ACTION_DECL(ATTR, NAME, TITLE) \
+    extern const struct tasuki_action tasuki_##NAME;
+TASUKI_ACTIONS(TASUKI_ACTION_DECL)
+#undef TASUKI_ACTION_DECL
+
+#endif /* TASUKI_ACTION_H */

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#include <config.h>
+#include "ofproto/ofproto-dpif.h"
+#include "tasuki-xlate.h"
+
+#include "dpif.h"
+#include "odp-util.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "tasuki-action.h"
+
+VLOG_DEFINE_THIS_MODULE(tasuki_xlate);
+
+/* Returns the member of 'support' that says whether the datapath has the
+ * action numbered 'id'. */
+static bool *
+supported(const struct dpif_backer_support *support, uint16_t id)
+{
+    switch (id) {
+#define SUPPORTED(ATTR, NAME, TITLE)                    \
+    case TASUKI_ACTION_ATTR_##ATTR:                     \
+        return CONST_CAST(bool *, &support->NAME);
+    TASUKI_ACTIONS(SUPPORTED)
+#undef SUPPORTED
+    }
+    OVS_NOT_REACHED();
+}
+
+/* Finds out which of our actions the datapath 'dpif' has. */
+void
+tasuki_check_support(struct dpif *dpif, struct dpif_backer_support *support)
+{
+    /* A kernel module may refuse an action in a flow that it could not apply
+     * to, so the probe is a TCP flow. */
+    struct flow flow = {
+        .dl_type = htons(ETH_TYPE_IP),
+        .nw_proto = IPPROTO_TCP,
+    };
+    struct odp_flow_key_parms parms = { .flow = &flow, .probe = true };
+    struct odputil_keybuf keybuf;
+    struct ofpbuf key;
+
+    ofpbuf_use_stack(&key, &keybuf, sizeof keybuf);
+    odp_flow_key_from_flow(&parms, &key);
+
+    for (uint16_t id = 1; id <= TASUKI_ACTION_ATTR_MAX; id++) {
+        const struct tasuki_action *a = tasuki_action_from_id(id);
+        uint64_t stub[64 / 8];
+        struct ofpbuf actions;
+
+        ofpbuf_use_stub(&actions, stub, sizeof stub);
+        a->probe(&actions);
+        bool ok = dpif_probe_feature(dpif, a->name, &key, &actions, NULL);
+        ofpbuf_uninit(&actions);
+
+        *supported(support, id) = ok;
+        VLOG_INFO("%s: Datapath %s %s action", dpif_name(dpif),
+                  ok ? "supports" : "does not support", a->name);
+    }
+}
+
+/* Appends to 'odp_actions' what 'oa' means for a packet of 'flow', and makes
+ * 'wc' depend on what that depended on.  Returns SLOW_ACTION if the datapath
+ * cannot do it and ovs-vswitchd has to, otherwise 0. */
+enum slow_path_reason
+tasuki_translate(const struct ofpact_tasuki *oa,
+                 const struct dpif_backer_support *support,
+                 const struct flow *flow, struct flow_wildcards *wc,
+                 struct ofpbuf *odp_actions)
+{
+    const struct tasuki_action *a = tasuki_action_from_id(oa->id);
+    size_t old_size = odp_actions->size;
+
+    a->translate(oa->args, flow, wc, odp_actions);
+    if (odp_actions->size == old_size || *supported(support, oa->id)) {
+        return 0;
+    }
+
+    static atomic_uint64_t warned = 0;
+    uint64_t before;
+    atomic_or(&warned, UINT64_C(1) << oa->id, &before);
+    if (!(before & (UINT64_C(1) << oa->id))) {
+        VLOG_WARN("the datapath lacks the %s action: packets that need it "
+                  "take the slow path through ovs-vswitchd", a->name);
+    }
+    return SLOW_ACTION;
+}

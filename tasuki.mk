@@ -1,0 +1,22 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 the Tasuki developers.
+
+# What the overlay adds to Open vSwitch's build, whose Makefile.am includes
+# this.
+
+lib_libopenvswitch_la_SOURCES += \
+	lib/tasuki-action.c \
+	lib/tasuki-action.h \
+	lib/tasuki-datapath.h \
+	lib/tasuki-tcp-offset.c \
+	lib/tasuki-tcp-offset.h \
+	lib/tcp-offset.c \
+	lib/tcp-offset.h
+EXTRA_DIST += lib/ofp-actions-tasuki.inc
+openvswitchinclude_HEADERS += include/openvswitch/ofpact-tasuki.h
+
+ofproto_libofproto_la_SOURCES += \
+	ofproto/tasuki-xlate.c \
+	ofproto/tasuki-xlate.h
+
+ovs_pyfiles += python/ovs/flow/tasuki.py
