@@ -2,6 +2,84 @@
 # Copyright (c) 2026 the Tasuki developers.
 """tasukid, the controller, on a switch of the lab."""
 
+import os
+import signal
+
+from .errors import LabError
+from .lab import wait_for
+
 
 class Controller:
-    pass
+    """tasukid working for 'switch'.
+
+    It needs a service to do more than forward: see add_service()."""
+
+    def __init__(self, switch, applications=("forward", "handover"),
+                 forward_mode="learning"):
+        self.switch = switch
+        self.target = "unix:" + os.path.join(switch.rundir, "tasukid.of")
+        self.ctl("init")
+        self.ctl("--", "--id=@switch", "create", "Switch",
+                 "datapath_id=" + switch.datapath_id(),
+                 "applications=" + ",".join(applications),
+                 "forward_mode=" + forward_mode,
+                 "--", "set", "Tasuki", ".", "switches=@switch",
+                 "connections=p" + self.target)
+        self.start()
+        switch.set_controller(self.target)
+        self.wait_connected()
+
+    def start(self):
+        """Starts tasukid, or starts it again."""
+        self.process = self.switch.start(
+            "tasukid", "--unixctl=" + self._unixctl(),
+            "--log-file=" + os.path.join(self.switch.rundir, "tasukid.log"),
+            "-vconsole:off", "-vfile:info",
+            "unix:" + os.path.join(self.switch.rundir, "db.sock"),
+            log="tasukid.out")
+
+    def kill(self):
+        """Ends tasukid the hard way: it has no time for a last word."""
+        self.switch.lab.stop(self.process, signal.SIGKILL)
+
+    def restart(self):
+        self.kill()
+        self.start()
+        self.wait_connected()
+
+    def wait_connected(self, timeout=15):
+        """Waits until the switch is under control, its flows in place."""
+        def ready():
+            if self.process.poll() is not None:
+                raise LabError("tasukid ended with status %d: see %s/tasukid.*"
+                               % (self.process.returncode,
+                                  self.switch.rundir))
+            return any("table=40" in flow for flow in self.switch.dump_flows())
+        wait_for(ready, "flows from tasukid", timeout)
+
+    def ctl(self, *argv, **kwargs):
+        """Runs tasuki-ctl and returns what it prints."""
+        return self.switch.run(
+            "tasuki-ctl", "--timeout=20",
+            "--db=unix:" + os.path.join(self.switch.rundir, "db.sock"),
+            *argv, **kwargs).stdout
+
+    def appctl(self, *argv):
+        """Runs a command of tasukid's and returns what it prints."""
+        return self.switch.run("ovs-appctl", "-T", "20", "-t",
+                               self._unixctl(), *argv).stdout
+
+    def connections(self):
+        """Returns the lines of service/connections."""
+        return self.appctl("service/connections").splitlines()
+
+    def memory(self):
+        """Returns the resident memory of tasukid, in bytes."""
+        with open("/proc/%d/status" % self.process.pid) as f:
+            for line in f:
+                if line.startswith("VmRSS:"):
+                    return int(line.split()[1]) * 1024
+        raise LabError("tasukid is not running")
+
+    def _unixctl(self):
+        return os.path.join(self.switch.rundir, "tasukid.ctl")
