@@ -20,3 +20,4 @@ ofproto_libofproto_la_SOURCES += \
 	ofproto/tasuki-xlate.h
 
 ovs_pyfiles += python/ovs/flow/tasuki.py
+include tests/tasuki.mk
