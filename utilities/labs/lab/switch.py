@@ -22,19 +22,14 @@ def programs():
 
 def schema(name):
     """Returns the path of database schema 'name'."""
-    real = os.path.realpath(os.path.join(programs(), "ovs-vswitchd"))
-    build = os.path.dirname(os.path.dirname(real))
-    directories = [os.path.join(REPOSITORY, "utilities", "tasukid"),
-                   os.path.join(build, "vswitchd"),
-                   os.path.join(build, "utilities", "tasukid"),
-                   "/usr/share/openvswitch", "/usr/local/share/openvswitch"]
-    directories[:0] = os.environ.get("TASUKI_SCHEMAS", "").split(":")
+    directories = os.environ.get("TASUKI_SCHEMAS", "").split(":") + [
+        os.path.join(REPOSITORY, "utilities/tasukid"),
+        os.path.join(REPOSITORY, "build/src/openvswitch/vswitchd")]
     for directory in directories:
         path = os.path.join(directory, name)
         if os.path.exists(path):
             return path
-    raise LabError("%s: not in %s" % (name, " ".join(filter(None,
-                                                            directories))))
+    raise LabError("%s: not in %s" % (name, " ".join(directories).strip()))
 
 
 class Switch:
