@@ -36,6 +36,8 @@ struct packet_in {
     uint64_t cookie;            /* Of the flow entry that sent it. */
     struct flow flow;           /* in_port.ofp_port is the ingress port. */
     struct dp_packet *packet;   /* L2 to L4 offsets are set. */
+    size_t total_len;           /* More than in 'packet' if the flow entry
+                                 * asked for a part only. */
 };
 
 struct app_class {
@@ -50,7 +52,7 @@ struct app_class {
     /* Called when the database changed, before 'declare_flows'.  'cfg' is the
      * root row, null while there is none; it and the rows it leads to are
      * valid until the next call.  The application checks its rows here and
-     * refuses those that make no sense with config_set_status() (config.h). */
+     * refuses those that make no sense with config_set_status() (config-db.h). */
     void (*configure)(const struct tasukirec_tasuki *cfg);
 
     /* A switch that runs the application is connected, its features and ports
@@ -69,6 +71,9 @@ struct app_class {
      * application's id that 'declare_flows' did not ask for.  Returns true to
      * keep it (the application now tracks it), false to have it deleted (as
      * when the callback is null).
+     *
+     * (A match decoded from the switch differs from one built from scratch in
+     * that match_set_default_packet_type() was called on it.)
      *
      * 'adopt_done' follows the last one, also when there was none.  Between
      * 'switch_up' and 'adopt_done' no packet-in arrives. */

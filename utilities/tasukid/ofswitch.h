@@ -56,7 +56,7 @@ void ofswitch_set_data(struct ofswitch *, enum pipeline_app app, void *);
 
 /* Sends 'fm', which the caller keeps.  For OFPFC_ADD and OFPFC_MODIFY*,
  * fm->new_cookie must carry the id of the calling application; for
- * OFPFC_DELETE, fm->cookie and fm->cookie_mask must cover it. */
+ * OFPFC_DELETE, fm->cookie and fm->cookie_mask must select it. */
 void ofswitch_flow_mod(struct ofswitch *, const struct ofputil_flow_mod *fm);
 
 /* Sends 'packet', which the caller keeps, with 'ofpacts'. */

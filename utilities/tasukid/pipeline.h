@@ -8,7 +8,11 @@
  *
  * This is the only place that decides table numbers, cookie ids and the use of
  * registers.  A packet enters at PIPE_CLASSIFY and each table hands it to the
- * next; a table whose application is not configured passes everything on. */
+ * next; a table whose application is not configured passes everything on.
+ *
+ * Priority 0 belongs to the core in every table before PIPE_FORWARD, for the
+ * flow that passes on what missed, and so does the highest priority in
+ * PIPE_FORWARD. */
 
 #include <stdint.h>
 
@@ -17,7 +21,9 @@ enum pipeline_table {
     PIPE_TENANT = 10,       /* Between tenant LANs and service ports. */
     PIPE_SERVICE = 20,      /* L7 handover: one connection, one entry. */
     PIPE_MIRROR = 30,       /* Copy to mirror ports, or not. */
-    PIPE_FORWARD = 40,      /* Learning switch, or NORMAL. */
+    PIPE_FORWARD = 40,      /* Learning switch, or NORMAL: the source. */
+    PIPE_FORWARD_DST = 41,  /* The destination.  Only PIPE_FORWARD leads
+                             * here. */
 };
 
 /* Which application a flow belongs to: the top byte of its cookie.  The other

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright (c) 2026 the Tasuki developers. */
 
-#ifndef TASUKID_CONFIG_H
-#define TASUKID_CONFIG_H 1
+#ifndef TASUKID_CONFIG_DB_H
+#define TASUKID_CONFIG_DB_H 1
 
 /* The database "Tasuki", as tasukid sees it.
  *
@@ -15,6 +15,7 @@
 #include "compiler.h"
 
 struct simap;
+struct tasukirec_switch;
 struct tasukirec_tasuki;
 struct uuid;
 
@@ -29,6 +30,10 @@ void config_wait(void);
 
 /* Returns the root row, or null.  Valid until the next config_run(). */
 const struct tasukirec_tasuki *config_get(void);
+
+/* Returns the row of table Switch for datapath 'dpid', or null.  Valid until the
+ * next config_run(). */
+const struct tasukirec_switch *config_find_switch(uint64_t dpid);
 
 /* Returns true once the database was read and this tasukid is not standing
  * by. */
@@ -52,6 +57,9 @@ void config_set_status(const struct uuid *, const char *key,
 /* Returns the value of 'key' in the status of a row, or null. */
 const char *config_get_status(const struct uuid *, const char *key);
 
+/* Returns true once it is known what there is to do. */
+bool config_is_settled(void);
+
 void config_get_memory_usage(struct simap *);
 
-#endif /* TASUKID_CONFIG_H */
+#endif /* TASUKID_CONFIG_DB_H */

@@ -1,0 +1,504 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#include <config.h>
+#include "config-db.h"
+
+#include <inttypes.h>
+#include <stdarg.h>
+#include <unistd.h>
+
+#include "app.h"
+#include "connections.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "ovsdb-idl.h"
+#include "packets.h"
+#include "simap.h"
+#include "smap.h"
+#include "timeval.h"
+#include "util.h"
+#include "utilities/tasukid/tasuki-idl.h"
+#include "uuid.h"
+
+VLOG_DEFINE_THIS_MODULE(config);
+
+static struct ovsdb_idl *idl;
+static unsigned int idl_seqno;
+
+/* The active tasukid stays active while the database is out of reach, until
+ * another one is known to hold the lock. */
+static bool had_lock;               /* At the last config_run(). */
+static bool active;
+static uint64_t generation_id;
+static struct ovsdb_idl_txn *term_txn;  /* Publishes 'generation_id'. */
+
+/* What column "status" of the rows should say. */
+struct row_status {
+    struct hmap_node node;
+    struct uuid uuid;
+    struct smap status;
+    char *old_error;            /* Value of "error" before 'configure'. */
+};
+static struct hmap row_statuses = HMAP_INITIALIZER(&row_statuses);
+static bool status_changed;
+static struct ovsdb_idl_txn *status_txn;
+static uint64_t connections_seen;
+
+/* Rows that have a status. */
+
+#define STATUS_TABLES                           \
+    STATUS_TABLE(tasuki, TASUKI, NULL)          \
+    STATUS_TABLE(switch, SWITCH, r->datapath_id) \
+    STATUS_TABLE(service, SERVICE, r->name)     \
+    STATUS_TABLE(server, SERVER, r->name)       \
+    STATUS_TABLE(rule, RULE, NULL)
+
+/* One row of any of them. */
+struct status_row {
+    const struct ovsdb_idl_row *row;
+    const char *table;
+    const char *name;           /* Null if the table has no name column. */
+    const struct smap *status;  /* In the database. */
+    void (*set_status)(const struct ovsdb_idl_row *, const struct smap *);
+};
+
+#define STATUS_TABLE(NAME, UPPER, LABEL)                                \
+    static void                                                         \
+    set_##NAME##_status(const struct ovsdb_idl_row *row,                \
+                        const struct smap *status)                      \
+    {                                                                   \
+        tasukirec_##NAME##_set_status(                                  \
+            CONTAINER_OF(row, struct tasukirec_##NAME, header_), status); \
+    }
+STATUS_TABLES
+#undef STATUS_TABLE
+
+static void
+for_each_status_row(void (*cb)(const struct status_row *))
+{
+#define STATUS_TABLE(NAME, UPPER, LABEL)                    \
+    {                                                       \
+        const struct tasukirec_##NAME *r;                   \
+                                                            \
+        TASUKIREC_##UPPER##_FOR_EACH (r, idl) {             \
+            struct status_row sr = {                        \
+                .row = &r->header_,                         \
+                .table = #NAME,                             \
+                .name = LABEL,                              \
+                .status = &r->status,                       \
+                .set_status = set_##NAME##_status,          \
+            };                                              \
+            cb(&sr);                                        \
+        }                                                   \
+    }
+    STATUS_TABLES
+#undef STATUS_TABLE
+}
+
+static struct row_status *
+find_row_status(const struct uuid *uuid)
+{
+    struct row_status *rs;
+
+    HMAP_FOR_EACH_WITH_HASH (rs, node, uuid_hash(uuid), &row_statuses) {
+        if (uuid_equals(&rs->uuid, uuid)) {
+            return rs;
+        }
+    }
+    return NULL;
+}
+
+static void
+row_status_destroy(struct row_status *rs)
+{
+    hmap_remove(&row_statuses, &rs->node);
+    smap_destroy(&rs->status);
+    free(rs->old_error);
+    free(rs);
+}
+
+void
+config_set_status(const struct uuid *uuid, const char *key,
+                  const char *format, ...)
+{
+    struct row_status *rs = find_row_status(uuid);
+
+    if (!rs) {
+        if (!format) {
+            return;
+        }
+        rs = xzalloc(sizeof *rs);
+        rs->uuid = *uuid;
+        smap_init(&rs->status);
+        hmap_insert(&row_statuses, &rs->node, uuid_hash(uuid));
+    }
+
+    const char *old = smap_get(&rs->status, key);
+    char *new = NULL;
+
+    if (format) {
+        va_list args;
+
+        va_start(args, format);
+        new = xvasprintf(format, args);
+        va_end(args);
+    }
+    if (!nullable_string_is_equal(old, new)) {
+        status_changed = true;
+        if (new) {
+            smap_replace(&rs->status, key, new);
+        } else {
+            smap_remove(&rs->status, key);
+        }
+    }
+    free(new);
+}
+
+const char *
+config_get_status(const struct uuid *uuid, const char *key)
+{
+    const struct row_status *rs = find_row_status(uuid);
+
+    return rs ? smap_get(&rs->status, key) : NULL;
+}
+
+/* Logs what is newly wrong or no longer wrong with a row. */
+static void
+log_error_change(const struct status_row *sr)
+{
+    struct row_status *rs = find_row_status(&sr->row->uuid);
+    const char *error = rs ? smap_get(&rs->status, "error") : NULL;
+    const char *old_error = rs ? rs->old_error : NULL;
+
+    if (!nullable_string_is_equal(error, old_error)) {
+        char label[UUID_LEN + 1];
+
+        snprintf(label, sizeof label, UUID_FMT, UUID_ARGS(&sr->row->uuid));
+        if (error) {
+            VLOG_WARN("%s %s: %s", sr->table, sr->name ? sr->name : label,
+                      error);
+        } else {
+            VLOG_INFO("%s %s: no longer refused",
+                      sr->table, sr->name ? sr->name : label);
+        }
+    }
+}
+
+static void
+forget_errors(void)
+{
+    struct row_status *rs;
+
+    HMAP_FOR_EACH (rs, node, &row_statuses) {
+        const char *error = smap_get(&rs->status, "error");
+
+        free(rs->old_error);
+        rs->old_error = nullable_xstrdup(error);
+        if (error) {
+            smap_remove(&rs->status, "error");
+            status_changed = true;
+        }
+    }
+}
+
+static void
+forget_deleted_rows(void)
+{
+    struct row_status *rs;
+
+    HMAP_FOR_EACH_SAFE (rs, node, &row_statuses) {
+        bool exists = false;
+
+#define STATUS_TABLE(NAME, UPPER, LABEL)                                    \
+        exists |= tasukirec_##NAME##_get_for_uuid(idl, &rs->uuid) != NULL;
+        STATUS_TABLES
+#undef STATUS_TABLE
+        if (!exists) {
+            row_status_destroy(rs);
+        }
+    }
+}
+
+static void
+write_row_status(const struct status_row *sr)
+{
+    static const struct smap no_status = SMAP_INITIALIZER(&no_status);
+    const struct row_status *rs = find_row_status(&sr->row->uuid);
+    const struct smap *want = rs ? &rs->status : &no_status;
+
+    if (!smap_equal(want, sr->status)) {
+        sr->set_status(sr->row, want);
+    }
+}
+
+static void
+run_status(const struct tasukirec_tasuki *cfg)
+{
+    uint64_t seqno = connections_seqno();
+
+    if (cfg && seqno != connections_seen) {
+        connections_seen = seqno;
+        connections_set_status(cfg);
+    }
+
+    if (!status_txn && status_changed && ovsdb_idl_has_lock(idl)) {
+        status_changed = false;
+        status_txn = ovsdb_idl_txn_create(idl);
+        for_each_status_row(write_row_status);
+    }
+    if (status_txn) {
+        enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(status_txn);
+
+        if (status != TXN_INCOMPLETE) {
+            ovsdb_idl_txn_destroy(status_txn);
+            status_txn = NULL;
+            if (status != TXN_SUCCESS && status != TXN_UNCHANGED) {
+                status_changed = true;
+            }
+        }
+    }
+}
+
+/* Rows. */
+
+/* Returns the reason why 'row' cannot be used, which the caller must free, or
+ * null. */
+static char *
+check_switch(const struct tasukirec_tasuki *cfg, size_t index)
+{
+    const struct tasukirec_switch *row = cfg->switches[index];
+    uint64_t dpid, other;
+
+    if (!dpid_from_string(row->datapath_id, &dpid)) {
+        return xasprintf("datapath_id: \"%s\" is not 16 hexadecimal digits, "
+                         "not all zero", row->datapath_id);
+    }
+
+    /* The index on the column only sees that the strings differ. */
+    for (size_t i = 0; i < index; i++) {
+        if (dpid_from_string(cfg->switches[i]->datapath_id, &other)
+            && other == dpid) {
+            return xasprintf("datapath_id: the same as \"%s\"",
+                             cfg->switches[i]->datapath_id);
+        }
+    }
+    return NULL;
+}
+
+static void
+check_switches(const struct tasukirec_tasuki *cfg)
+{
+    for (size_t i = 0; i < cfg->n_switches; i++) {
+        char *error = check_switch(cfg, i);
+
+        if (error) {
+            config_set_status(&cfg->switches[i]->header_.uuid,
+                              "error", "%s", error);
+            free(error);
+        }
+    }
+}
+
+const struct tasukirec_switch *
+config_find_switch(uint64_t dpid)
+{
+    const struct tasukirec_tasuki *cfg = config_get();
+
+    for (size_t i = 0; cfg && i < cfg->n_switches; i++) {
+        const struct tasukirec_switch *row = cfg->switches[i];
+        uint64_t row_dpid;
+
+        if (dpid_from_string(row->datapath_id, &row_dpid)
+            && row_dpid == dpid
+            && !config_get_status(&row->header_.uuid, "error")) {
+            return row;
+        }
+    }
+    return NULL;
+}
+
+const struct tasukirec_tasuki *
+config_get(void)
+{
+    return active ? tasukirec_tasuki_first(idl) : NULL;
+}
+
+bool
+config_is_active(void)
+{
+    return active;
+}
+
+uint64_t
+config_generation_id(void)
+{
+    return generation_id;
+}
+
+/* Makes the rest of the process do what 'cfg' says, or nothing if it is
+ * null. */
+static void
+apply(const struct tasukirec_tasuki *cfg)
+{
+    forget_deleted_rows();
+    forget_errors();
+    if (cfg) {
+        check_switches(cfg);
+    }
+    for (size_t i = 0; i < app_count(); i++) {
+        if (app_classes[i]->configure) {
+            app_classes[i]->configure(cfg);
+        }
+    }
+    connections_configure(cfg);
+    if (cfg) {
+        for_each_status_row(log_error_change);
+        connections_set_status(cfg);
+    }
+    status_changed = true;
+}
+
+/* Who is active. */
+
+static void
+stand_by(void)
+{
+    VLOG_INFO_ONCE("another tasukid controls the switches of this database, "
+                   "standing by (pid %ld)", (long int) getpid());
+    if (active) {
+        VLOG_WARN("another tasukid has taken over this database, standing by");
+        active = false;
+        apply(NULL);
+    }
+}
+
+/* Begins a term as the active tasukid, by publishing a generation_id above
+ * all earlier ones.  The wall clock keeps it rising when the database was made
+ * anew and the switches remember the number from the old one. */
+static void
+run_election(const struct tasukirec_tasuki *cfg)
+{
+    enum ovsdb_idl_txn_status status;
+
+    if (!term_txn) {
+        generation_id = MAX(cfg->generation_id + 1, time_wall_msec());
+        term_txn = ovsdb_idl_txn_create(idl);
+        tasukirec_tasuki_verify_generation_id(cfg);
+        tasukirec_tasuki_set_generation_id(cfg, generation_id);
+    }
+    status = ovsdb_idl_txn_commit(term_txn);
+    if (status == TXN_INCOMPLETE) {
+        return;
+    }
+    ovsdb_idl_txn_destroy(term_txn);
+    term_txn = NULL;
+    if (status == TXN_SUCCESS || status == TXN_UNCHANGED) {
+        VLOG_INFO("controlling the switches of this database, "
+                  "generation %"PRIu64, generation_id);
+        active = true;
+        idl_seqno = 0;
+    } else {
+        poll_immediate_wake();
+    }
+}
+
+void
+config_init(const char *remote)
+{
+    idl = ovsdb_idl_create(remote, &tasukirec_idl_class, true, true);
+    ovsdb_idl_set_lock(idl, "tasukid");
+
+#define STATUS_TABLE(NAME, UPPER, LABEL)                                \
+    ovsdb_idl_omit_alert(idl, &tasukirec_##NAME##_col_status);          \
+    ovsdb_idl_omit(idl, &tasukirec_##NAME##_col_external_ids);
+    STATUS_TABLES
+#undef STATUS_TABLE
+    ovsdb_idl_omit_alert(idl, &tasukirec_tasuki_col_generation_id);
+}
+
+void
+config_destroy(void)
+{
+    struct row_status *rs;
+
+    active = false;
+    HMAP_FOR_EACH_SAFE (rs, node, &row_statuses) {
+        row_status_destroy(rs);
+    }
+    hmap_destroy(&row_statuses);
+    ovsdb_idl_txn_destroy(term_txn);
+    ovsdb_idl_txn_destroy(status_txn);
+    ovsdb_idl_destroy(idl);
+}
+
+void
+config_run(void)
+{
+    const struct tasukirec_tasuki *cfg;
+    bool has_lock;
+
+    ovsdb_idl_run(idl);
+    has_lock = ovsdb_idl_has_lock(idl);
+    if (has_lock != had_lock) {
+        /* The server may have been restarted, and have forgotten the status
+         * columns, which it does not write to disk. */
+        had_lock = has_lock;
+        status_changed = true;
+    }
+
+    if (ovsdb_idl_is_lock_contended(idl)) {
+        stand_by();
+        return;
+    } else if (!ovsdb_idl_has_ever_connected(idl)) {
+        return;
+    }
+
+    cfg = tasukirec_tasuki_first(idl);
+    if (!active) {
+        if (!has_lock || !cfg) {
+            return;
+        }
+        run_election(cfg);
+        if (!active) {
+            return;
+        }
+    }
+
+    if (ovsdb_idl_get_seqno(idl) != idl_seqno) {
+        idl_seqno = ovsdb_idl_get_seqno(idl);
+        apply(cfg);
+    }
+    run_status(cfg);
+}
+
+void
+config_wait(void)
+{
+    ovsdb_idl_wait(idl);
+    if (term_txn) {
+        ovsdb_idl_txn_wait(term_txn);
+    }
+    if (status_txn) {
+        ovsdb_idl_txn_wait(status_txn);
+    } else if (active && status_changed && ovsdb_idl_has_lock(idl)) {
+        poll_immediate_wake();
+    }
+}
+
+/* Returns true once it is known what there is to do: configured, standing by,
+ * or an empty database. */
+bool
+config_is_settled(void)
+{
+    return (active || ovsdb_idl_is_lock_contended(idl)
+            || (ovsdb_idl_has_ever_connected(idl) && ovsdb_idl_has_lock(idl)
+                && !tasukirec_tasuki_first(idl)));
+}
+
+void
+config_get_memory_usage(struct simap *usage)
+{
+    ovsdb_idl_get_memory_usage(idl, usage);
+}

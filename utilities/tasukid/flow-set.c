@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#include <config.h>
+#include "flow-set.h"
+
+#include <inttypes.h>
+
+#include "byte-order.h"
+#include "coverage.h"
+#include "hash.h"
+#include "ofswitch.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-errors.h"
+#include "openvswitch/ofp-flow.h"
+#include "openvswitch/ofp-monitor.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(flow_set);
+
+COVERAGE_DEFINE(flow_set_added);
+COVERAGE_DEFINE(flow_set_deleted);
+COVERAGE_DEFINE(flow_set_kept);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* A flow in the form in which the switch would report it. */
+struct static_flow {
+    struct hmap_node node;
+    uint8_t table;
+    uint16_t priority;
+    struct minimatch match;
+    ovs_be64 cookie;
+    struct ofpact *ofpacts;
+    size_t ofpacts_len;
+    bool present;               /* The switch has exactly this. */
+};
+
+struct flow_set {
+    enum ofputil_protocol protocol;
+    struct hmap flows;          /* Contains "struct static_flow"s. */
+};
+
+struct flow_set *
+flow_set_create(enum ofputil_protocol protocol)
+{
+    struct flow_set *set = xmalloc(sizeof *set);
+
+    set->protocol = protocol;
+    hmap_init(&set->flows);
+    return set;
+}
+
+static void
+static_flow_destroy(struct static_flow *flow)
+{
+    minimatch_destroy(&flow->match);
+    free(flow->ofpacts);
+    free(flow);
+}
+
+void
+flow_set_destroy(struct flow_set *set)
+{
+    if (set) {
+        struct static_flow *flow;
+
+        HMAP_FOR_EACH_POP (flow, node, &set->flows) {
+            static_flow_destroy(flow);
+        }
+        hmap_destroy(&set->flows);
+        free(set);
+    }
+}
+
+size_t
+flow_set_count(const struct flow_set *set)
+{
+    return set ? hmap_count(&set->flows) : 0;
+}
+
+static struct static_flow *
+flow_set_find(const struct flow_set *set, uint8_t table, uint16_t priority,
+              const struct minimatch *match)
+{
+    uint32_t hash = minimatch_hash(match, hash_2words(table, priority));
+    struct static_flow *flow;
+
+    HMAP_FOR_EACH_WITH_HASH (flow, node, hash, &set->flows) {
+        if (flow->table == table && flow->priority == priority
+            && minimatch_equal(&flow->match, match)) {
+            return flow;
+        }
+    }
+    return NULL;
+}
+
+static struct static_flow *
+flow_set_find_match(const struct flow_set *set, uint8_t table,
+                    uint16_t priority, const struct match *match)
+{
+    struct static_flow *flow;
+    struct minimatch mm;
+
+    minimatch_init(&mm, match);
+    flow = flow_set_find(set, table, priority, &mm);
+    minimatch_destroy(&mm);
+    return flow;
+}
+
+/* Encodes the flow and decodes it again, which is the way to get from the
+ * many forms in which a match or an action can be written in memory to the one
+ * in which the switch reports it, and checks on the way that the actions are
+ * consistent with the match. */
+void
+flow_set_add(struct flow_set *set, enum pipeline_app app, uint64_t cookie,
+             uint8_t table, uint16_t priority, const struct match *match,
+             const struct ofpbuf *ofpacts)
+{
+    struct ofputil_flow_mod fm = {
+        .priority = priority,
+        .new_cookie = htonll(cookie),
+        .table_id = table,
+        .command = OFPFC_ADD,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+        .ofpacts = ofpacts->data,
+        .ofpacts_len = ofpacts->size,
+    };
+    struct static_flow *flow;
+    struct ofpbuf decoded;
+    struct ofpbuf *msg;
+    enum ofperr error;
+
+    ovs_assert(PIPE_COOKIE_APP(cookie) == app);
+
+    minimatch_init(&fm.match, match);
+    msg = ofputil_encode_flow_mod(&fm, set->protocol);
+    minimatch_destroy(&fm.match);
+
+    ofpbuf_init(&decoded, 64);
+    error = ofputil_decode_flow_mod(&fm, msg->data, set->protocol, NULL, NULL,
+                                    &decoded, OFPP_MAX, OFPTT_MAX);
+    ofpbuf_delete(msg);
+    if (error) {
+        VLOG_ERR_RL(&rl, "application 0x%02x declared a bad flow in table "
+                    "%"PRIu8" (%s)", app, table, ofperr_to_string(error));
+        ofpbuf_uninit(&decoded);
+        return;
+    }
+    if (flow_set_find(set, table, priority, &fm.match)) {
+        VLOG_ERR_RL(&rl, "application 0x%02x declared a flow twice or one of "
+                    "another application, table %"PRIu8" priority %"PRIu16,
+                    app, table, priority);
+        minimatch_destroy(&fm.match);
+        ofpbuf_uninit(&decoded);
+        return;
+    }
+
+    flow = xmalloc(sizeof *flow);
+    flow->table = table;
+    flow->priority = priority;
+    minimatch_move(&flow->match, &fm.match);
+    flow->cookie = fm.new_cookie;
+    flow->ofpacts_len = decoded.size;
+    flow->ofpacts = ofpbuf_steal_data(&decoded);
+    flow->present = false;
+    hmap_insert(&set->flows, &flow->node,
+                minimatch_hash(&flow->match, hash_2words(table, priority)));
+}
+
+bool
+flow_set_found(struct flow_set *set, const struct ofputil_flow_stats *fs)
+{
+    struct static_flow *flow = flow_set_find_match(set, fs->table_id,
+                                                   fs->priority, &fs->match);
+    if (!flow) {
+        return false;
+    }
+    if (fs->cookie == flow->cookie
+        && !fs->idle_timeout && !fs->hard_timeout
+        && (fs->flags & OFPUTIL_FF_SEND_FLOW_REM)
+        && (ofpacts_equal(fs->ofpacts, fs->ofpacts_len,
+                          flow->ofpacts, flow->ofpacts_len)
+            || ofpacts_equal_stringwise(fs->ofpacts, fs->ofpacts_len,
+                                        flow->ofpacts, flow->ofpacts_len))) {
+        COVERAGE_INC(flow_set_kept);
+        flow->present = true;
+    }
+    return true;
+}
+
+bool
+flow_set_lost(struct flow_set *set, const struct ofputil_flow_removed *fr)
+{
+    struct static_flow *flow = flow_set_find_match(set, fr->table_id,
+                                                   fr->priority, &fr->match);
+    if (!flow || flow->cookie != fr->cookie) {
+        return false;
+    }
+    flow->present = false;
+    return true;
+}
+
+static void
+static_flow_send(const struct static_flow *flow, uint16_t command,
+                 flow_set_send_func *send, void *aux)
+{
+    bool add = command == OFPFC_ADD;
+    struct ofputil_flow_mod fm = {
+        .priority = flow->priority,
+        .new_cookie = add ? flow->cookie : OVS_BE64_MAX,
+        .cookie = add ? 0 : flow->cookie,
+        .cookie_mask = add ? 0 : OVS_BE64_MAX,
+        .table_id = flow->table,
+        .command = command,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+        /* So that it is put back when somebody else deletes it. */
+        .flags = add ? OFPUTIL_FF_SEND_FLOW_REM : 0,
+        .ofpacts = add ? flow->ofpacts : NULL,
+        .ofpacts_len = add ? flow->ofpacts_len : 0,
+    };
+
+    minimatch_clone(&fm.match, &flow->match);
+    send(&fm, aux);
+    minimatch_destroy(&fm.match);
+}
+
+void
+flow_set_push(struct flow_set *set, flow_set_send_func *send, void *aux)
+{
+    struct static_flow *flow;
+
+    HMAP_FOR_EACH (flow, node, &set->flows) {
+        if (!flow->present) {
+            COVERAGE_INC(flow_set_added);
+            static_flow_send(flow, OFPFC_ADD, send, aux);
+            flow->present = true;
+        }
+    }
+}
+
+void
+flow_set_replace(struct flow_set *old, struct flow_set *new,
+                 flow_set_send_func *send, void *aux)
+{
+    struct static_flow *was;
+
+    HMAP_FOR_EACH (was, node, &old->flows) {
+        struct static_flow *is = flow_set_find(new, was->table, was->priority,
+                                               &was->match);
+        if (!is) {
+            if (was->present) {
+                COVERAGE_INC(flow_set_deleted);
+                static_flow_send(was, OFPFC_DELETE_STRICT, send, aux);
+            }
+        } else {
+            is->present = (was->present && is->cookie == was->cookie
+                           && ofpacts_equal(is->ofpacts, is->ofpacts_len,
+                                            was->ofpacts, was->ofpacts_len));
+        }
+    }
+}

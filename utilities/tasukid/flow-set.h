@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKID_FLOW_SET_H
+#define TASUKID_FLOW_SET_H 1
+
+/* The static flows of one switch: what the applications declared, and how to
+ * get a switch from what it has to what it should have with the fewest
+ * changes.
+ *
+ * Applications add to a set with flow_set_add() (ofswitch.h); the rest is for
+ * the core. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "openvswitch/ofp-protocol.h"
+
+struct flow_set;
+struct ofputil_flow_mod;
+struct ofputil_flow_removed;
+struct ofputil_flow_stats;
+
+/* Sends a flow_mod, which it may not keep. */
+typedef void flow_set_send_func(const struct ofputil_flow_mod *, void *aux);
+
+/* Creates an empty set for a switch to which 'protocol' is spoken. */
+struct flow_set *flow_set_create(enum ofputil_protocol protocol);
+void flow_set_destroy(struct flow_set *);
+
+size_t flow_set_count(const struct flow_set *);
+
+/* Notes that the switch has the flow 'fs'.  Returns false if the set holds no
+ * flow with that table, priority and match. */
+bool flow_set_found(struct flow_set *, const struct ofputil_flow_stats *fs);
+
+/* Notes that the switch has lost a flow.  Returns true if it was in the set,
+ * so that flow_set_push() would send it again. */
+bool flow_set_lost(struct flow_set *, const struct ofputil_flow_removed *);
+
+/* Calls 'send' to add (or replace) each flow in 'fs' that the switch is not
+ * known to have. */
+void flow_set_push(struct flow_set *fs, flow_set_send_func *send, void *aux);
+
+/* Takes over what is known about the switch from 'old', the set that was
+ * pushed before: calls 'send' to delete each flow that is in 'old' and not in
+ * 'new'.  flow_set_push(new) does the rest. */
+void flow_set_replace(struct flow_set *old, struct flow_set *new,
+                      flow_set_send_func *send, void *aux);
+
+#endif /* TASUKID_FLOW_SET_H */

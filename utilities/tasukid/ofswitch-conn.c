@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#include <config.h>
+#include "ofswitch-private.h"
+
+#include <inttypes.h>
+
+#include "byte-order.h"
+#include "coverage.h"
+#include "dp-packet.h"
+#include "flow-set.h"
+#include "ofp-version-opt.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-errors.h"
+#include "openvswitch/ofp-flow.h"
+#include "openvswitch/ofp-monitor.h"
+#include "openvswitch/ofp-msgs.h"
+#include "openvswitch/ofp-packet.h"
+#include "openvswitch/ofp-print.h"
+#include "openvswitch/ofp-switch.h"
+#include "openvswitch/ofp-util.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/rconn.h"
+#include "openvswitch/vconn.h"
+#include "openvswitch/vlog.h"
+#include "socket-util.h"
+#include "stream.h"
+#include "timeval.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(ofswitch_conn);
+
+COVERAGE_DEFINE(ofswitch_bad_message);
+COVERAGE_DEFINE(ofswitch_error_reply);
+COVERAGE_DEFINE(ofswitch_packet_in);
+COVERAGE_DEFINE(ofswitch_packet_in_ignored);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* Seconds without a message before an echo request. */
+#define PROBE_INTERVAL 15
+
+/* Seconds between connection attempts, at most. */
+#define MAX_BACKOFF 8
+
+/* How long a switch may take to introduce itself, in msec. */
+#define HANDSHAKE_TIMEOUT 15000
+
+/* Messages from one switch before it is the next one's turn. */
+#define MAX_BATCH 100
+
+/* OpenFlow 1.3 is the first version whose packet-ins carry the cookie by which
+ * they are dispatched. */
+uint32_t
+ofswitch_allowed_versions(void)
+{
+    return get_allowed_ofp_versions() & ((1u << OFP13_VERSION)
+                                         | (1u << OFP14_VERSION)
+                                         | (1u << OFP15_VERSION));
+}
+
+static struct ofswitch *
+ofswitch_create(int probe_interval)
+{
+    struct ofswitch *sw = xzalloc(sizeof *sw);
+
+    sw->rconn = rconn_create(probe_interval, MAX_BACKOFF, DSCP_DEFAULT,
+                             ofswitch_allowed_versions());
+    sw->txq = rconn_packet_counter_create();
+    sw->conn_seqno = rconn_get_connection_seqno(sw->rconn);
+    sw->state = OSS_DISCONNECTED;
+    sw->deadline = LLONG_MAX;
+    hmap_init(&sw->ports);
+    ovs_list_push_back(&ofswitches, &sw->node);
+    return sw;
+}
+
+/* Creates a connection to 'target', an active OpenFlow connection method, that
+ * is made again whenever it is lost. */
+struct ofswitch *
+ofswitch_create_active(const char *target)
+{
+    struct ofswitch *sw = ofswitch_create(PROBE_INTERVAL);
+
+    sw->target = xstrdup(target);
+    rconn_connect(sw->rconn, target, NULL);
+    return sw;
+}
+
+/* Creates a connection out of 'vconn', which was accepted, and takes ownership
+ * of it. */
+struct ofswitch *
+ofswitch_create_passive(struct vconn *vconn)
+{
+    const char *name = vconn_get_name(vconn);
+    struct ofswitch *sw = ofswitch_create(
+        stream_or_pstream_needs_probes(name) ? PROBE_INTERVAL : 0);
+
+    rconn_connect_unreliably(sw->rconn, vconn, NULL);
+    return sw;
+}
+
+/* Forgets everything about the switch as the connection was lost. */
+static void
+ofswitch_disconnected(struct ofswitch *sw)
+{
+    if (sw->state == OSS_MANAGED) {
+        VLOG_INFO("%s: disconnected", ofswitch_name(sw));
+    }
+    ofswitch_stop_applications(sw);
+    ofswitch_clear_ports(sw);
+    sw->row = NULL;
+    sw->have_features = false;
+    sw->have_ports = false;
+    free(sw->name);
+    sw->name = NULL;
+    sw->deadline = LLONG_MAX;
+    sw->role_xid = 0;
+    ofswitch_set_state(sw, OSS_DISCONNECTED);
+}
+
+void
+ofswitch_destroy(struct ofswitch *sw)
+{
+    if (sw) {
+        ofswitch_disconnected(sw);
+        ovs_list_remove(&sw->node);
+        rconn_destroy(sw->rconn);
+        rconn_packet_counter_destroy(sw->txq);
+        hmap_destroy(&sw->ports);
+        free(sw->target);
+        free(sw);
+    }
+}
+
+/* Drops the connection because of 'reason', soon: the caller may be in the
+ * middle of a callback. */
+void
+ofswitch_reconnect(struct ofswitch *sw, const char *reason)
+{
+    if (!sw->doomed) {
+        VLOG_WARN("%s: dropping the connection: %s",
+                  ofswitch_name(sw), reason);
+        sw->doomed = true;
+        poll_immediate_wake();
+    }
+}
+
+/* Two connections lead to one switch.  The newer one is right: the older one
+ * may be the half-open rest of a connection that the switch has given up.  If
+ * it was ours to make, making it again would take over in turn, so it is held
+ * back for as long as the newer one lives. */
+static void
+supersede_older(struct ofswitch *sw)
+{
+    struct ofswitch *old;
+
+    LIST_FOR_EACH (old, node, &ofswitches) {
+        if (old != sw && old->have_features && old->dpid == sw->dpid) {
+            VLOG_WARN("datapath %016"PRIx64" connected through %s, closing "
+                      "its older connection through %s", sw->dpid,
+                      rconn_get_name(sw->rconn), rconn_get_name(old->rconn));
+            ofswitch_disconnected(old);
+            if (old->target) {
+                rconn_disconnect(old->rconn);
+                old->conn_seqno = rconn_get_connection_seqno(old->rconn);
+                ofswitch_set_state(old, OSS_HELD);
+            } else {
+                old->doomed = true;
+            }
+        }
+    }
+}
+
+static void
+run_held(struct ofswitch *sw)
+{
+    const struct ofswitch *other;
+
+    LIST_FOR_EACH (other, node, &ofswitches) {
+        if (other != sw && other->have_features && other->dpid == sw->dpid) {
+            return;
+        }
+    }
+    ofswitch_set_state(sw, OSS_DISCONNECTED);
+    rconn_connect(sw->rconn, sw->target, NULL);
+}
+
+/* Messages.  Each handler returns 0 or the reason why the message is bad. */
+
+static void
+start_handshake(struct ofswitch *sw)
+{
+    sw->version = rconn_get_version(sw->rconn);
+    sw->protocol = ofputil_protocol_from_ofp_version(sw->version);
+    ofswitch_set_state(sw, OSS_HANDSHAKE);
+    sw->deadline = time_msec() + HANDSHAKE_TIMEOUT;
+    ofswitch_send(sw, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST,
+                                   sw->version, 0));
+    ofswitch_send(sw, ofputil_encode_port_desc_stats_request(sw->version,
+                                                             OFPP_ANY));
+}
+
+static void
+check_handshake(struct ofswitch *sw)
+{
+    if (sw->state == OSS_HANDSHAKE && sw->have_features && sw->have_ports) {
+        sw->deadline = LLONG_MAX;
+        ofswitch_set_name(sw);
+        ofswitch_configure(sw);
+    }
+}
+
+static enum ofperr
+handle_features_reply(struct ofswitch *sw, const struct ofp_header *oh)
+{
+    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    struct ofputil_switch_features features;
+    enum ofperr error = ofputil_pull_switch_features(&b, &features);
+
+    if (!error && sw->state == OSS_HANDSHAKE && !sw->have_features) {
+        sw->dpid = features.datapath_id;
+        sw->have_features = true;
+        supersede_older(sw);
+        check_handshake(sw);
+    }
+    return error;
+}
+
+static enum ofperr
+handle_port_desc(struct ofswitch *sw, const struct ofp_header *oh)
+{
+    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    struct ofputil_phy_port desc;
+    int retval;
+
+    ofpraw_pull_assert(&b);
+    while (!(retval = ofputil_pull_phy_port(oh->version, &b, &desc))) {
+        ofswitch_put_port(sw, &desc);
+    }
+    if (!ofpmp_more(oh)) {
+        sw->have_ports = true;
+        check_handshake(sw);
+    }
+    return retval == EOF ? 0 : retval;
+}
+
+static enum ofperr
+handle_port_status(struct ofswitch *sw, const struct ofp_header *oh)
+{
+    struct ofputil_port_status ps;
+    enum ofperr error = ofputil_decode_port_status(oh, &ps);
+
+    if (error) {
+        return error;
+    }
+
+    if (ps.reason == OFPPR_DELETE) {
+        ofswitch_delete_port(sw, ps.desc.port_no);
+    } else {
+        ofswitch_put_port(sw, &ps.desc);
+    }
+    for (size_t i = 0; i < app_count(); i++) {
+        if (sw->running & (UINT32_C(1) << i) && app_classes[i]->port_status) {
+            app_classes[i]->port_status(sw, &ps);
+        }
+    }
+    return 0;
+}
+
+static enum ofperr
+handle_flow_stats(struct ofswitch *sw, const struct ofp_header *oh)
+{
+    uint64_t ofpacts_stub[1024 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(ofpacts_stub);
+    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
+    struct ofputil_flow_stats fs;
+    int retval;
+
+    while (!(retval = ofputil_decode_flow_stats_reply(&fs, &b, true,
+                                                      &ofpacts))) {
+        ofswitch_adopt(sw, &fs);
+        ofpbuf_clear(&ofpacts);
+    }
+    ofpbuf_uninit(&ofpacts);
+    return retval == EOF ? 0 : OFPERR_OFPBRC_BAD_LEN;
+}
+
+static enum ofperr
+handle_packet_in(struct ofswitch *sw, const struct ofp_header *oh)
+{
+    struct ofputil_packet_in pin;
+    struct packet_in pi;
+    struct dp_packet packet;
+    enum ofperr error;
+    uint32_t bit;
+    int index;
+
+    error = ofputil_decode_packet_in(oh, true, NULL, NULL, &pin,
+                                     &pi.total_len, NULL, NULL);
+    if (error) {
+        return error;
+    }
+
+    pi.cookie = ntohll(pin.cookie);
+    index = app_index_from_id(PIPE_COOKIE_APP(pi.cookie));
+    bit = index >= 0 ? UINT32_C(1) << index : 0;
+    if (!(sw->running & ~sw->adopting & bit)
+        || !app_classes[index]->packet_in) {
+        COVERAGE_INC(ofswitch_packet_in_ignored);
+        sw->stats.packet_ins_ignored++;
+        return 0;
+    }
+
+    pi.reason = pin.reason;
+    pi.table_id = pin.table_id;
+    dp_packet_use_const(&packet, pin.packet, pin.packet_len);
+    packet.packet_type = pin.flow_metadata.flow.packet_type;
+    flow_extract(&packet, &pi.flow);
+    pi.flow.in_port.ofp_port = pin.flow_metadata.flow.in_port.ofp_port;
+    pi.flow.metadata = pin.flow_metadata.flow.metadata;
+    memcpy(pi.flow.regs, pin.flow_metadata.flow.regs, sizeof pi.flow.regs);
+    pi.packet = &packet;
+
+    COVERAGE_INC(ofswitch_packet_in);
+    sw->stats.packet_ins++;
+    app_classes[index]->packet_in(sw, &pi);
+    return 0;
+}
+
+static enum ofperr
+handle_flow_removed(struct ofswitch *sw, const struct ofp_header *oh)
+{
+    struct ofputil_flow_removed fr;
+    enum ofperr error;
+    int index;
+
+    error = ofputil_decode_flow_removed(&fr, oh);
+    if (error) {
+        return error;
+    }
+
+    sw->stats.flows_removed++;
+    index = app_index_from_id(PIPE_COOKIE_APP(ntohll(fr.cookie)));
+    if (index < 0 || !(sw->running & (UINT32_C(1) << index))) {
+        /* Somebody else's, or left from an application that was stopped. */
+    } else if (sw->flows && flow_set_lost(sw->flows, &fr)) {
+        VLOG_WARN_RL(&rl, "%s: somebody deleted a flow of %s from table "
+                     "%"PRIu8", putting it back", ofswitch_name(sw),
+                     app_classes[index]->name, fr.table_id);
+        ofswitch_redeclare(sw);
+    } else if (app_classes[index]->flow_removed) {
+        app_classes[index]->flow_removed(sw, &fr);
+    }
+    return 0;
+}
+
+static enum ofperr
+handle_error(struct ofswitch *sw, const struct ofp_header *oh)
+{
+    enum ofperr error = ofperr_decode_msg(oh, NULL);
+
+    COVERAGE_INC(ofswitch_error_reply);
+    sw->stats.errors++;
+    if (sw->role_xid && oh->xid == sw->role_xid) {
+        sw->role_xid = 0;
+        ofswitch_reconnect(sw, error == OFPERR_OFPRRFC_STALE
+                           ? "a tasukid with a newer generation_id controls "
+                             "the switch"
+                           : "the switch refuses us the primary role");
+    } else if (!VLOG_DROP_WARN(&rl)) {
+        char *s = ofp_to_string(oh, ntohs(oh->length), NULL, NULL, 1);
+
+        VLOG_WARN("%s: the switch refuses a message: %s",
+                  ofswitch_name(sw), s);
+        free(s);
+    }
+    return 0;
+}
+
+static enum ofperr
+handle_message(struct ofswitch *sw, const struct ofpbuf *msg)
+{
+    const struct ofp_header *oh = msg->data;
+    enum ofptype type;
+    enum ofperr error = ofptype_decode(&type, oh);
+
+    if (error) {
+        return error;
+    }
+    if (oh->version != sw->version && type != OFPTYPE_HELLO) {
+        return OFPERR_OFPBRC_BAD_VERSION;
+    }
+
+    switch ((int) type) {
+    case OFPTYPE_ECHO_REQUEST:
+        ofswitch_send(sw, ofputil_encode_echo_reply(oh));
+        return 0;
+
+    case OFPTYPE_ERROR:
+        return handle_error(sw, oh);
+
+    case OFPTYPE_FEATURES_REPLY:
+        return handle_features_reply(sw, oh);
+
+    case OFPTYPE_PORT_DESC_STATS_REPLY:
+        return handle_port_desc(sw, oh);
+
+    case OFPTYPE_PORT_STATUS:
+        return handle_port_status(sw, oh);
+
+    case OFPTYPE_FLOW_STATS_REPLY:
+        return sw->state == OSS_MANAGED ? handle_flow_stats(sw, oh) : 0;
+
+    case OFPTYPE_PACKET_IN:
+        return handle_packet_in(sw, oh);
+
+    case OFPTYPE_FLOW_REMOVED:
+        return handle_flow_removed(sw, oh);
+
+    case OFPTYPE_BARRIER_REPLY:
+        if (sw->sync_xid && oh->xid == sw->sync_xid) {
+            ofswitch_adopted(sw);
+        }
+        return 0;
+
+    default:
+        /* Replies and notifications that nobody here waits for. */
+        return 0;
+    }
+}
+
+static void
+log_bad_message(struct ofswitch *sw, const struct ofpbuf *msg,
+                enum ofperr error)
+{
+    COVERAGE_INC(ofswitch_bad_message);
+    sw->stats.bad_messages++;
+    if (!VLOG_DROP_WARN(&rl)) {
+        const struct ofp_header *oh = msg->data;
+
+        VLOG_WARN("%s: ignoring a bad message, version 0x%02"PRIx8", type "
+                  "%"PRIu8", %"PRIu32" bytes (%s)", ofswitch_name(sw),
+                  oh->version, oh->type, msg->size, ofperr_to_string(error));
+    }
+}
+
+static void
+receive_messages(struct ofswitch *sw)
+{
+    for (int i = 0; i < MAX_BATCH && !sw->doomed; i++) {
+        struct ofpbuf *msg = rconn_recv(sw->rconn);
+        enum ofperr error;
+
+        if (!msg) {
+            break;
+        }
+        error = handle_message(sw, msg);
+        if (error) {
+            log_bad_message(sw, msg, error);
+        }
+        ofpbuf_delete(msg);
+    }
+}
+
+/* Runs 'sw'.  The caller must then destroy it if it is doomed. */
+void
+ofswitch_conn_run(struct ofswitch *sw)
+{
+    unsigned int seqno;
+
+    if (sw->state == OSS_HELD) {
+        run_held(sw);
+    }
+
+    rconn_run(sw->rconn);
+    seqno = rconn_get_connection_seqno(sw->rconn);
+    if (seqno != sw->conn_seqno) {
+        sw->conn_seqno = seqno;
+        ofswitch_disconnected(sw);
+        if (rconn_is_connected(sw->rconn)) {
+            start_handshake(sw);
+        }
+    }
+
+    if (sw->state != OSS_DISCONNECTED && sw->state != OSS_HELD) {
+        receive_messages(sw);
+        ofswitch_sync_run(sw);
+        if (time_msec() >= sw->deadline) {
+            ofswitch_reconnect(sw, "the switch does not reply");
+        }
+    }
+
+    if (sw->doomed && sw->target) {
+        sw->doomed = false;
+        rconn_reconnect(sw->rconn);
+    } else if (!sw->target && !rconn_is_alive(sw->rconn)) {
+        sw->doomed = true;
+    }
+}
+
+/* Arranges for the poll loop to wake up when 'sw' has something to do.
+ *
+ * What the applications sent during this trip through the main loop is on its
+ * way already: rconn_send() writes to the socket at once.  Only what did not
+ * fit there is left to rconn_run(), when the socket becomes writable. */
+void
+ofswitch_conn_wait(struct ofswitch *sw)
+{
+    rconn_run_wait(sw->rconn);
+    rconn_recv_wait(sw->rconn);
+    if (sw->deadline != LLONG_MAX) {
+        poll_timer_wait_until(sw->deadline);
+    }
+    if (sw->doomed
+        || rconn_get_connection_seqno(sw->rconn) != sw->conn_seqno
+        || (sw->redeclare && sw->state == OSS_MANAGED && !sw->adopting)) {
+        poll_immediate_wake();
+    }
+}

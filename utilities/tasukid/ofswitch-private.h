@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKID_OFSWITCH_PRIVATE_H
+#define TASUKID_OFSWITCH_PRIVATE_H 1
+
+/* What the core's files share about switches and the applications do not see.
+ *
+ *     connections.c      which connections there are: column "connections"
+ *     ofswitch-conn.c    one connection: handshake, messages, dispatch
+ *     ofswitch-sync.c    applications up and down, flows in line
+ *     ofswitch.c         what applications may do with a switch
+ */
+
+#include "app.h"
+#include "ofswitch.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/ofp-port.h"
+#include "openvswitch/types.h"
+
+struct ds;
+struct ofp_header;
+struct ofputil_flow_stats;
+struct vconn;
+
+enum ofswitch_state {
+    OSS_DISCONNECTED,       /* No OpenFlow connection (yet). */
+    OSS_HANDSHAKE,          /* Waiting for features and ports. */
+    OSS_UNMANAGED,          /* Not in table Switch: left alone. */
+    OSS_MANAGED,            /* Applications run on it. */
+    OSS_HELD,               /* Reached through a newer connection. */
+};
+
+struct ofswitch_stats {
+    uint64_t packet_ins;        /* Handed to an application. */
+    uint64_t packet_ins_ignored; /* Belonging to none. */
+    uint64_t packet_outs;
+    uint64_t packet_outs_dropped; /* The switch does not read fast enough. */
+    uint64_t flow_mods;
+    uint64_t flows_removed;
+    uint64_t errors;            /* OFPT_ERROR from the switch. */
+    uint64_t bad_messages;      /* Could not be decoded. */
+};
+
+/* One OpenFlow connection and the switch at its other end. */
+struct ofswitch {
+    struct ovs_list node;       /* In 'ofswitches'. */
+    bool doomed;                /* Close at the next opportunity. */
+
+    /* Connection. */
+    struct rconn *rconn;
+    char *target;               /* An active target, or null if accepted. */
+    struct rconn_packet_counter *txq;
+    unsigned int conn_seqno;    /* rconn_get_connection_seqno(). */
+    enum ofswitch_state state;
+    long long int deadline;     /* For the next reply, msec, or LLONG_MAX. */
+    enum ofp_version version;
+    enum ofputil_protocol protocol;
+    ovs_be32 role_xid;          /* Of our OFPT_ROLE_REQUEST. */
+
+    /* Identity, known from OSS_UNMANAGED on. */
+    bool have_features;
+    bool have_ports;
+    uint64_t dpid;
+    char *name;                 /* Of the local port, or else the dpid. */
+    struct hmap ports;          /* Contains "struct ofswitch_port"s. */
+
+    /* Applications, as bitmaps of indexes into 'app_classes'. */
+    const struct tasukirec_switch *row;
+    uint32_t running;           /* After switch_up, before switch_down. */
+    uint32_t adopting;          /* Of those, before adopt_done. */
+    void *data[MAX_APPS];
+    struct flow_set *flows;     /* Declared ones. */
+    bool redeclare;             /* Must be declared anew. */
+    ovs_be32 sync_xid;          /* Barrier that ends adoption. */
+
+    struct ofswitch_stats stats;
+};
+
+struct ofswitch_port {
+    struct hmap_node node;
+    struct ofputil_phy_port desc;
+};
+
+/* All "struct ofswitch"es, the newest connection last. */
+extern struct ovs_list ofswitches;
+
+/* Changes whenever the state of one of them does. */
+extern uint64_t ofswitch_seqno;
+
+/* ofswitch.c */
+void ofswitch_send(struct ofswitch *, struct ofpbuf *);
+void ofswitch_put_port(struct ofswitch *, const struct ofputil_phy_port *);
+void ofswitch_delete_port(struct ofswitch *, ofp_port_t);
+void ofswitch_clear_ports(struct ofswitch *);
+void ofswitch_set_name(struct ofswitch *);
+void ofswitch_set_state(struct ofswitch *, enum ofswitch_state);
+
+/* ofswitch-conn.c */
+struct ofswitch *ofswitch_create_active(const char *target);
+struct ofswitch *ofswitch_create_passive(struct vconn *);
+void ofswitch_destroy(struct ofswitch *);
+void ofswitch_conn_run(struct ofswitch *);
+void ofswitch_conn_wait(struct ofswitch *);
+void ofswitch_reconnect(struct ofswitch *, const char *reason);
+uint32_t ofswitch_allowed_versions(void);
+
+/* ofswitch-sync.c */
+void ofswitch_configure(struct ofswitch *);
+void ofswitch_stop_applications(struct ofswitch *);
+void ofswitch_adopt(struct ofswitch *, const struct ofputil_flow_stats *);
+void ofswitch_adopted(struct ofswitch *);
+void ofswitch_sync_run(struct ofswitch *);
+
+#endif /* TASUKID_OFSWITCH_PRIVATE_H */

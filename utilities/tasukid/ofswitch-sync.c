@@ -1,0 +1,350 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#include <config.h>
+#include "ofswitch-private.h"
+
+#include <inttypes.h>
+
+#include "config-db.h"
+#include "byte-order.h"
+#include "coverage.h"
+#include "flow-set.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofp-connection.h"
+#include "openvswitch/ofp-errors.h"
+#include "openvswitch/ofp-flow.h"
+#include "openvswitch/ofp-msgs.h"
+#include "openvswitch/ofp-packet.h"
+#include "openvswitch/ofp-switch.h"
+#include "openvswitch/ofp-util.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "timeval.h"
+#include "util.h"
+#include "utilities/tasukid/tasuki-idl.h"
+
+VLOG_DEFINE_THIS_MODULE(ofswitch_sync);
+
+COVERAGE_DEFINE(ofswitch_flow_adopted);
+COVERAGE_DEFINE(ofswitch_flow_stale);
+
+/* Bringing a switch in line with the database, without ever flushing it:
+ * established connections live in its flow tables.
+ *
+ * When an application starts on a switch, its flows are dumped.  Those that
+ * 'declare_flows' asks for stay as they are, the application says which of the
+ * others it adopts, and the rest is deleted.  A barrier after the dump tells
+ * when all were seen; then the flows that were missing are added.  From then
+ * on only differences are sent. */
+
+/* How long a switch may take for the dump, in msec. */
+#define ADOPT_TIMEOUT 60000
+
+static uint32_t
+app_bit(size_t index)
+{
+    return UINT32_C(1) << index;
+}
+
+static void
+send_flow_mod(const struct ofputil_flow_mod *fm, void *sw)
+{
+    ofswitch_flow_mod(sw, fm);
+}
+
+static void
+delete_all_flows(struct ofswitch *sw, enum pipeline_app app)
+{
+    struct ofputil_flow_mod fm = {
+        .cookie = htonll(PIPE_COOKIE(app, 0)),
+        .cookie_mask = htonll(PIPE_COOKIE_MASK),
+        .new_cookie = OVS_BE64_MAX,
+        .table_id = OFPTT_ALL,
+        .command = OFPFC_DELETE,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+    };
+
+    minimatch_init_catchall(&fm.match);
+    ofswitch_flow_mod(sw, &fm);
+    minimatch_destroy(&fm.match);
+}
+
+static void
+request_flows(struct ofswitch *sw, enum pipeline_app app)
+{
+    struct ofputil_flow_stats_request fsr = {
+        .cookie = htonll(PIPE_COOKIE(app, 0)),
+        .cookie_mask = htonll(PIPE_COOKIE_MASK),
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+        .table_id = OFPTT_ALL,
+    };
+
+    match_init_catchall(&fsr.match);
+    ofswitch_send(sw, ofputil_encode_flow_stats_request(&fsr, sw->protocol));
+}
+
+/* Becomes the switch's master, so that it refuses what a tasukid that was
+ * active before still sends. */
+static void
+send_role_request(struct ofswitch *sw)
+{
+    struct ofp12_role_request *rr;
+    struct ofpbuf *msg;
+
+    msg = ofpraw_alloc(OFPRAW_OFPT12_ROLE_REQUEST, sw->version, 0);
+    rr = ofpbuf_put_zeros(msg, sizeof *rr);
+    rr->role = htonl(OFPCR12_ROLE_PRIMARY);
+    rr->generation_id = htonll(config_generation_id());
+    ofpmsg_update_length(msg);
+    sw->role_xid = ((const struct ofp_header *) msg->data)->xid;
+    ofswitch_send(sw, msg);
+}
+
+/* Asks for whole packets and for every asynchronous message that somebody
+ * here wants.  A connection to a bridge's management socket gets none at all
+ * unless it sets a nonzero miss_send_len. */
+static void
+send_config(struct ofswitch *sw)
+{
+    struct ofputil_switch_config config = {
+        .miss_send_len = OFPCML12_NO_BUFFER,
+    };
+    struct ofputil_async_cfg ac = OFPUTIL_ASYNC_CFG_INIT;
+
+    ofswitch_send(sw, ofputil_encode_set_config(&config, sw->version));
+
+    ac.primary[OAM_PACKET_IN] = (1u << OFPR_NO_MATCH) | (1u << OFPR_ACTION)
+                                | (1u << OFPR_INVALID_TTL);
+    if (sw->version >= OFP14_VERSION) {
+        ac.primary[OAM_PACKET_IN] |= OFPR14_ACTION_BITS;
+    }
+    ac.primary[OAM_PORT_STATUS] = ((1u << OFPPR_ADD) | (1u << OFPPR_DELETE)
+                                   | (1u << OFPPR_MODIFY));
+    ac.primary[OAM_FLOW_REMOVED] = ((1u << OFPRR_IDLE_TIMEOUT)
+                                    | (1u << OFPRR_HARD_TIMEOUT)
+                                    | (1u << OFPRR_DELETE)
+                                    | (1u << OFPRR_GROUP_DELETE));
+    if (sw->version >= OFP14_VERSION) {
+        ac.primary[OAM_FLOW_REMOVED] |= ((1u << OFPRR_METER_DELETE)
+                                         | (1u << OFPRR_EVICTION));
+    }
+    ac.secondary[OAM_PORT_STATUS] = ac.primary[OAM_PORT_STATUS];
+    ofswitch_send(sw, ofputil_encode_set_async_config(
+                      &ac, ((1u << OAM_PACKET_IN) | (1u << OAM_PORT_STATUS)
+                            | (1u << OAM_FLOW_REMOVED)), sw->version));
+}
+
+/* Returns the applications that the database wants on 'sw'. */
+static uint32_t
+wanted_apps(const struct ofswitch *sw)
+{
+    uint32_t wanted = 0;
+
+    if (sw->row) {
+        wanted = app_bit(app_index_from_id(PIPE_APP_CORE));
+        for (size_t i = 0; i < sw->row->n_applications; i++) {
+            int index = app_index_from_name(sw->row->applications[i]);
+
+            if (index >= 0) {
+                wanted |= app_bit(index);
+            }
+        }
+    }
+    return wanted;
+}
+
+static struct flow_set *
+declare_flows(struct ofswitch *sw)
+{
+    struct flow_set *flows = flow_set_create(sw->protocol);
+
+    for (size_t i = 0; i < app_count(); i++) {
+        if (sw->running & app_bit(i) && app_classes[i]->declare_flows) {
+            app_classes[i]->declare_flows(sw, flows);
+        }
+    }
+    return flows;
+}
+
+/* Replaces the declared flows; without pushing what is missing. */
+static void
+update_declared_flows(struct ofswitch *sw)
+{
+    struct flow_set *flows = declare_flows(sw);
+
+    if (sw->flows) {
+        flow_set_replace(sw->flows, flows, send_flow_mod, sw);
+        flow_set_destroy(sw->flows);
+    }
+    sw->flows = flows;
+    sw->redeclare = false;
+}
+
+static void
+stop_applications(struct ofswitch *sw, uint32_t apps)
+{
+    for (size_t i = app_count(); i-- > 0; ) {
+        if (apps & sw->running & app_bit(i)) {
+            if (app_classes[i]->switch_down) {
+                app_classes[i]->switch_down(sw);
+            }
+            sw->running &= ~app_bit(i);
+            sw->adopting &= ~app_bit(i);
+            sw->data[i] = NULL;
+        }
+    }
+}
+
+/* Stops all applications on 'sw', as its connection is gone.  Their flows
+ * stay in the switch. */
+void
+ofswitch_stop_applications(struct ofswitch *sw)
+{
+    stop_applications(sw, UINT32_MAX);
+    flow_set_destroy(sw->flows);
+    sw->flows = NULL;
+    sw->redeclare = false;
+    sw->sync_xid = 0;
+}
+
+static void
+start_applications(struct ofswitch *sw, uint32_t apps)
+{
+    struct ofpbuf *barrier;
+
+    sw->running |= apps;
+    sw->adopting |= apps;
+    for (size_t i = 0; i < app_count(); i++) {
+        if (apps & app_bit(i) && app_classes[i]->switch_up) {
+            app_classes[i]->switch_up(sw);
+        }
+    }
+    update_declared_flows(sw);
+    for (size_t i = 0; i < app_count(); i++) {
+        if (apps & app_bit(i)) {
+            request_flows(sw, app_classes[i]->id);
+        }
+    }
+
+    barrier = ofputil_encode_barrier_request(sw->version);
+    sw->sync_xid = ((const struct ofp_header *) barrier->data)->xid;
+    ofswitch_send(sw, barrier);
+    sw->deadline = time_msec() + ADOPT_TIMEOUT;
+}
+
+/* Makes what runs on 'sw', whose datapath id and ports are known, what the
+ * database says now. */
+void
+ofswitch_configure(struct ofswitch *sw)
+{
+    bool was_managed = sw->state == OSS_MANAGED;
+    uint32_t wanted, removed, added;
+
+    sw->row = config_find_switch(sw->dpid);
+    wanted = wanted_apps(sw);
+    removed = sw->running & ~wanted;
+    added = wanted & ~sw->running;
+
+    if (!wanted) {
+        if (was_managed) {
+            VLOG_INFO("%s: datapath %016"PRIx64" no longer configured, "
+                      "removing its flows", ofswitch_name(sw), sw->dpid);
+        } else if (sw->state != OSS_UNMANAGED) {
+            VLOG_INFO("%s: datapath %016"PRIx64" is not in table Switch, "
+                      "leaving it alone", ofswitch_name(sw), sw->dpid);
+        }
+        ofswitch_set_state(sw, OSS_UNMANAGED);
+    } else if (!was_managed) {
+        VLOG_INFO("%s: managing datapath %016"PRIx64", OpenFlow 0x%02x",
+                  ofswitch_name(sw), sw->dpid, sw->version);
+        ofswitch_set_state(sw, OSS_MANAGED);
+        send_role_request(sw);
+        send_config(sw);
+    }
+
+    for (size_t i = app_count(); i-- > 0; ) {
+        if (removed & app_bit(i)) {
+            stop_applications(sw, app_bit(i));
+            delete_all_flows(sw, app_classes[i]->id);
+        }
+    }
+    if (!wanted) {
+        ofswitch_stop_applications(sw);
+        return;
+    }
+
+    if (added) {
+        start_applications(sw, added);
+    } else {
+        sw->redeclare = true;
+    }
+}
+
+/* Processes flow 'fs' out of the dump. */
+void
+ofswitch_adopt(struct ofswitch *sw, const struct ofputil_flow_stats *fs)
+{
+    int index = app_index_from_id(PIPE_COOKIE_APP(ntohll(fs->cookie)));
+    const struct app_class *class;
+
+    if (index < 0 || !(sw->adopting & app_bit(index))
+        || flow_set_found(sw->flows, fs)) {
+        return;
+    }
+
+    class = app_classes[index];
+    if (class->adopt_flow && class->adopt_flow(sw, fs)) {
+        COVERAGE_INC(ofswitch_flow_adopted);
+        return;
+    }
+
+    COVERAGE_INC(ofswitch_flow_stale);
+    struct ofputil_flow_mod fm = {
+        .priority = fs->priority,
+        .cookie = fs->cookie,
+        .cookie_mask = OVS_BE64_MAX,
+        .new_cookie = OVS_BE64_MAX,
+        .table_id = fs->table_id,
+        .command = OFPFC_DELETE_STRICT,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+    };
+    minimatch_init(&fm.match, &fs->match);
+    ofswitch_flow_mod(sw, &fm);
+    minimatch_destroy(&fm.match);
+}
+
+/* The barrier after the dump was answered. */
+void
+ofswitch_adopted(struct ofswitch *sw)
+{
+    uint32_t adopting = sw->adopting;
+
+    sw->adopting = 0;
+    sw->sync_xid = 0;
+    sw->deadline = LLONG_MAX;
+    ofswitch_seqno++;
+    flow_set_push(sw->flows, send_flow_mod, sw);
+    for (size_t i = 0; i < app_count(); i++) {
+        if (adopting & app_bit(i) && app_classes[i]->adopt_done) {
+            app_classes[i]->adopt_done(sw);
+        }
+    }
+    VLOG_DBG("%s: %"PRIuSIZE" flows declared", ofswitch_name(sw),
+             flow_set_count(sw->flows));
+}
+
+/* Brings the flows in line if something asked for that. */
+void
+ofswitch_sync_run(struct ofswitch *sw)
+{
+    if (sw->redeclare && sw->state == OSS_MANAGED && !sw->adopting) {
+        update_declared_flows(sw);
+        flow_set_push(sw->flows, send_flow_mod, sw);
+    }
+}

@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#include <config.h>
+#include "ofswitch.h"
+
+#include <errno.h>
+#include <inttypes.h>
+
+#include "byte-order.h"
+#include "coverage.h"
+#include "dp-packet.h"
+#include "hash.h"
+#include "ofswitch-private.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-flow.h"
+#include "openvswitch/ofp-packet.h"
+#include "openvswitch/ofp-util.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/rconn.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(ofswitch);
+
+COVERAGE_DEFINE(ofswitch_flow_mod);
+COVERAGE_DEFINE(ofswitch_packet_out);
+COVERAGE_DEFINE(ofswitch_packet_out_dropped);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+struct ovs_list ofswitches = OVS_LIST_INITIALIZER(&ofswitches);
+uint64_t ofswitch_seqno = 1;
+
+/* A switch that does not read its connection must not take all memory.  Above
+ * the first limit packets are dropped, as on any full queue.  Losing a
+ * flow_mod would leave the switch in a state that nobody knows, so above the
+ * second the connection starts anew, which brings the flows in line. */
+#define MAX_TXQ_PACKET_BYTES (32 * 1024 * 1024)
+#define MAX_TXQ_BYTES (64 * 1024 * 1024)
+
+uint64_t
+ofswitch_datapath_id(const struct ofswitch *sw)
+{
+    return sw->dpid;
+}
+
+const char *
+ofswitch_name(const struct ofswitch *sw)
+{
+    return sw->name ? sw->name : rconn_get_name(sw->rconn);
+}
+
+enum ofp_version
+ofswitch_version(const struct ofswitch *sw)
+{
+    return sw->version;
+}
+
+enum ofputil_protocol
+ofswitch_protocol(const struct ofswitch *sw)
+{
+    return sw->protocol;
+}
+
+const struct tasukirec_switch *
+ofswitch_row(const struct ofswitch *sw)
+{
+    return sw->row;
+}
+
+bool
+ofswitch_runs(const struct ofswitch *sw, enum pipeline_app app)
+{
+    int i = app_index_from_id(app);
+
+    return i >= 0 && sw->running & (UINT32_C(1) << i);
+}
+
+void
+ofswitch_for_each(enum pipeline_app app,
+                  void (*cb)(struct ofswitch *, void *aux), void *aux)
+{
+    struct ofswitch *sw;
+
+    LIST_FOR_EACH_SAFE (sw, node, &ofswitches) {
+        if (ofswitch_runs(sw, app)) {
+            cb(sw, aux);
+        }
+    }
+}
+
+void *
+ofswitch_get_data(const struct ofswitch *sw, enum pipeline_app app)
+{
+    return sw->data[app_index_from_id(app)];
+}
+
+void
+ofswitch_set_data(struct ofswitch *sw, enum pipeline_app app, void *data)
+{
+    sw->data[app_index_from_id(app)] = data;
+}
+
+/* Ports. */
+
+static struct ofswitch_port *
+find_port(const struct ofswitch *sw, ofp_port_t port_no)
+{
+    struct ofswitch_port *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, node, hash_ofp_port(port_no), &sw->ports) {
+        if (port->desc.port_no == port_no) {
+            return port;
+        }
+    }
+    return NULL;
+}
+
+const struct ofputil_phy_port *
+ofswitch_port(const struct ofswitch *sw, ofp_port_t port_no)
+{
+    const struct ofswitch_port *port = find_port(sw, port_no);
+
+    return port ? &port->desc : NULL;
+}
+
+ofp_port_t
+ofswitch_port_from_string(const struct ofswitch *sw, const char *s)
+{
+    struct ofswitch_port *port;
+    ofp_port_t port_no;
+
+    HMAP_FOR_EACH (port, node, &sw->ports) {
+        if (!strcmp(port->desc.name, s)) {
+            return port->desc.port_no;
+        }
+    }
+    return (ofputil_port_from_string(s, NULL, &port_no)
+            && find_port(sw, port_no) ? port_no : OFPP_NONE);
+}
+
+void
+ofswitch_put_port(struct ofswitch *sw, const struct ofputil_phy_port *desc)
+{
+    struct ofswitch_port *port = find_port(sw, desc->port_no);
+
+    if (!port) {
+        port = xmalloc(sizeof *port);
+        hmap_insert(&sw->ports, &port->node, hash_ofp_port(desc->port_no));
+    }
+    port->desc = *desc;
+}
+
+void
+ofswitch_delete_port(struct ofswitch *sw, ofp_port_t port_no)
+{
+    struct ofswitch_port *port = find_port(sw, port_no);
+
+    if (port) {
+        hmap_remove(&sw->ports, &port->node);
+        free(port);
+    }
+}
+
+void
+ofswitch_clear_ports(struct ofswitch *sw)
+{
+    struct ofswitch_port *port;
+
+    HMAP_FOR_EACH_POP (port, node, &sw->ports) {
+        free(port);
+    }
+}
+
+/* Names 'sw' after its local port, which in Open vSwitch has the name of the
+ * bridge. */
+void
+ofswitch_set_name(struct ofswitch *sw)
+{
+    const struct ofputil_phy_port *local = ofswitch_port(sw, OFPP_LOCAL);
+
+    free(sw->name);
+    sw->name = (local && local->name[0]
+                ? xstrdup(local->name)
+                : xasprintf("%016"PRIx64, sw->dpid));
+}
+
+void
+ofswitch_set_state(struct ofswitch *sw, enum ofswitch_state state)
+{
+    if (sw->state != state) {
+        sw->state = state;
+        ofswitch_seqno++;
+        poll_immediate_wake();
+    }
+}
+
+/* Sending. */
+
+/* Sends 'msg' and takes ownership of it. */
+void
+ofswitch_send(struct ofswitch *sw, struct ofpbuf *msg)
+{
+    if (rconn_packet_counter_n_bytes(sw->txq) > MAX_TXQ_BYTES) {
+        ofpbuf_delete(msg);
+        if (!sw->doomed) {
+            ofswitch_reconnect(sw, "the switch does not read its messages");
+        }
+        return;
+    }
+
+    int error = rconn_send(sw->rconn, msg, sw->txq);
+    if (error && error != ENOTCONN) {
+        VLOG_WARN_RL(&rl, "%s: send: %s", ofswitch_name(sw),
+                     ovs_strerror(error));
+    }
+}
+
+void
+ofswitch_flow_mod(struct ofswitch *sw, const struct ofputil_flow_mod *fm)
+{
+    ovs_be64 id_mask = htonll(PIPE_COOKIE_MASK);
+
+    /* No application may touch the flows of another one. */
+    if (fm->command == OFPFC_DELETE) {
+        ovs_assert((fm->cookie_mask & id_mask) == id_mask);
+    } else if (fm->command != OFPFC_DELETE_STRICT) {
+        uint8_t id = PIPE_COOKIE_APP(ntohll(fm->new_cookie));
+
+        ovs_assert(app_index_from_id(id) >= 0);
+    }
+
+    COVERAGE_INC(ofswitch_flow_mod);
+    sw->stats.flow_mods++;
+    ofswitch_send(sw, ofputil_encode_flow_mod(fm, sw->protocol));
+}
+
+void
+ofswitch_packet_out(struct ofswitch *sw, const struct dp_packet *packet,
+                    ofp_port_t in_port, const struct ofpbuf *ofpacts)
+{
+    if (rconn_packet_counter_n_bytes(sw->txq) > MAX_TXQ_PACKET_BYTES) {
+        COVERAGE_INC(ofswitch_packet_out_dropped);
+        sw->stats.packet_outs_dropped++;
+        return;
+    }
+
+    struct ofputil_packet_out po = {
+        .packet = dp_packet_data(packet),
+        .packet_len = dp_packet_size(packet),
+        .buffer_id = UINT32_MAX,
+        .ofpacts = ofpacts->data,
+        .ofpacts_len = ofpacts->size,
+    };
+    match_set_in_port(&po.flow_metadata, in_port);
+
+    COVERAGE_INC(ofswitch_packet_out);
+    sw->stats.packet_outs++;
+    ofswitch_send(sw, ofputil_encode_packet_out(&po, sw->protocol));
+}
+
+static void
+packet_out_to_port(struct ofswitch *sw, const struct dp_packet *packet,
+                   ofp_port_t in_port, ofp_port_t out_port)
+{
+    uint64_t stub[64 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+
+    ofpact_put_OUTPUT(&ofpacts)->port = out_port;
+    ofswitch_packet_out(sw, packet, in_port, &ofpacts);
+    ofpbuf_uninit(&ofpacts);
+}
+
+void
+ofswitch_output(struct ofswitch *sw, const struct dp_packet *packet,
+                ofp_port_t port)
+{
+    packet_out_to_port(sw, packet, OFPP_CONTROLLER, port);
+}
+
+void
+ofswitch_resubmit(struct ofswitch *sw, const struct dp_packet *packet,
+                  ofp_port_t in_port)
+{
+    packet_out_to_port(sw, packet, in_port, OFPP_TABLE);
+}
+
+void
+ofswitch_barrier(struct ofswitch *sw)
+{
+    ofswitch_send(sw, ofputil_encode_barrier_request(sw->version));
+}
+
+void
+ofswitch_redeclare(struct ofswitch *sw)
+{
+    sw->redeclare = true;
+}
