@@ -39,8 +39,9 @@ class Journal:
         self.note("owner", pid=os.getpid(), start=start_time(os.getpid()))
 
     def note(self, kind, **what):
-        """Records a thing of 'kind' "process", "namespace", "directory", or a
-        "setting" of this machine to put back: a file and what it held."""
+        """Records a thing of 'kind' "process", "namespace", "attached" (the
+        name of a namespace that others made), "directory", or "setting" (a
+        file of this machine and what it held, to put back)."""
         self.file.write(json.dumps(dict(what, kind=kind)) + "\n")
 
     def undo(self):
@@ -55,10 +56,14 @@ def undo(path):
     _kill([e for e in entries if e["kind"] == "process"])
     for entry in reversed(entries):
         if entry["kind"] == "namespace":
-            _remove_namespace(entry["name"])
-        elif entry["kind"] == "directory":
+            _empty_namespace(entry["name"])
+        if entry["kind"] in ("namespace", "attached"):
+            if os.path.exists("/run/netns/" + entry["name"]):
+                subprocess.run(["ip", "netns", "delete", entry["name"]],
+                               check=False)
+        if entry["kind"] == "directory":
             shutil.rmtree(entry["path"], ignore_errors=True)
-        elif entry["kind"] == "setting":
+        if entry["kind"] == "setting":
             with open(entry["path"], "w") as f:
                 f.write(entry["value"])
     os.unlink(path)
@@ -85,10 +90,11 @@ def _read(path):
         {"kind": "owner", "pid": 0, "start": None}]
 
 
-def _remove_namespace(name):
+def _empty_namespace(name):
+    """Kills what runs in namespace 'name'.  The lab made the namespace, so
+    whatever is in there was started there by the lab.  Processes whose parent
+    was killed are not found in any other way."""
     if os.path.exists("/run/netns/" + name):
-        # Whatever runs in there was started there by the lab.  Processes whose
-        # parent was killed are not found in any other way.
         pids = subprocess.run(["ip", "netns", "pids", name], check=False,
                               stdout=subprocess.PIPE, text=True).stdout
         for pid in pids.split():
@@ -96,7 +102,6 @@ def _remove_namespace(name):
                 os.kill(int(pid), signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        subprocess.run(["ip", "netns", "delete", name], check=False)
 
 
 def _kill(processes):

@@ -8,8 +8,9 @@ import os
 class Namespace:
     """A network namespace, called 'name' inside its lab.
 
-    After a Switch has attached it, 'mac' and 'address' say who it is on
-    interface eth0 and 'port' is its OpenFlow port number."""
+    'pid' is a process whose namespace to use in place of a new one.  After a
+    Switch has attached it, 'mac' and 'address' say who it is on interface
+    'eth' and 'port' is its OpenFlow port number."""
 
     # The labs speak IPv4: what IPv6 says by itself would be noise in captures.
     DEFAULTS = {
@@ -17,12 +18,17 @@ class Namespace:
         "net.ipv6.conf.all.disable_ipv6": 1,
     }
 
-    def __init__(self, lab, name, **sysctls):
+    def __init__(self, lab, name, pid=None, **sysctls):
         self.lab = lab
         self.name = name
         self.netns = "%s-%s" % (lab.name, name)
-        lab.journal.note("namespace", name=self.netns)
-        lab.run("ip", "netns", "add", self.netns)
+        self.eth = "eth0"
+        if pid:
+            lab.journal.note("attached", name=self.netns)
+            lab.run("ip", "netns", "attach", self.netns, pid)
+        else:
+            lab.journal.note("namespace", name=self.netns)
+            lab.run("ip", "netns", "add", self.netns)
         self.ip("link", "set", "lo", "up")
         if os.path.exists("/proc/sys/net/ipv6"):
             self.sysctl(self.DEFAULTS)

@@ -37,12 +37,13 @@ class Switch:
 
     Hosts that attach() makes are the switch's ports, under the same name.
     'vswitchd' is the program to run in place of the usual one, 'other_config'
-    what to set for it in the database."""
+    what to set for it in the database, 'namespace' where to run it if not in a
+    new namespace of its own."""
 
     def __init__(self, lab, name="switch", bridge="br0", other_config=None,
-                 vswitchd="ovs-vswitchd"):
+                 vswitchd="ovs-vswitchd", namespace=None):
         self.lab = lab
-        self.namespace = Namespace(lab, name)
+        self.namespace = namespace or Namespace(lab, name)
         self.bridge = bridge
         self.bin = programs()
         self.hosts = {}
@@ -133,19 +134,22 @@ class Switch:
 
     def plug(self, host, address=None, bridge=None, mac=None, mtu=None):
         """Makes interface host.name of the switch's namespace a port, the
-        next free number, and gives the host's eth0 its 'address' and MAC."""
+        next free number, and gives the host its 'address' and MAC."""
         number = len(self.hosts) + 1
         host.port = number
         host.mac = mac or "02:00:00:00:00:%02x" % number
-        host.ip("link", "set", "eth0", "address", host.mac,
+        host.ip("link", "set", host.eth, "address", host.mac,
                 *(["mtu", str(mtu)] if mtu else []))
         if address:
-            host.ip("address", "add", address, "dev", "eth0")
+            host.ip("address", "add", address, "dev", host.eth)
             host.address = address.partition("/")[0]
-        self.vsctl("add-port", bridge or self.bridge, host.name, "--",
-                   "set", "interface", host.name,
-                   "ofport_request=%d" % number)
+        self.add_port(host.name, number, bridge)
         self.hosts[host.name] = host
+
+    def add_port(self, interface, number, bridge=None):
+        self.vsctl("add-port", bridge or self.bridge, interface, "--",
+                   "set", "interface", interface,
+                   "ofport_request=%d" % number)
 
     def dump_flows(self, match="", bridge=None):
         """Returns the flow entries that match, one string each, without the
