@@ -20,4 +20,5 @@ ofproto_libofproto_la_SOURCES += \
 	ofproto/tasuki-xlate.h
 
 ovs_pyfiles += python/ovs/flow/tasuki.py
+include utilities/tasukid/automake.mk
 include tests/tasuki.mk

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 the Tasuki developers.
+
+# tasukid, tasuki-ctl and the schema of their database.
+
+# Bindings to the database.
+OVSIDL_BUILT += \
+	utilities/tasukid/tasuki-idl.c \
+	utilities/tasukid/tasuki-idl.h \
+	utilities/tasukid/tasuki-idl.ovsidl
+EXTRA_DIST += utilities/tasukid/tasuki-idl.ann
+TASUKI_IDL_FILES = \
+	$(srcdir)/utilities/tasukid/tasuki.ovsschema \
+	$(srcdir)/utilities/tasukid/tasuki-idl.ann
+utilities/tasukid/tasuki-idl.ovsidl: $(TASUKI_IDL_FILES)
+	$(AM_V_GEN)$(OVSDB_IDLC) annotate $(TASUKI_IDL_FILES) > $@.tmp && \
+	mv $@.tmp $@
+
+EXTRA_DIST += utilities/tasukid/tasuki.ovsschema
+pkgdata_DATA += utilities/tasukid/tasuki.ovsschema
+
+# The version number must change with the schema.
+ALL_LOCAL += utilities/tasukid/tasuki.ovsschema.stamp
+utilities/tasukid/tasuki.ovsschema.stamp: utilities/tasukid/tasuki.ovsschema
+	$(AM_V_GEN)$(srcdir)/build-aux/cksum-schema-check \
+		$(srcdir)/utilities/tasukid/tasuki.ovsschema $@
+CLEANFILES += utilities/tasukid/tasuki.ovsschema.stamp
+
+# All of tasukid but main(), so that unit tests and fuzz targets can have it.
+noinst_LTLIBRARIES += utilities/tasukid/libtasukid.la
+utilities_tasukid_libtasukid_la_SOURCES = \
+	utilities/tasukid/app.c \
+	utilities/tasukid/app.h \
+	utilities/tasukid/config-db.c \
+	utilities/tasukid/config-db.h \
+	utilities/tasukid/connections.c \
+	utilities/tasukid/connections.h \
+	utilities/tasukid/core.c \
+	utilities/tasukid/flow-set.c \
+	utilities/tasukid/flow-set.h \
+	utilities/tasukid/forward.c \
+	utilities/tasukid/glob.c \
+	utilities/tasukid/glob.h \
+	utilities/tasukid/handover-rules.c \
+	utilities/tasukid/handover-rules.h \
+	utilities/tasukid/http-request.c \
+	utilities/tasukid/http-request.h \
+	utilities/tasukid/ofswitch-conn.c \
+	utilities/tasukid/ofswitch-private.h \
+	utilities/tasukid/ofswitch-sync.c \
+	utilities/tasukid/ofswitch.c \
+	utilities/tasukid/ofswitch.h \
+	utilities/tasukid/pipeline.h \
+	utilities/tasukid/tcp-hold.c \
+	utilities/tasukid/tcp-hold.h \
+	utilities/tasukid/tcp-segment.c \
+	utilities/tasukid/tcp-segment.h
+nodist_utilities_tasukid_libtasukid_la_SOURCES = \
+	utilities/tasukid/tasuki-idl.c \
+	utilities/tasukid/tasuki-idl.h
+utilities_tasukid_libtasukid_la_CPPFLAGS = \
+	$(AM_CPPFLAGS) -I/usr/share/include/llhttp
+utilities_tasukid_libtasukid_la_LIBADD = utilities/tasukid/libllhttp.la
+
+# llhttp comes as source code, from the distribution's node-llhttp.
+noinst_LTLIBRARIES += utilities/tasukid/libllhttp.la
+utilities_tasukid_libllhttp_la_SOURCES = \
+	utilities/tasukid/llhttp-api.c \
+	utilities/tasukid/llhttp-parser.c
+utilities_tasukid_libllhttp_la_CPPFLAGS = \
+	-I$(srcdir)/third-party/llhttp -I/usr/share/include/llhttp
+
+bin_PROGRAMS += utilities/tasukid/tasukid
+utilities_tasukid_tasukid_SOURCES = utilities/tasukid/tasukid.c
+utilities_tasukid_tasukid_LDADD = \
+	utilities/tasukid/libtasukid.la \
+	lib/libopenvswitch.la
