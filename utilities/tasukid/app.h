@@ -51,8 +51,9 @@ struct app_class {
 
     /* Called when the database changed, before 'declare_flows'.  'cfg' is the
      * root row, null while there is none; it and the rows it leads to are
-     * valid until the next call.  The application checks its rows here and
-     * refuses those that make no sense with config_set_status() (config-db.h). */
+     * valid until the next call.  The core has checked the rows already:
+     * pass over those whose config_get_status(uuid, "error") is not null
+     * (config-db.h). */
     void (*configure)(const struct tasukirec_tasuki *cfg);
 
     /* A switch that runs the application is connected, its features and ports

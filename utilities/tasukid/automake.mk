@@ -51,6 +51,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/ofswitch.c \
 	utilities/tasukid/ofswitch.h \
 	utilities/tasukid/pipeline.h \
+	utilities/tasukid/row-check.c \
+	utilities/tasukid/row-check.h \
 	utilities/tasukid/tcp-hold.c \
 	utilities/tasukid/tcp-hold.h \
 	utilities/tasukid/tcp-segment.c \

@@ -15,6 +15,7 @@
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
 #include "packets.h"
+#include "row-check.h"
 #include "simap.h"
 #include "smap.h"
 #include "timeval.h"
@@ -263,41 +264,40 @@ run_status(const struct tasukirec_tasuki *cfg)
 
 /* Rows. */
 
-/* Returns the reason why 'row' cannot be used, which the caller must free, or
- * null. */
-static char *
-check_switch(const struct tasukirec_tasuki *cfg, size_t index)
+/* Takes ownership of 'error'. */
+static void
+refuse_row(const struct ovsdb_idl_row *row, char *error)
 {
-    const struct tasukirec_switch *row = cfg->switches[index];
-    uint64_t dpid, other;
-
-    if (!dpid_from_string(row->datapath_id, &dpid)) {
-        return xasprintf("datapath_id: \"%s\" is not 16 hexadecimal digits, "
-                         "not all zero", row->datapath_id);
+    if (error) {
+        config_set_status(&row->uuid, "error", "%s", error);
+        free(error);
     }
-
-    /* The index on the column only sees that the strings differ. */
-    for (size_t i = 0; i < index; i++) {
-        if (dpid_from_string(cfg->switches[i]->datapath_id, &other)
-            && other == dpid) {
-            return xasprintf("datapath_id: the same as \"%s\"",
-                             cfg->switches[i]->datapath_id);
-        }
-    }
-    return NULL;
 }
 
 static void
-check_switches(const struct tasukirec_tasuki *cfg)
+check_service(const struct tasukirec_tasuki *cfg,
+              const struct tasukirec_service *service)
+{
+    refuse_row(&service->header_, row_check_service(cfg, service));
+    for (size_t i = 0; i < service->n_servers; i++) {
+        refuse_row(&service->servers[i]->header_,
+                   row_check_server(service, service->servers[i]));
+    }
+    for (size_t i = 0; i < service->n_rules; i++) {
+        refuse_row(&service->rules[i]->header_,
+                   row_check_rule(service, service->rules[i]));
+    }
+}
+
+static void
+check_rows(const struct tasukirec_tasuki *cfg)
 {
     for (size_t i = 0; i < cfg->n_switches; i++) {
-        char *error = check_switch(cfg, i);
-
-        if (error) {
-            config_set_status(&cfg->switches[i]->header_.uuid,
-                              "error", "%s", error);
-            free(error);
-        }
+        refuse_row(&cfg->switches[i]->header_,
+                   row_check_switch(cfg, cfg->switches[i]));
+    }
+    for (size_t i = 0; i < cfg->n_services; i++) {
+        check_service(cfg, cfg->services[i]);
     }
 }
 
@@ -345,7 +345,7 @@ apply(const struct tasukirec_tasuki *cfg)
     forget_deleted_rows();
     forget_errors();
     if (cfg) {
-        check_switches(cfg);
+        check_rows(cfg);
     }
     for (size_t i = 0; i < app_count(); i++) {
         if (app_classes[i]->configure) {

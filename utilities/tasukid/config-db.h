@@ -47,10 +47,12 @@ uint64_t config_generation_id(void);
  * &row->header_.uuid) to the formatted value; deletes it if 'format' is null.
  * The database follows soon.  Any row of any table with that column will do.
  *
- * Key "error" is the reason why a row is not used.  The core deletes that key
- * from all rows before it calls the 'configure' callbacks and logs it when its
- * value changes, so that an application only has to say which rows are bad
- * now.  All other keys stay until they are changed or the row is deleted. */
+ * Key "error" is the reason why a row is not used.  Before it calls the
+ * 'configure' callbacks the core deletes that key from all rows and sets it for
+ * those that row-check.h refuses; afterward it logs what has changed.  So an
+ * application has to pass over the rows with an error, and to set it for those
+ * that it cannot use for reasons of its own.  All other keys stay until they
+ * are changed or the row is deleted. */
 void config_set_status(const struct uuid *, const char *key,
                        const char *format, ...) OVS_PRINTF_FORMAT(3, 4);
 

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKID_ROW_CHECK_H
+#define TASUKID_ROW_CHECK_H 1
+
+/* Does a row of the database make sense?
+ *
+ * One answer for tasuki-ctl, which refuses to write a row that does not, and
+ * tasukid, which refuses to use it, as other programs write rows, too.  What
+ * the types in the schema say already is not checked again.
+ *
+ * Each function returns null if the row is good, otherwise the reason why it
+ * is not, one line that begins with the name of the column, which the caller
+ * must free. */
+
+#include "openvswitch/types.h"
+
+struct tasukirec_rule;
+struct tasukirec_server;
+struct tasukirec_service;
+struct tasukirec_switch;
+struct tasukirec_tasuki;
+
+char *row_check_connection(const char *target);
+char *row_check_switch(const struct tasukirec_tasuki *,
+                       const struct tasukirec_switch *);
+char *row_check_service(const struct tasukirec_tasuki *,
+                        const struct tasukirec_service *);
+char *row_check_server(const struct tasukirec_service *,
+                       const struct tasukirec_server *);
+char *row_check_rule(const struct tasukirec_service *,
+                     const struct tasukirec_rule *);
+
+/* Parses 's' as a unicast IPv4 address. */
+char *row_check_ipv4(const char *column, const char *s, ovs_be32 *);
+
+/* Parses 's' as a unicast Ethernet address. */
+char *row_check_mac(const char *column, const char *s, struct eth_addr *);
+
+#endif /* TASUKID_ROW_CHECK_H */
