@@ -32,10 +32,8 @@ class Controller:
     def start(self):
         """Starts tasukid, or starts it again."""
         self.process = self.switch.start(
-            "tasukid", "--unixctl=" + self._unixctl(),
-            "--log-file=" + os.path.join(self.switch.rundir, "tasukid.log"),
+            "tasukid", "--no-chdir", "--pidfile", "--log-file=" + os.path.join(self.switch.rundir, "tasukid.log"),
             "-vconsole:off", "-vfile:info",
-            "unix:" + os.path.join(self.switch.rundir, "db.sock"),
             log="tasukid.out")
 
     def kill(self):
@@ -59,15 +57,13 @@ class Controller:
 
     def ctl(self, *argv, **kwargs):
         """Runs tasuki-ctl and returns what it prints."""
-        return self.switch.run(
-            "tasuki-ctl", "--timeout=20",
-            "--db=unix:" + os.path.join(self.switch.rundir, "db.sock"),
-            *argv, **kwargs).stdout
+        return self.switch.run("tasuki-ctl", "--timeout=20", *argv,
+                               **kwargs).stdout
 
     def appctl(self, *argv):
         """Runs a command of tasukid's and returns what it prints."""
-        return self.switch.run("ovs-appctl", "-T", "20", "-t",
-                               self._unixctl(), *argv).stdout
+        return self.switch.run("ovs-appctl", "-T", "20", "-t", "tasukid",
+                               *argv).stdout
 
     def connections(self):
         """Returns the lines of service/connections."""
@@ -80,6 +76,3 @@ class Controller:
                 if line.startswith("VmRSS:"):
                     return int(line.split()[1]) * 1024
         raise LabError("tasukid is not running")
-
-    def _unixctl(self):
-        return os.path.join(self.switch.rundir, "tasukid.ctl")

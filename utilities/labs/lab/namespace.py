@@ -2,7 +2,13 @@
 # Copyright (c) 2026 the Tasuki developers.
 """Network namespaces, and the cables between them."""
 
+import ctypes
 import os
+import socket
+import threading
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_CLONE_NEWNET = 0x40000000      # From sched.h; os.setns() came with 3.12.
 
 
 class Namespace:
@@ -43,6 +49,23 @@ class Namespace:
         """Starts a program in the namespace, as Lab.start()."""
         return self.lab.start("ip", "netns", "exec", self.netns, *argv,
                               **kwargs)
+
+    def socket(self, *args):
+        """Returns a new socket that lives in the namespace, wherever it is
+        used afterwards."""
+        result = []
+
+        def make():
+            with open("/run/netns/" + self.netns) as f:
+                if _libc.setns(f.fileno(), _CLONE_NEWNET):
+                    raise OSError(ctypes.get_errno(), "setns")
+            result.append(socket.socket(*args))
+
+        # Only the thread that asks for it enters the namespace.
+        thread = threading.Thread(target=make)
+        thread.start()
+        thread.join()
+        return result[0]
 
     def ip(self, *args):
         """Runs "ip 'args'" on the namespace and returns its output."""

@@ -38,9 +38,9 @@ http {{
         {server}
         location / {{ try_files $uri $uri/ /index.html; }}
         # Takes a body and keeps it: the file's name comes back in a header.
-        location /upload {{
+        location ~ /upload$ {{
             client_body_in_file_only on;
-            proxy_pass http://127.0.0.1:{sink}/;
+            proxy_pass http://127.0.0.1:{sink};
             proxy_set_body $request_body_file;
             add_header X-Served-By {name} always;
             add_header X-Body-File $request_body_file always;

@@ -47,7 +47,7 @@ class Switch:
         self.bridge = bridge
         self.bin = programs()
         self.hosts = {}
-        rundir = lab.path(name, "run", "")
+        rundir = os.path.dirname(lab.path(name, "run", ""))
         self.environment = dict(
             os.environ, PATH=self.bin + ":" + os.environ["PATH"],
             OVS_RUNDIR=rundir, OVS_LOGDIR=rundir, OVS_DBDIR=rundir,
@@ -64,9 +64,8 @@ class Switch:
             path = os.path.join(self.rundir, name + ".db")
             self.run("ovsdb-tool", "create", path, schema(file_name))
             databases.append(path)
-        self.start("ovsdb-server", "--no-chdir",
+        self.start("ovsdb-server", "--no-chdir", "--pidfile",
                    "--remote=punix:" + os.path.join(self.rundir, "db.sock"),
-                   "--unixctl=" + os.path.join(self.rundir, "ovsdb.ctl"),
                    *databases, log="ovsdb-server.log")
         wait_for(lambda: self.run("ovs-vsctl", "--timeout=5", "--no-wait",
                                   "init", check=False).returncode == 0,
@@ -77,10 +76,7 @@ class Switch:
             self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
                        "other_config:%s=%s" % (key, value))
         self.vswitchd = self.start(
-            vswitchd, "--no-chdir",
-            "--unixctl=" + os.path.join(self.rundir, "vswitchd.ctl"),
-            "unix:" + os.path.join(self.rundir, "db.sock"),
-            "-vconsole:off", "-vfile:info",
+            vswitchd, "--no-chdir", "--pidfile", "-vconsole:off", "-vfile:info",
             "--log-file=" + os.path.join(self.rundir, "ovs-vswitchd.log"),
             log="ovs-vswitchd.out")
 
@@ -104,9 +100,7 @@ class Switch:
 
     def appctl(self, *argv, **kwargs):
         """Runs an ovs-vswitchd command and returns what it prints."""
-        return self.run("ovs-appctl", "-T", "20", "-t",
-                        os.path.join(self.rundir, "vswitchd.ctl"), *argv,
-                        **kwargs).stdout
+        return self.run("ovs-appctl", "-T", "20", *argv, **kwargs).stdout
 
     def add_bridge(self, name, dpid=None):
         """Adds a bridge that forwards nothing until it is told what."""
