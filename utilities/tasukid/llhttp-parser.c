@@ -4,6 +4,7 @@
 /* Builds the generated part of llhttp, which Debian ships as source in its
  * package node-llhttp.  It is not written with our warnings in mind. */
 
+#pragma GCC diagnostic ignored "-Wswitch-enum"
 #pragma GCC diagnostic ignored "-Wmissing-prototypes"
 #pragma GCC diagnostic ignored "-Wmissing-declarations"
 #pragma GCC diagnostic ignored "-Wstrict-prototypes"
