@@ -105,8 +105,9 @@ class TasukiTopo(Topo):
 
     def build(self):
         switch = self.addSwitch("s1")
-        for name, (address, _) in services.SERVERS.items():
-            host = self.addHost(name, cls=WebServer, ip=address + "/24")
+        for name, (address, mac, _) in services.SERVERS.items():
+            host = self.addHost(name, cls=WebServer, ip=address + "/24",
+                                mac=mac)
             self.addLink(host, switch)
         client = self.addHost("client", ip=services.CLIENT + "/24")
         self.addLink(client, switch)

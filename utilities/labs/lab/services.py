@@ -12,21 +12,21 @@ PICTURE = """\
                 tasukid
 """
 
-# Name: address (that of the service, or its own), files that it has.
+# Name: address (that of the service, or its own), MAC, files that it has.
 SERVERS = {
-    "server1": (SERVICE, ("index.html",)),
-    "server2": (SERVICE, ("images/index.html",)),
-    "server3": ("10.0.0.3", ("index.html",)),
+    "server1": (SERVICE, "02:00:00:00:00:01", ("index.html",)),
+    "server2": (SERVICE, "02:00:00:00:00:02", ("images/index.html",)),
+    "server3": ("10.0.0.3", "02:00:00:00:00:03", ("index.html",)),
 }
 
-# What to tell tasuki-ctl.  The server named first shakes hands.
+# What to tell tasuki-ctl.  The server that is added first shakes hands.
 CONFIGURATION = (
     "add-service web 10.0.0.1:80",
-    "add-server web server1 ofport=1",
-    "add-server web server2 ofport=2",
-    "add-server web server3 address=10.0.0.3 ofport=3",
-    "add-rule web priority=20 host=video.example server3",
-    "add-rule web priority=10 path=/images/ server2",
+    "add-server web server1 mac=02:00:00:00:00:01 ofport=1",
+    "add-server web server2 mac=02:00:00:00:00:02 ofport=2",
+    "add-server web server3 address=10.0.0.3",
+    "add-rule web server3 priority=20 host=video.example",
+    "add-rule web server2 priority=10 path=/images/*",
 )
 
 # What to ask for, and which server should answer.
@@ -39,7 +39,7 @@ REQUESTS = (
 
 def content(name):
     """Returns the files of server 'name', as Nginx() takes them."""
-    return {path: "%s of %s\n" % (path, name) for path in SERVERS[name][1]}
+    return {path: "%s of %s\n" % (path, name) for path in SERVERS[name][2]}
 
 
 def curl(url, *options):

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 the Tasuki developers.
+"""What must hold for the segments of a moved connection, as they were captured
+at the client and at the server that it moved to.
+
+Derived from RFC 9293 (TCP), 7323 (window scale, timestamps), 2018 and 2883
+(SACK), from the view of either end: each of them must see one connection that
+makes sense, with nothing in it that it had not negotiated."""
+
+from lab.segment import ACK, FIN, RST, SYN, after
+
+SERVICE = "10.0.0.1"
+
+
+class View:
+    """One connection of client port 'port' as captured at one host."""
+
+    def __init__(self, segments, port):
+        self.all = [s for s in segments if port in (s.sport, s.dport)]
+        self.up = [s for s in self.all if s.sport == port]
+        self.down = [s for s in self.all if s.dport == port]
+        self.syn = next((s for s in self.up if s.has(SYN)), None)
+        self.syn_ack = next((s for s in self.down if s.has(SYN | ACK)), None)
+
+    def agreed(self, option):
+        """Returns whether both SYNs of this view carry 'option'."""
+        return all(getattr(s, option) not in (None, False)
+                   for s in (self.syn, self.syn_ack))
+
+
+def client_ports(segments):
+    """Returns the ports of the client's connections, in order."""
+    return list(dict.fromkeys(s.sport for s in segments
+                              if s.has(SYN) and not s.has(ACK)))
+
+
+def check_checksums(captured):
+    for name, segments in captured.items():
+        wrong = [(str(s), s.checksum_errors()) for s in segments
+                 if s.checksum_errors()]
+        assert not wrong, "%s: %d bad checksums, first %s" % (
+            name, len(wrong), wrong[0])
+
+
+def check_direction(name, sent, received, offered, in_order=True):
+    """Checks the segments that arrive at one end of a connection: 'received'
+    at the end that 'sent'.  'offered' is a View of the end's handshake.
+
+    Everything that the other end says about this end's data must be in this
+    end's own sequence space, between its SYN and its last byte."""
+    start = next(s.seq for s in sent if s.has(SYN))
+    end = start
+    for s in sent:
+        length = len(s.payload) + s.has(SYN) + s.has(FIN)
+        if after(s.seq + length, end) > 0:
+            end = s.seq + length & 0xffffffff
+    tsvals = {s.tsval for s in sent}
+    newest = None
+    for s in received:
+        where = "%s: %s" % (name, s)
+        if s.has(RST):
+            continue
+        if s.has(ACK):
+            assert 0 < after(s.ack, start), where
+            assert after(end, s.ack) >= 0, where
+        for left, right in s.sack:
+            assert offered.agreed("sack_permitted"), where
+            assert after(left, start) > 0, where
+            assert after(right, left) > 0, where
+            assert after(end, right) >= 0, where
+        if s.has(SYN):
+            continue
+        assert s.mss is None and s.wscale is None, where
+        assert not s.sack_permitted, where
+        if offered.agreed("tsval"):
+            assert s.tsval is not None, where
+            assert s.tsecr in tsvals, where
+            if in_order and newest is not None:
+                assert after(s.tsval, newest) >= 0, where
+            newest = s.tsval
+        else:
+            assert s.tsval is None, where
+
+
+def check_windows(client, server):
+    """Checks that the window the client sees is the one that the server said:
+    rarely less, by what the scale cannot express, and never more."""
+    def scales(view):
+        return ((view.syn.wscale, view.syn_ack.wscale)
+                if view.agreed("wscale") else (0, 0))
+
+    def key(s, isn):
+        return (s.ip[4:6], s.seq - isn & 0xffffffff, len(s.payload))
+
+    up_client, down_client = scales(client)
+    up_server, down_server = scales(server)
+    compared = 0
+    for seen, said, unit_seen, unit_said in (
+            (client.down, server.down, down_client, down_server),
+            (server.up, client.up, up_server, up_client)):
+        isn_seen = next(s.seq for s in seen if s.has(SYN))
+        isn_said = next(s.seq for s in said if s.has(SYN))
+        by_key = {key(s, isn_said): s for s in said}
+        for s in seen:
+            origin = by_key.get(key(s, isn_seen))
+            if s.flags & (SYN | RST) or origin is None:
+                continue
+            promised = s.window << unit_seen
+            real = origin.window << unit_said
+            compared += 1
+            assert promised <= real, "%s promises %d of %d" % (
+                s, promised, real)
+            assert (promised > real - (1 << unit_seen) or s.window == 65535), (
+                "%s promises %d of %d" % (s, promised, real))
+    assert compared > 0
+
+
+def check_sizes(name, receiver_mss, segments):
+    for s in segments:
+        # RFC 6691: the MSS does not count options.
+        room = receiver_mss - (len(s.tcp) - 20 - len(s.payload))
+        assert len(s.payload) <= room, "%s: %s exceeds MSS %d" % (
+            name, s, receiver_mss)
+
+
+def check_moved(captured, target, port=None, in_order=True):
+    """Checks the one connection in 'captured' that moved to 'target'."""
+    ports = client_ports(captured["client"])
+    if port is None:
+        assert len(ports) == 1, ports
+        port, = ports
+    check_checksums(captured)
+    client = View(captured["client"], port)
+    first = View(captured["server1"], port)
+    final = View(captured[target], port)
+
+    # The client sees one peer, from the first segment to the last.
+    assert {s.ip_src for s in client.down} == {SERVICE}
+    assert len({s.mac_src for s in client.down}) == 1
+    assert not [str(s) for s in client.down if s.has(RST)]
+
+    # Server1 shook hands, got nothing of the request and was told to forget.
+    assert first.syn_ack.seq == client.syn_ack.seq
+    assert not [str(s) for s in first.up if s.payload]
+    resets = [s for s in first.up if s.has(RST)]
+    assert resets, "server1 got no RST"
+    assert resets[0].seq == client.syn.seq + 1 & 0xffffffff, (
+        "RFC 5961: RST at %d, expected %d" % (resets[0].seq,
+                                              client.syn.seq + 1))
+
+    # The server that it moved to sees one connection as well.
+    assert final.syn.seq == client.syn.seq
+    assert final.syn_ack.seq != client.syn_ack.seq
+    for option in ("sack_permitted", "tsval", "wscale"):
+        if not client.agreed(option):
+            assert not final.agreed(option), option
+
+    check_direction("client", client.up, client.down, client, in_order)
+    check_direction(target, final.down, final.up, final, in_order)
+    check_windows(client, final)
+    check_sizes("client", client.syn.mss, client.down)
+    check_sizes(target, final.syn_ack.mss, final.up)
+    return client, first, final
