@@ -77,3 +77,16 @@ utilities_tasukid_tasukid_SOURCES = utilities/tasukid/tasukid.c
 utilities_tasukid_tasukid_LDADD = \
 	utilities/tasukid/libtasukid.la \
 	lib/libopenvswitch.la
+
+bin_PROGRAMS += utilities/tasukid/tasuki-ctl
+utilities_tasukid_tasuki_ctl_SOURCES = \
+	utilities/tasukid/row-check.c \
+	utilities/tasukid/row-check.h \
+	utilities/tasukid/tasuki-ctl-show.c \
+	utilities/tasukid/tasuki-ctl-verbs.c \
+	utilities/tasukid/tasuki-ctl.c \
+	utilities/tasukid/tasuki-ctl.h
+nodist_utilities_tasukid_tasuki_ctl_SOURCES = \
+	utilities/tasukid/tasuki-idl.c \
+	utilities/tasukid/tasuki-idl.h
+utilities_tasukid_tasuki_ctl_LDADD = lib/libopenvswitch.la
