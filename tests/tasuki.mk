@@ -9,6 +9,25 @@ TASUKI_UNIT_TESTS =
 EXTRA_PROGRAMS += $(TASUKI_UNIT_TESTS)
 tasuki_unit_ldadd = lib/libopenvswitch.la -lcmocka
 
+tcp_offset_unit_sources = \
+	tests/unit/tcp-model.c \
+	tests/unit/tcp-model.h \
+	tests/unit/tcp-packet.c \
+	tests/unit/tcp-packet.h
+TASUKI_UNIT_TESTS += \
+	tests/unit/test-tcp-offset \
+	tests/unit/test-tcp-offset-packets \
+	tests/unit/test-tcp-offset-random
+tests_unit_test_tcp_offset_SOURCES = \
+	tests/unit/test-tcp-offset.c $(tcp_offset_unit_sources)
+tests_unit_test_tcp_offset_LDADD = $(tasuki_unit_ldadd)
+tests_unit_test_tcp_offset_packets_SOURCES = \
+	tests/unit/test-tcp-offset-packets.c $(tcp_offset_unit_sources)
+tests_unit_test_tcp_offset_packets_LDADD = $(tasuki_unit_ldadd)
+tests_unit_test_tcp_offset_random_SOURCES = \
+	tests/unit/test-tcp-offset-random.c $(tcp_offset_unit_sources)
+tests_unit_test_tcp_offset_random_LDADD = $(tasuki_unit_ldadd)
+
 tasuki-unit-tests: $(TASUKI_UNIT_TESTS)
 	@printf '%s\n' $(TASUKI_UNIT_TESTS) >tests/unit-tests.list
 .PHONY: tasuki-unit-tests
@@ -19,6 +38,15 @@ TASUKI_FUZZERS =
 EXTRA_PROGRAMS += $(TASUKI_FUZZERS)
 tasuki_fuzz_ldflags = -fsanitize=fuzzer
 tasuki_fuzz_ldadd = lib/libopenvswitch.la
+
+TASUKI_FUZZERS += tests/fuzz/fuzz-tcp-offset
+EXTRA_DIST += tests/fuzz/tcp-offset.dict
+tests_fuzz_fuzz_tcp_offset_SOURCES = \
+	tests/fuzz/fuzz-tcp-offset.c \
+	tests/unit/tcp-model.c \
+	tests/unit/tcp-model.h
+tests_fuzz_fuzz_tcp_offset_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_tcp_offset_LDADD = $(tasuki_fuzz_ldadd)
 
 tasuki-fuzzers: $(TASUKI_FUZZERS)
 	@printf '%s\n' $(TASUKI_FUZZERS) >tests/fuzzers.list

@@ -20,7 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "tcp-model.h"
+#include "../unit/tcp-model.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

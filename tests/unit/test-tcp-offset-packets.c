@@ -3,8 +3,8 @@
 
 /* tcp_offset on packets of every shape: option lists, lengths, IP headers,
  * fragments, checksums, and all that it must refuse without changing a byte.
- * Built with AddressSanitizer: every packet lies in a heap block of exactly
- * its size. */
+ * Every packet lies in a heap block of exactly its size, so that
+ * AddressSanitizer sees each byte read or written outside of it. */
 
 #include <config.h>
 #include <setjmp.h>

@@ -2,7 +2,7 @@
  * Copyright (c) 2026 the Tasuki developers. */
 
 /* tcp_offset on many random packets with random arguments, each held against
- * the model in tcp-model.c.  Built with AddressSanitizer.
+ * the model in tcp-model.c.
  *
  * TCP_OFFSET_SEED in the environment repeats a run, which prints its seed. */
 

@@ -2,8 +2,7 @@
  * Copyright (c) 2026 the Tasuki developers. */
 
 /* tcp_offset on well-formed segments: the paper's vectors and every row of the
- * table of its arguments.  Built with AddressSanitizer: every packet
- * lies in a heap block of exactly its size. */
+ * table of its arguments. */
 
 #include <config.h>
 #include <setjmp.h>
