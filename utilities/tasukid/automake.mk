@@ -82,8 +82,10 @@ bin_PROGRAMS += utilities/tasukid/tasuki-ctl
 utilities_tasukid_tasuki_ctl_SOURCES = \
 	utilities/tasukid/row-check.c \
 	utilities/tasukid/row-check.h \
+	utilities/tasukid/tasuki-ctl-args.c \
+	utilities/tasukid/tasuki-ctl-services.c \
 	utilities/tasukid/tasuki-ctl-show.c \
-	utilities/tasukid/tasuki-ctl-verbs.c \
+	utilities/tasukid/tasuki-ctl-switches.c \
 	utilities/tasukid/tasuki-ctl.c \
 	utilities/tasukid/tasuki-ctl.h
 nodist_utilities_tasukid_tasuki_ctl_SOURCES = \

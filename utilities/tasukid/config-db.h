@@ -31,8 +31,8 @@ void config_wait(void);
 /* Returns the root row, or null.  Valid until the next config_run(). */
 const struct tasukirec_tasuki *config_get(void);
 
-/* Returns the row of table Switch for datapath 'dpid', or null.  Valid until the
- * next config_run(). */
+/* Returns the good row of table Switch for datapath 'dpid', or null.  Valid
+ * until the next config_run(). */
 const struct tasukirec_switch *config_find_switch(uint64_t dpid);
 
 /* Returns true once the database was read and this tasukid is not standing
@@ -48,11 +48,11 @@ uint64_t config_generation_id(void);
  * The database follows soon.  Any row of any table with that column will do.
  *
  * Key "error" is the reason why a row is not used.  Before it calls the
- * 'configure' callbacks the core deletes that key from all rows and sets it for
- * those that row-check.h refuses; afterward it logs what has changed.  So an
- * application has to pass over the rows with an error, and to set it for those
- * that it cannot use for reasons of its own.  All other keys stay until they
- * are changed or the row is deleted. */
+ * 'configure' callbacks the core deletes that key from all rows and sets it
+ * for those that row-check.h refuses; afterward it logs what has changed.  So
+ * an application has to pass over the rows with an error, and to set it for
+ * those that it cannot use for reasons of its own.  All other keys stay until
+ * they are changed or the row is deleted. */
 void config_set_status(const struct uuid *, const char *key,
                        const char *format, ...) OVS_PRINTF_FORMAT(3, 4);
 

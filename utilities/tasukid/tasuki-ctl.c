@@ -63,6 +63,13 @@ static const struct ctl_table_class tables[TASUKIREC_N_TABLES] = {
         = { &tasukirec_server_col_name, NULL, NULL },
 };
 
+static const struct ctl_command_syntax basic_commands[] = {
+    {"init", 0, 0, "", tasuki_ctl_pre_all, NULL, NULL, "", RW},
+    {"show", 0, 0, "", tasuki_ctl_pre_all, tasuki_ctl_show, NULL, "", RO},
+
+    {NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, RO},
+};
+
 int
 main(int argc, char *argv[])
 {
@@ -79,7 +86,9 @@ main(int argc, char *argv[])
     vlog_set_levels_from_string_assert("reconnect:warn");
     ctl_init(&tasukirec_idl_class, tasukirec_table_classes, tables, NULL,
              tasuki_ctl_exit);
-    ctl_register_commands(tasuki_ctl_verbs);
+    ctl_register_commands(basic_commands);
+    ctl_register_commands(tasuki_ctl_switch_commands);
+    ctl_register_commands(tasuki_ctl_service_commands);
 
     args = process_escape_args(argv);
     parse_options(argc, argv, &local_options);
@@ -264,6 +273,44 @@ parse_options(int argc, char *argv[], struct shash *local_options)
     free(options);
 }
 
+static const char our_commands_usage[] = "\n\
+Overview:\n\
+  init                        create the database's root row if need be\n\
+  show                        print services and switches with their status\n\
+\n\
+Connection commands:\n\
+  set-connection TARGET...    connect to, or listen on, TARGETs only\n\
+  get-connection              print the targets\n\
+  del-connection              delete all targets\n\
+  set-ssl KEY CERT CA-CERT    use these files for ssl: and pssl: targets\n\
+  get-ssl                     print them\n\
+  del-ssl                     delete them\n\
+\n\
+Switch commands:\n\
+  add-switch DPID|BRIDGE [apps=APP[,APP]...] [forward-mode=learning|normal]\n\
+                              run applications on a switch\n\
+  del-switch DPID|BRIDGE      leave a switch alone\n\
+\n\
+Service commands:\n\
+  add-service NAME ADDRESS:PORT [KEY=VALUE]...\n\
+                              add a service; keys: mac, protocol,\n\
+                              inspection, mode, max-connections,\n\
+                              inspect-bytes, inspect-timeout,\n\
+                              connect-timeout, idle-timeout\n\
+  del-service NAME            delete a service, its servers and rules\n\
+  add-server SERVICE NAME [address=IP] [port=PORT] [mac=MAC] [ofport=PORT]\n\
+             [weight=N] [default=yes|no]\n\
+                              add a server; the first one is the default\n\
+  set-default-server SERVICE NAME\n\
+                              make another server the default\n\
+  del-server SERVICE NAME     delete a server\n\
+  add-rule SERVICE SERVER[,SERVER]... [priority=N] [host=PATTERN]\n\
+           [path=PATTERN] [method=PATTERN] [header:NAME=PATTERN]...\n\
+                              send matching requests to these SERVERs and\n\
+                              print the rule's UUID\n\
+  del-rule SERVICE UUID       delete a rule; a unique prefix of UUID will do\n\
+";
+
 static void
 usage(void)
 {
@@ -281,7 +328,7 @@ Options:\n\
   -t, --timeout=SECS          wait at most SECS seconds\n\
   --dry-run                   do not commit changes to database\n\
   --oneline                   print exactly one line of output per command\n",
-           program_name, program_name, tasuki_ctl_verbs_usage,
+           program_name, program_name, our_commands_usage,
            ctl_get_db_cmd_usage(), ctl_list_db_tables_usage(),
            ctl_default_db());
     table_usage();
