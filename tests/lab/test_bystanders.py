@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 the Tasuki developers.
+"""ARP, and the traffic that is none of a service's business."""
+
+import re
+import struct
+import time
+
+from lab import Iperf
+from labsite import mac
+from tcpcheck import View, check_checksums, client_ports
+
+VIRTUAL = re.compile(r"([0-9a-f]{2}(:[0-9a-f]{2}){5})")
+
+
+def neighbor(host, address):
+    """Returns the MAC that 'host' has for 'address', or None."""
+    match = VIRTUAL.search(host.ip("neighbor", "show", address))
+    return match and match.group(1)
+
+
+def send(host, frame):
+    import socket
+    s = host.socket(socket.AF_PACKET, socket.SOCK_RAW)
+    s.bind(("eth0", 0))
+    s.send(frame)
+
+
+def arp(operation, sender_mac, sender_ip, target_mac, target_ip,
+        to="ff:ff:ff:ff:ff:ff"):
+    def mac_bytes(text):
+        return bytes.fromhex(text.replace(":", ""))
+
+    def ip_bytes(text):
+        return bytes(map(int, text.split(".")))
+    return (mac_bytes(to) + mac_bytes(sender_mac) + b"\x08\x06"
+            + struct.pack("!HHBBH", 1, 0x800, 6, 4, operation)
+            + mac_bytes(sender_mac) + ip_bytes(sender_ip)
+            + mac_bytes(target_mac) + ip_bytes(target_ip)).ljust(60, b"\0")
+
+
+def test_arp_is_answered_by_the_service(site):
+    assert site.curl("/").server == "server1"
+    found = neighbor(site.client, "10.0.0.1")
+    assert found and found not in [mac(name) for name in site.nginx]
+    # One answer, not one from each machine that has the address.
+    site.client.ip("neighbor", "flush", "dev", "eth0")
+    from lab import Capture
+    capture = Capture(site.client, "eth0", "arp")
+    site.client.run("ping", "-c", "1", "-W", "1", "10.0.0.1", check=False)
+    text = site.lab.run("tcpdump", "-nr", capture.stop()).stdout
+    assert text.count("Reply 10.0.0.1 is-at") == 1, text
+
+
+def test_no_pollution_by_servers(site):
+    """Servers with the service's address speak ARP about it; nobody hears."""
+    assert site.curl("/").server == "server1"
+    before = neighbor(site.client, "10.0.0.1")
+    other = site.switch.attach("other", "10.0.0.101/24")
+    other.run("ping", "-c", "1", "-W", "1", "10.0.0.1", check=False)
+    for name in ("server1", "server2"):
+        host = site.hosts[name]
+        # Announcements (RFC 5227), as requests and as replies.
+        send(host, arp(1, mac(name), "10.0.0.1", "00:00:00:00:00:00",
+                       "10.0.0.1"))
+        send(host, arp(2, mac(name), "10.0.0.1", mac(name), "10.0.0.1"))
+        # A reply that nobody asked for, to the client alone.
+        send(host, arp(2, mac(name), "10.0.0.1", site.client.mac,
+                       "10.0.0.100", to=site.client.mac))
+        # What their kernels do to find the client.
+        host.ip("neighbor", "flush", "dev", "eth0")
+        host.run("ping", "-c", "1", "-W", "1", "10.0.0.100", check=False)
+    time.sleep(0.3)
+    assert neighbor(site.client, "10.0.0.1") == before
+    assert neighbor(other, "10.0.0.1") in (before, None)
+    assert site.curl("/").server == "server1"
+    assert site.curl("/two/").server == "server2"
+
+
+def test_servers_find_the_client(site):
+    """A server that has forgotten the client's MAC asks, and gets an answer
+    that works."""
+    for _ in range(3):
+        for host in site.hosts.values():
+            host.ip("neighbor", "flush", "dev", "eth0")
+        assert site.curl("/").server == "server1"
+        assert site.curl("/two/").server == "server2"
+        assert site.curl("/three/").server == "server3"
+
+
+def test_direct_traffic(site, big):
+    """A server's own address is just a host's: no handshake but its own."""
+    site.publish("big.bin", big.data)
+    captures = site.capture()
+    site.client.run("curl", "-sS", "-o", site.lab.path("direct"),
+                    "http://10.0.0.3/three/big.bin")
+    captured = site.captured(captures)
+    check_checksums(captured)
+    assert not captured["server1"] and not captured["server2"]
+    port, = client_ports(captured["client"])
+    client = View(captured["client"], port)
+    server = View(captured["server3"], port)
+    assert client.syn_ack.seq == server.syn_ack.seq
+    assert client.syn_ack.ip_src == "10.0.0.3"
+    assert client.syn_ack.tsval == server.syn_ack.tsval
+    with open(site.lab.path("direct"), "rb") as f:
+        assert f.read() == big.data
+
+
+def test_direct_and_moved_with_the_same_ports(site):
+    """One client port, to the service (moved to server3) and to server3
+    itself, at the same time: two connections."""
+    import socket
+
+    def connect(address):
+        s = site.client.socket(socket.AF_INET, socket.SOCK_STREAM)
+        s.settimeout(10)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("10.0.0.100", 41000))
+        s.connect((address, 80))
+        return s
+
+    request = b"GET /three/ HTTP/1.1\r\nHost: a\r\n\r\n"
+    direct = connect("10.0.0.3")
+    direct.sendall(request)
+    assert b"server3" in direct.recv(65536)
+    # To server3 a moved connection would be the one that it has already.  So
+    # it cannot move there; but neither may suffer.
+    moved = connect("10.0.0.1")
+    for _ in range(3):
+        moved.sendall(request)
+        assert b"X-Served-By: server" in moved.recv(65536)
+        direct.sendall(request)
+        assert b"X-Served-By: server3" in direct.recv(65536)
+
+
+def test_other_ports_of_a_server(site):
+    """What is not the service's port goes to the server as it is."""
+    Iperf(site.hosts["server3"])
+    site.client.run("iperf3", "-c", "10.0.0.3", "-n", "5M", timeout=30)
+
+
+def test_other_hosts(site, big):
+    """Hosts on the same switch neither see nor feel anything."""
+    a = site.switch.attach("a", "10.0.0.201/24")
+    b = site.switch.attach("b", "10.0.0.202/24")
+    Iperf(b)
+    a.run("ping", "-c", "3", "-i", "0.2", "10.0.0.202")
+    from lab import Capture
+    site.load("/", "/two/", "--count", "4")
+    capture = Capture(b, "eth0", "tcp port 80")
+    running = a.start("iperf3", "-c", "10.0.0.202", "-t", "3", log="iperf-a")
+    report = site.load("/", "/two/", "/three/", "--count", "150",
+                       "--at-once", "5")
+    assert not report["errors"]
+    assert running.wait(30) == 0
+    from lab.segment import segments
+    seen = segments(capture.stop())
+    assert not seen, "b saw %s" % seen[0]
+
+
+def test_ping_between_hosts(site):
+    site.client.run("ping", "-c", "2", "-i", "0.2", "10.0.0.3")
+    site.hosts["server3"].run("ping", "-c", "2", "-i", "0.2", "10.0.0.100")

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 the Tasuki developers.
+"""Many connections: one after another, at once, and never meant to be."""
+
+import json
+import os
+import sys
+import threading
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.append(os.path.join(HERE, "..", "bench"))
+
+from memory import CrowdSite  # noqa: E402
+
+
+def test_one_thousand_in_sequence(site):
+    report = site.load("/", "/two/", "/three/", "/two/x", "--count", "1000")
+    assert not report["errors"]
+    assert report["servers"] == {
+        "/ server1": 250, "/two/ server2": 250, "/three/ server3": 250,
+        "/two/x server2": 250}
+    site.wait_no_connections()
+
+
+def test_two_hundred_at_once(site, big):
+    site.publish("big.bin", big.data[:200000])
+    report = site.load("/two/big.bin", "/three/big.bin", "/big.bin", "/two/",
+                       "--count", "800", "--at-once", "200")
+    assert not report["errors"]
+    assert report["servers"] == {
+        "/two/big.bin server2": 200, "/three/big.bin server3": 200,
+        "/big.bin server1": 200, "/two/ server2": 200}
+    assert len(report["digests"]) == 4
+    site.wait_no_connections()
+
+
+def test_one_hundred_thousand_tracked(lab):
+    """100 000 connections, half of them moved, in less than 200 MB."""
+    site = CrowdSite(lab)
+    for i, path in enumerate(("/", "/two/")):
+        report = site.run("--count", 50000, "--first", "10.0.%d.1" % (i + 1),
+                          "--request", r"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
+                          % path)
+        assert report["done"] == 50000, report
+    assert len(site.controller.connections()) == 100000
+    assert site.controller.memory() < 200e6
+
+
+def test_one_kilobyte_in_progress(lab):
+    site = CrowdSite(lab)
+    site.run("--count", 100, "--stage", "inspecting", "--request", "G",
+             "--first", "10.0.9.1")
+    before = site.controller.memory()
+    report = site.run("--count", 20000, "--stage", "inspecting",
+                      "--request", "G")
+    assert report["done"] == 20000
+    # What the last segments hold is on its way.
+    lines = site.controller.connections()
+    assert len(lines) == 20100
+    assert (site.controller.memory() - before) / 20000 <= 1024
+
+
+def test_syn_flood(make_site):
+    """SYNs without end, from addresses that do not exist, while others go
+    on being served."""
+    site = make_site(service=("max_connections=5000",))
+    crowd = site.switch.attach("crowd")
+    before = site.controller.memory()
+    reports = []
+
+    def flood():
+        done = crowd.run(
+            os.path.join(HERE, "crowd.py"), "--client", "eth0", "--server",
+            "lo", "--stage", "syn", "--count", "30000", "--window", "100",
+            "--first", "10.0.0.150", timeout=100)
+        reports.append(json.loads(done.stdout))
+    thread = threading.Thread(target=flood)
+    thread.start()
+    during = site.load("/", "/two/", "--count", "20", "--timeout", "30")
+    thread.join()
+    assert reports and reports[0]["launched"] == 30000
+    after = site.load("/", "/two/", "--count", "100")
+    assert not after["errors"]
+    # Those that came while the table was full had to try again.
+    assert not during["errors"], during
+    assert site.controller.memory() - before < 50e6
+    assert len(site.controller.connections()) <= 5000

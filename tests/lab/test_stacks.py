@@ -1,0 +1,127 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 the Tasuki developers.
+"""Clients and servers whose TCP differs: timestamps, SACK, window scale, MSS.
+
+Each case moves 10 MB in both directions and looks at every segment."""
+
+import pytest
+
+from tcpcheck import check_moved
+
+NO_TIMESTAMPS = {"net.ipv4.tcp_timestamps": 0}
+NO_SACK = {"net.ipv4.tcp_sack": 0}
+NO_SCALE = {"net.ipv4.tcp_window_scaling": 0}
+BARE = dict(NO_TIMESTAMPS, **NO_SACK, **NO_SCALE)
+# Linux derives the window scale from the largest buffer it may use.
+SMALL = {"net.ipv4.tcp_rmem": "4096 32768 65535"}
+LARGE = {"net.ipv4.tcp_rmem": "4096 131072 536870912"}
+
+ALL = ("client", "server1", "server2", "server3")
+TARGETS = {"server2": "/two/", "server3": "/three/"}
+
+# Name: (settings by host, MTU by host).
+CASES = {
+    "same": ({}, {}),
+    "all-no-timestamps": (dict.fromkeys(ALL, NO_TIMESTAMPS), {}),
+    "client-no-timestamps": ({"client": NO_TIMESTAMPS}, {}),
+    "first-no-timestamps": ({"server1": NO_TIMESTAMPS}, {}),
+    "all-no-sack": (dict.fromkeys(ALL, NO_SACK), {}),
+    "client-no-sack": ({"client": NO_SACK}, {}),
+    "first-no-sack": ({"server1": NO_SACK}, {}),
+    "final-no-sack": (dict.fromkeys(TARGETS, NO_SACK), {}),
+    "all-no-scale": (dict.fromkeys(ALL, NO_SCALE), {}),
+    "client-no-scale": ({"client": NO_SCALE}, {}),
+    "first-no-scale": ({"server1": NO_SCALE}, {}),
+    "client-large-scale": ({"client": LARGE}, {}),
+    "first-large-scale": ({"server1": LARGE}, {}),
+    "first-small-scale": ({"server1": SMALL}, {}),
+    "final-large-scale": (dict.fromkeys(TARGETS, LARGE), {}),
+    "final-small-scale": (dict.fromkeys(TARGETS, SMALL), {}),
+    "small-to-large": (dict({"server1": SMALL, "client": SMALL},
+                            **dict.fromkeys(TARGETS, LARGE)), {}),
+    "large-to-small": (dict({"server1": LARGE, "client": LARGE},
+                            **dict.fromkeys(TARGETS, SMALL)), {}),
+    "client-bare": ({"client": BARE}, {}),
+    "first-bare": ({"server1": BARE}, {}),
+    "client-small-mtu": ({}, {"client": 1300}),
+    "first-small-mtu": ({}, {"server1": 1300}),
+    "all-small-mtu": ({}, dict.fromkeys(ALL, 576)),
+}
+
+
+def transfer(site, big, target):
+    site.publish("big.bin", big.data)
+    captures = site.capture()
+    response = site.curl(TARGETS[target] + "big.bin")
+    captured = site.captured(captures)
+    assert response.server == target
+    assert response.digest() == big.digest
+    check_moved(captured, target)
+
+    captures = site.capture()
+    response = site.curl(TARGETS[target] + "upload", "-H", "Expect:",
+                         "--data-binary", "@" + big.path)
+    captured = site.captured(captures)
+    assert response.server == target
+    assert response.uploaded() == big.digest
+    return check_moved(captured, target)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_stacks(make_site, big, case):
+    sysctls, mtu = CASES[case]
+    # Half of the cases for each kind of server.
+    target = sorted(TARGETS)[list(CASES).index(case) % 2]
+    site = make_site(sysctls=sysctls, mtu=mtu)
+    client, _, final = transfer(site, big, target)
+
+    # The case is what its name says, or the test is worth nothing.
+    for host, view in (("client", client.syn), ("server1", client.syn_ack)):
+        settings = sysctls.get(host, {})
+        if settings.get("net.ipv4.tcp_timestamps") == 0:
+            assert view.tsval is None
+        if settings.get("net.ipv4.tcp_sack") == 0:
+            assert not view.sack_permitted
+        if settings.get("net.ipv4.tcp_window_scaling") == 0:
+            assert view.wscale is None
+    if case == "same":
+        assert client.agreed("tsval") and client.agreed("wscale")
+        assert client.agreed("sack_permitted")
+    if case in ("final-large-scale", "small-to-large", "first-small-scale"):
+        assert final.syn_ack.wscale > client.syn_ack.wscale
+    if case in ("final-small-scale", "large-to-small", "first-large-scale"):
+        assert final.syn_ack.wscale < client.syn_ack.wscale
+
+
+# What only the chosen server lacks, the client counts on already: timestamps
+# must be in every segment once agreed (RFC 7323, 3.2), and a window scale must
+# not vanish.  Whoever answers, it must be a connection in good order.
+@pytest.mark.parametrize("lacking", (NO_TIMESTAMPS, NO_SCALE, BARE),
+                         ids=("timestamps", "scale", "all"))
+def test_chosen_server_lacks(make_site, big, lacking):
+    site = make_site(sysctls={"server2": lacking})
+    site.publish("big.bin", big.data)
+    site.publish("two/big.bin", big.data)
+    captures = site.capture()
+    response = site.curl("/two/big.bin")
+    captured = site.captured(captures)
+    assert response.digest() == big.digest
+    if response.server == "server2":
+        check_moved(captured, "server2")
+    else:
+        assert response.server == "server1"
+
+
+def test_chosen_server_has_smaller_mss(make_site, big):
+    """The client knows the MSS of the server that shook hands.  The chosen one
+    may not be able to take segments as large."""
+    site = make_site(mtu={"server2": 1300})
+    captures = site.capture()
+    response = site.curl("/two/upload", "-H", "Expect:",
+                         "--data-binary", "@" + big.path)
+    captured = site.captured(captures)
+    assert response.uploaded() == big.digest
+    if response.server == "server2":
+        check_moved(captured, "server2")
+    else:
+        assert response.server == "server1"
