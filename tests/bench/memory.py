@@ -27,8 +27,8 @@ class CrowdSite:
         self.controller = Controller(self.switch)
         ctl = self.controller.ctl
         # Connections that do nothing for as long as the measurement takes.
-        ctl("add-service", "web", SERVICE + ":80", "inspect_timeout=600000",
-            "idle_timeout=600", "max_connections=200000", *service)
+        ctl("add-service", "web", SERVICE + ":80", "inspect-timeout=600000",
+            "idle-timeout=600", "max-connections=200000", *service)
         for name, mac in MACS.items():
             ctl("add-server", "web", name, "mac=" + mac, "ofport=servers")
         ctl("add-rule", "web", "server2", "path=/two/*")

@@ -36,7 +36,7 @@ FAILURES = (refuse, silence, unplug)
 
 @pytest.mark.parametrize("fail", FAILURES, ids=lambda f: f.__name__)
 def test_next_candidate(make_site, fail):
-    site = make_site(rules=False, service=("connect_timeout=1000",))
+    site = make_site(rules=False, service=("connect-timeout=1000",))
     site.controller.ctl("add-rule", "web", "server2,server3", "path=/two/*")
     fail(site, "server2")
     # Whichever of the two is tried first, the one that works answers.
@@ -49,7 +49,7 @@ def test_next_candidate(make_site, fail):
 @pytest.mark.parametrize("fail", FAILURES, ids=lambda f: f.__name__)
 def test_no_candidate_left(make_site, fail):
     """At last the connection stays where it is."""
-    site = make_site(service=("connect_timeout=1000",))
+    site = make_site(service=("connect-timeout=1000",))
     fail(site, "server2")
     started = time.monotonic()
     assert site.curl("/two/").server == "server1"
@@ -59,7 +59,7 @@ def test_no_candidate_left(make_site, fail):
 @pytest.mark.parametrize("fail", FAILURES, ids=lambda f: f.__name__)
 def test_first_server_fails(make_site, fail):
     """Another server shakes hands in place of the first."""
-    site = make_site(service=("connect_timeout=1000",))
+    site = make_site(service=("connect-timeout=1000",))
     fail(site, "server1")
     assert site.curl("/two/").server == "server2"
     assert site.curl("/three/").server == "server3"

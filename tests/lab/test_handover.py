@@ -133,8 +133,8 @@ def test_rules(make_site):
     _rules(site, "server2 priority=50 host=two.example",
            "server3 priority=40 path=/three/*",
            "server3 priority=30 method=DELETE",
-           "server2 priority=20 headers:X-Canary=yes*",
-           "server3 priority=10 headers:Cookie=*beta*",
+           "server2 priority=20 header:X-Canary=yes*",
+           "server3 priority=10 header:Cookie=*beta*",
            "server2 priority=60 path=/both host=both.example method=PUT")
     for expected, path, *options in (
             ("server1", "/"),

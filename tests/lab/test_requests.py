@@ -146,7 +146,7 @@ def test_body(site, big, wait):
 def test_head_larger_than_limit(make_site):
     """No decision within the limit: the default server answers, and gets
     every byte."""
-    site = make_site(service=("inspect_bytes=2000",))
+    site = make_site(service=("inspect-bytes=2000",))
     options = [x for i in range(60)
                for x in ("-H", "X-Filler-%d: %s" % (i, "x" * 50))]
     response = site.curl("/", *options)
@@ -158,7 +158,7 @@ def test_head_larger_than_limit(make_site):
 def test_long_head(site):
     """A head of several segments, the last of which decides."""
     site.controller.ctl("add-rule", "web", "server3", "priority=9",
-                        "headers:X-Last=three")
+                        "header:X-Last=three")
     options = [x for i in range(60)
                for x in ("-H", "X-Filler-%d: %s" % (i, "x" * 80))]
     response = site.curl("/", *options, "-H", "X-Last: three")
@@ -167,7 +167,7 @@ def test_long_head(site):
 
 def test_silent_client(make_site):
     """Who says nothing in time is given to the default server."""
-    site = make_site(service=("inspect_timeout=500",))
+    site = make_site(service=("inspect-timeout=500",))
     s = site.connect()
     time.sleep(1.5)
     s.sendall(REQUEST)
@@ -175,7 +175,7 @@ def test_silent_client(make_site):
 
 
 def test_half_a_request_in_time(make_site):
-    site = make_site(service=("inspect_timeout=500",))
+    site = make_site(service=("inspect-timeout=500",))
     s = site.connect()
     s.sendall(REQUEST[:10])
     time.sleep(1.5)

@@ -63,7 +63,7 @@ def test_one_kilobyte_in_progress(lab):
 def test_syn_flood(make_site):
     """SYNs without end, from addresses that do not exist, while others go
     on being served."""
-    site = make_site(service=("max_connections=5000",))
+    site = make_site(service=("max-connections=5000",))
     crowd = site.switch.attach("crowd")
     before = site.controller.memory()
     reports = []

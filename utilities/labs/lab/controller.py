@@ -18,13 +18,9 @@ class Controller:
                  forward_mode="learning"):
         self.switch = switch
         self.target = "unix:" + os.path.join(switch.rundir, "tasukid.of")
-        self.ctl("init")
-        self.ctl("--", "--id=@switch", "create", "Switch",
-                 "datapath_id=" + switch.datapath_id(),
-                 "applications=" + ",".join(applications),
-                 "forward_mode=" + forward_mode,
-                 "--", "set", "Tasuki", ".", "switches=@switch",
-                 "connections=p" + self.target)
+        self.ctl("add-switch", switch.bridge, "apps=" + ",".join(applications),
+                 "forward-mode=" + forward_mode, "--",
+                 "set-connection", "p" + self.target)
         self.start()
         switch.set_controller(self.target)
         self.wait_connected()

@@ -14,7 +14,8 @@ from .errors import LabError
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
-DEBIAN_PACKAGES = {"nginx": "nginx-light", "ip": "iproute2", "nft": "nftables"}
+DEBIAN_PACKAGES = {"nginx": "nginx-light", "ip": "iproute2",
+                   "ping": "iputils-ping", "mn": "mininet"}
 
 
 class Lab:
