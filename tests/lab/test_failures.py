@@ -251,7 +251,7 @@ def test_switch_restarts(site):
     """The switch forgets everything; what comes after works."""
     assert site.curl("/two/").server == "server2"
     site.switch.kill()
-    site.switch.restart()
+    site.switch.start_vswitchd()
     site.controller.wait_connected()
     wait_for(lambda: site.curl("/two/", "--max-time", "3",
                                check=False).server == "server2", "service", 20)

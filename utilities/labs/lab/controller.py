@@ -48,7 +48,9 @@ class Controller:
                 raise LabError("tasukid ended with status %d: see %s/tasukid.*"
                                % (self.process.returncode,
                                   self.switch.rundir))
-            return any("table=40" in flow for flow in self.switch.dump_flows())
+            show = self.appctl("switch/show", self.switch.bridge, check=False)
+            return "static flows:" in show and any(
+                "table=40" in flow for flow in self.switch.dump_flows())
         wait_for(ready, "flows from tasukid", timeout)
 
     def ctl(self, *argv, **kwargs):
@@ -56,10 +58,10 @@ class Controller:
         return self.switch.run("tasuki-ctl", "--timeout=20", *argv,
                                **kwargs).stdout
 
-    def appctl(self, *argv):
+    def appctl(self, *argv, **kwargs):
         """Runs a command of tasukid's and returns what it prints."""
         return self.switch.run("ovs-appctl", "-T", "20", "-t", "tasukid",
-                               *argv).stdout
+                               *argv, **kwargs).stdout
 
     def connections(self):
         """Returns the lines of service/connections."""

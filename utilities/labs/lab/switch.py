@@ -54,7 +54,11 @@ class Switch:
             OVS_SYSCONFDIR=rundir)
         self.rundir = rundir
         self._start_ovsdb()
-        self._start_vswitchd(vswitchd, other_config or {})
+        for key, value in (other_config or {}).items():
+            self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
+                       "other_config:%s=%s" % (key, value))
+        self.program = vswitchd
+        self.start_vswitchd()
         self.add_bridge(bridge)
 
     def _start_ovsdb(self):
@@ -71,12 +75,10 @@ class Switch:
                                   "init", check=False).returncode == 0,
                  "ovsdb-server")
 
-    def _start_vswitchd(self, vswitchd, other_config):
-        for key, value in other_config.items():
-            self.vsctl("--no-wait", "set", "Open_vSwitch", ".",
-                       "other_config:%s=%s" % (key, value))
+    def start_vswitchd(self):
+        """Starts ovs-vswitchd, or starts it again after kill()."""
         self.vswitchd = self.start(
-            vswitchd, "--no-chdir", "--pidfile", "-vconsole:off", "-vfile:info",
+            self.program, "--no-chdir", "--pidfile", "-vconsole:off", "-vfile:info",
             "--log-file=" + os.path.join(self.rundir, "ovs-vswitchd.log"),
             log="ovs-vswitchd.out")
 
