@@ -41,8 +41,29 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/forward.c \
 	utilities/tasukid/glob.c \
 	utilities/tasukid/glob.h \
+	utilities/tasukid/handover-adopt.c \
+	utilities/tasukid/handover-bypass.c \
+	utilities/tasukid/handover-bypass.h \
+	utilities/tasukid/handover-config.c \
+	utilities/tasukid/handover-config.h \
+	utilities/tasukid/handover-conn.c \
+	utilities/tasukid/handover-conn.h \
+	utilities/tasukid/handover-dispatch.c \
+	utilities/tasukid/handover-flow.c \
+	utilities/tasukid/handover-flow.h \
+	utilities/tasukid/handover-handshake.c \
+	utilities/tasukid/handover-handshake.h \
+	utilities/tasukid/handover-neigh.c \
+	utilities/tasukid/handover-neigh.h \
+	utilities/tasukid/handover-replay.c \
 	utilities/tasukid/handover-rules.c \
 	utilities/tasukid/handover-rules.h \
+	utilities/tasukid/handover-service.c \
+	utilities/tasukid/handover-service.h \
+	utilities/tasukid/handover-show.c \
+	utilities/tasukid/handover-show.h \
+	utilities/tasukid/handover.c \
+	utilities/tasukid/handover.h \
 	utilities/tasukid/http-request.c \
 	utilities/tasukid/http-request.h \
 	utilities/tasukid/ofswitch-conn.c \

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#include <config.h>
+#include "handover-conn.h"
+
+#include "app.h"
+#include "handover-bypass.h"
+#include "handover-handshake.h"
+#include "handover-neigh.h"
+#include "packets.h"
+#include "util.h"
+
+/* Finds out whose segment came, and to whom it goes. */
+
+/* A segment without a record: most likely of a connection that was being
+ * inspected when the daemon was restarted.  The default server is the one that
+ * shook hands with it, or will reset it. */
+static void
+join_orphan(struct hswitch *hsw, struct service *service,
+            const struct packet_in *pi, const struct tcp_segment *seg)
+{
+    struct member *candidates[SERVICE_MAX_CANDIDATES];
+
+    if (seg->flags & TCP_RST || !token_bucket_withdraw(&hsw->orphans, 1)
+        || !service_choose(service, NULL, candidates)
+        || !member_is_resolved(candidates[0])) {
+        handover_count(hsw, service, HC_DROP_ORPHAN);
+        return;
+    }
+    handover_count(hsw, service, HC_ORPHANS);
+
+    struct conn *conn = conn_create(service, pi, seg, false);
+    conn_set_member(conn, candidates[0]);
+    bypass_remove_for(conn, candidates[0]);
+    conn_forward(conn, CONN_TO_SERVER, pi->packet, pi->flow.in_port.ofp_port);
+    conn_install(conn, CONN_BOTH);
+}
+
+/* Makes room for one more connection in progress, or returns false. */
+static bool
+make_room(struct service *service)
+{
+    struct handover_limits *limits = &handover_limits;
+
+    if (service->n_in_progress < service->cfg->max_connections
+        && limits->n_in_progress < limits->max_in_progress) {
+        return true;
+    }
+
+    /* Those that never finished their handshake first, then those that have
+     * not sent a request: they go on without inspection. */
+    if (!ovs_list_is_empty(&service->half_open)) {
+        struct handshake *hs = CONTAINER_OF(
+            ovs_list_front(&service->half_open), struct handshake, node);
+        conn_count(hs->conn, HC_EVICTED);
+        handshake_abort(hs->conn);
+        return true;
+    }
+    if (!ovs_list_is_empty(&service->waiting)) {
+        struct handshake *hs = CONTAINER_OF(
+            ovs_list_front(&service->waiting), struct handshake, node);
+        handshake_decide_default(hs->conn, HC_OVERLOAD);
+        return true;
+    }
+    return false;
+}
+
+static void
+open_connection(struct hswitch *hsw, struct service *service,
+                const struct packet_in *pi, const struct tcp_segment *seg)
+{
+    if (!make_room(service)) {
+        handover_count(hsw, service, HC_DROP_CONN_LIMIT);
+        return;
+    }
+    handover_count(hsw, service, HC_CONNECTIONS);
+    neigh_learn(hsw, seg->ip_src, seg->eth_src, pi->flow.in_port.ofp_port);
+    handshake_start(conn_create(service, pi, seg, true), seg);
+}
+
+/* Parses and counts what does not parse. */
+static bool
+parse_segment(struct hswitch *hsw, struct service *service,
+              const struct packet_in *pi, struct tcp_segment *seg)
+{
+    static const enum handover_counter counters[TCP_SEGMENT_N_ERRORS] = {
+        [TCP_SEGMENT_NOT_TCP] = HC_DROP_NOT_TCP,
+        [TCP_SEGMENT_TRUNCATED] = HC_DROP_TRUNCATED,
+        [TCP_SEGMENT_FRAGMENT] = HC_DROP_FRAGMENT,
+        [TCP_SEGMENT_BAD_HEADER] = HC_DROP_BAD_HEADER,
+        [TCP_SEGMENT_BAD_CSUM] = HC_DROP_BAD_CSUM,
+    };
+
+    enum tcp_segment_error error = tcp_segment_parse(pi->packet, seg);
+    if (error) {
+        handover_count(hsw, service, counters[error]);
+        return false;
+    }
+    return true;
+}
+
+void
+conn_from_client(struct hswitch *hsw, struct service *service,
+                 const struct packet_in *pi)
+{
+    struct tcp_segment seg;
+
+    if (!parse_segment(hsw, service, pi, &seg)) {
+        return;
+    }
+
+    struct conn *conn = conn_lookup(hsw, service, seg.ip_src, seg.tp_src);
+    bool syn = (seg.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+    if (conn && syn && !(conn->has_isn && conn->client_isn == seg.seq)) {
+        /* The client is done with the old connection, or it would not use its
+         * port again. */
+        if (conn->hs) {
+            handshake_abort(conn);
+        } else {
+            conn_destroy(conn);
+        }
+        conn = NULL;
+    }
+
+    if (!conn) {
+        if (syn && !(seg.flags & (TCP_RST | TCP_FIN))) {
+            open_connection(hsw, service, pi, &seg);
+        } else if (seg.flags & TCP_SYN) {
+            handover_count(hsw, service, HC_DROP_UNEXPECTED);
+        } else {
+            join_orphan(hsw, service, pi, &seg);
+        }
+        return;
+    }
+
+    if (conn->client_port != pi->flow.in_port.ofp_port
+        || !eth_addr_equals(conn->client_mac, seg.eth_src)) {
+        conn->client_port = pi->flow.in_port.ofp_port;
+        conn->client_mac = seg.eth_src;
+        if (!conn->hs) {
+            conn_relocate(conn);
+        }
+    }
+    if (conn->hs) {
+        handshake_from_client(conn, pi, &seg);
+    } else if (seg.flags & TCP_SYN) {
+        /* The network kept this copy of the SYN too long. */
+        conn_count(conn, HC_DROP_UNEXPECTED);
+    } else {
+        conn_late(conn, CONN_TO_SERVER, pi);
+    }
+}
+
+/* Returns the connection that a segment from 'm', or another member at the
+ * same address and port, belongs to, or null.  Changes '*m' to the member that
+ * sent the segment. */
+static struct conn *
+find_by_server(struct hswitch *hsw, const struct tcp_segment *seg,
+               ofp_port_t port, struct member **m)
+{
+    struct member *sender = NULL;
+    struct conn *found = NULL;
+
+    for (struct member *i = *m; i;
+         i = member_lookup_next(hsw, i->address, i->tp_port, i)) {
+        struct conn *conn = conn_lookup(hsw, i->service, seg->ip_dst,
+                                        seg->tp_dst);
+        bool is_sender = (member_shares_vip(i)
+                          ? member_is_source(i, seg->eth_src, port) : true);
+        if (is_sender && (conn || !sender)) {
+            sender = i;
+        }
+        if (conn && (is_sender || !found)) {
+            found = conn;
+        }
+    }
+
+    /* The server of a connection may have been removed from the configuration
+     * since, or moved. */
+    if (found && found->member && found->member->address == seg->ip_src
+        && found->member->tp_port == seg->tp_src
+        && eth_addr_equals(found->member_mac, seg->eth_src)) {
+        sender = found->member;
+    }
+    *m = sender;
+    return found;
+}
+
+void
+conn_from_server(struct hswitch *hsw, struct member *m,
+                 const struct packet_in *pi)
+{
+    ofp_port_t in_port = pi->flow.in_port.ofp_port;
+    bool shares_vip = member_shares_vip(m);
+    struct service *service = m->service;
+    struct tcp_segment seg;
+
+    if (!parse_segment(hsw, service, pi, &seg)) {
+        return;
+    }
+
+    struct conn *conn = find_by_server(hsw, &seg, in_port, &m);
+    if (!conn) {
+        if (shares_vip) {
+            handover_count(hsw, service, HC_DROP_STALE);
+        } else {
+            bypass_start(hsw, pi, &seg);
+        }
+        return;
+    }
+    if (!m) {
+        conn_count(conn, HC_DROP_STALE);
+        return;
+    }
+
+    if (conn->hs) {
+        handshake_from_server(conn, m, pi, &seg);
+    } else if (m != conn->member) {
+        /* What the first server sent before it got the reset. */
+        conn_count(conn, HC_DROP_STALE);
+    } else {
+        if (conn->member_port != in_port
+            || !eth_addr_equals(conn->member_mac, seg.eth_src)) {
+            conn->member_port = in_port;
+            conn->member_mac = seg.eth_src;
+            conn_relocate(conn);
+        }
+        conn_late(conn, CONN_TO_CLIENT, pi);
+    }
+}
+

@@ -1,0 +1,682 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#include <config.h>
+#include "handover-service.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "hash.h"
+#include "handover-conn.h"
+#include "handover-neigh.h"
+#include "ofswitch.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "packets.h"
+#include "random.h"
+#include "sat-math.h"
+#include "timeval.h"
+#include "util.h"
+#include "uuid.h"
+
+VLOG_DEFINE_THIS_MODULE(handover_service);
+
+/* How long to avoid a server after a failed handshake. */
+#define FAIL_TIMEOUT_MS 10000
+
+/* How long to believe that a server lacks a TCP option: without being offered
+ * it, it cannot show that it learned it. */
+#define MISSING_OPTS_MS (10 * 60 * 1000)
+
+/* How often to ask for a MAC address that is not known, and to check on one
+ * that is; when to stop believing it. */
+#define PROBE_UNRESOLVED_MS 1000
+#define PROBE_RESOLVED_MS 30000
+#define PROBE_GIVE_UP_MS (3 * PROBE_RESOLVED_MS + PROBE_UNRESOLVED_MS)
+
+/* Configuration. */
+
+/* A locally administered address that stays the same from one start to the
+ * next, so that no cache in the network ever becomes wrong. */
+static struct eth_addr
+mac_from_vip(ovs_be32 vip)
+{
+    uint32_t ip = ntohl(vip);
+
+    return (struct eth_addr) {
+        .ea = { 0x02, 0x54, ip >> 24, ip >> 16, ip >> 8, ip },
+    };
+}
+
+struct service_config *
+service_config_create(const struct uuid *uuid, const char *name,
+                      ovs_be32 vip, ovs_be16 port)
+{
+    struct service_config *cfg = xmalloc(sizeof *cfg);
+
+    *cfg = (struct service_config) {
+        .ref_cnt = 1,
+        .uuid = *uuid,
+        .name = xstrdup(name),
+        .vip = vip,
+        .port = port,
+        .mac = mac_from_vip(vip),
+        .inspect_bytes = SERVICE_INSPECT_BYTES_DEFAULT,
+        .max_connections = SERVICE_MAX_CONNECTIONS_DEFAULT,
+        .inspect_timeout = SERVICE_INSPECT_TIMEOUT_DEFAULT,
+        .connect_timeout = SERVICE_CONNECT_TIMEOUT_DEFAULT,
+        .idle_timeout = SERVICE_IDLE_TIMEOUT_DEFAULT,
+    };
+    rule_set_init(&cfg->rules);
+    return cfg;
+}
+
+struct service_config *
+service_config_ref(const struct service_config *cfg_)
+{
+    struct service_config *cfg = CONST_CAST(struct service_config *, cfg_);
+
+    cfg->ref_cnt++;
+    return cfg;
+}
+
+void
+service_config_unref(struct service_config *cfg)
+{
+    if (!cfg || --cfg->ref_cnt) {
+        return;
+    }
+    for (size_t i = 0; i < cfg->n_members; i++) {
+        free(cfg->members[i].name);
+        free(cfg->members[i].ofport);
+    }
+    free(cfg->members);
+    rule_set_destroy(&cfg->rules);
+    free(cfg->name);
+    free(cfg);
+}
+
+struct member_config *
+service_config_add_member(struct service_config *cfg, const struct uuid *uuid,
+                          const char *name)
+{
+    cfg->members = xrealloc(cfg->members, ((cfg->n_members + 1)
+                                           * sizeof *cfg->members));
+    struct member_config *m = &cfg->members[cfg->n_members++];
+    *m = (struct member_config) {
+        .uuid = *uuid,
+        .name = xstrdup(name),
+        .address = cfg->vip,
+        .port = cfg->port,
+        .weight = 1,
+    };
+    return m;
+}
+
+/* Members. */
+
+static uint32_t
+hash_endpoint(ovs_be32 address, ovs_be16 port)
+{
+    return hash_2words((OVS_FORCE uint32_t) address,
+                       (OVS_FORCE uint32_t) port);
+}
+
+static struct member *
+member_create(struct service *service, const struct uuid *uuid,
+              const char *name)
+{
+    struct member *m = xzalloc(sizeof *m);
+
+    m->service = service;
+    m->ref_cnt = 1;
+    m->uuid = *uuid;
+    m->name = xstrdup(name);
+    m->port = OFPP_NONE;
+    return m;
+}
+
+struct member *
+member_create_stray(struct service *service, ovs_be32 address,
+                    ovs_be16 tp_port)
+{
+    struct uuid zero = UUID_ZERO;
+    struct member *m = member_create(service, &zero, "(removed)");
+
+    m->address = address;
+    m->tp_port = tp_port;
+    return m;
+}
+
+struct member *
+member_ref(struct member *m)
+{
+    if (m) {
+        m->ref_cnt++;
+    }
+    return m;
+}
+
+void
+member_unref(struct member *m)
+{
+    if (m && !--m->ref_cnt) {
+        free(m->name);
+        free(m);
+    }
+}
+
+bool
+member_shares_vip(const struct member *m)
+{
+    return m->service && m->address == m->service->cfg->vip;
+}
+
+bool
+member_is_source(const struct member *m, struct eth_addr mac, ofp_port_t port)
+{
+    return (member_is_resolved(m)
+            ? eth_addr_equals(m->mac, mac)
+            : m->port != OFPP_NONE && m->port == port);
+}
+
+void
+member_set_location(struct member *m, struct eth_addr mac, ofp_port_t port)
+{
+    bool changed = false;
+
+    m->seen = time_msec();
+    if (!m->mac_configured && !eth_addr_equals(m->mac, mac)) {
+        m->mac = mac;
+        changed = true;
+    }
+    if (port != OFPP_NONE && !m->port_configured && m->port != port) {
+        m->port = port;
+        changed = true;
+    }
+    if (changed && m->configured) {
+        VLOG_INFO("service %s: server %s is at "ETH_ADDR_FMT", port %"PRIu32,
+                  m->service->cfg->name, m->name, ETH_ADDR_ARGS(m->mac),
+                  m->port);
+        ofswitch_redeclare(m->service->hsw->ofsw);
+    }
+}
+
+/* Takes over what the configuration says about 'm'. */
+static void
+member_configure(struct member *m, const struct member_config *cfg)
+{
+    struct hswitch *hsw = m->service->hsw;
+
+    if (strcmp(m->name, cfg->name)) {
+        free(m->name);
+        m->name = xstrdup(cfg->name);
+    }
+    m->weight = cfg->weight;
+
+    bool elsewhere = (m->address != cfg->address || m->tp_port != cfg->port
+                      || m->mac_configured != cfg->has_mac);
+    if (!m->configured || elsewhere) {
+        if (m->configured) {
+            hmap_remove(&hsw->members, &m->hmap_node);
+        }
+        m->configured = true;
+        m->address = cfg->address;
+        m->tp_port = cfg->port;
+        m->mac = eth_addr_zero;
+        m->next_probe = LLONG_MIN;
+        m->failed_until = LLONG_MIN;
+        hmap_insert(&hsw->members, &m->hmap_node,
+                    hash_endpoint(m->address, m->tp_port));
+    }
+
+    m->mac_configured = cfg->has_mac;
+    if (cfg->has_mac) {
+        m->mac = cfg->mac;
+    }
+
+    ofp_port_t port = (cfg->ofport
+                       ? ofswitch_port_from_string(hsw->ofsw, cfg->ofport)
+                       : OFPP_NONE);
+    if (cfg->ofport && port == OFPP_NONE) {
+        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+        VLOG_WARN_RL(&rl, "service %s: server %s: %s has no port \"%s\"",
+                     m->service->cfg->name, m->name,
+                     ofswitch_name(hsw->ofsw), cfg->ofport);
+    }
+    if (cfg->ofport || m->port_configured) {
+        if (m->port != port && !m->mac_configured) {
+            m->mac = eth_addr_zero;
+            m->next_probe = LLONG_MIN;
+        }
+        m->port = port;
+    }
+    m->port_configured = cfg->ofport != NULL;
+}
+
+/* Takes 'm' out of the configuration. */
+static void
+member_unconfigure(struct hswitch *hsw, struct member *m)
+{
+    if (m->configured) {
+        hmap_remove(&hsw->members, &m->hmap_node);
+        m->configured = false;
+    }
+    member_unref(m);
+}
+
+struct member *
+member_lookup_next(const struct hswitch *hsw, ovs_be32 address, ovs_be16 port,
+                   const struct member *prev)
+{
+    uint32_t hash = hash_endpoint(address, port);
+    struct hmap_node *node = (prev ? hmap_next_with_hash(&prev->hmap_node)
+                              : hmap_first_with_hash(&hsw->members, hash));
+
+    for (; node; node = hmap_next_with_hash(node)) {
+        struct member *m = CONTAINER_OF(node, struct member, hmap_node);
+        if (m->address == address && m->tp_port == port) {
+            return m;
+        }
+    }
+    return NULL;
+}
+
+bool
+member_has_failed(const struct member *m)
+{
+    return time_msec() < m->failed_until;
+}
+
+void
+member_failed(struct member *m, const char *reason)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
+
+    if (!m->n_failures++) {
+        VLOG_INFO_RL(&rl, "service %s: server %s %s",
+                     m->service ? m->service->cfg->name : "(removed)",
+                     m->name, reason);
+    }
+    m->failed_until = time_msec() + FAIL_TIMEOUT_MS;
+
+    /* It may have gone to another machine. */
+    m->next_probe = MIN(m->next_probe, time_msec());
+}
+
+void
+member_worked(struct member *m)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
+
+    if (m->n_failures) {
+        VLOG_INFO_RL(&rl, "service %s: server %s answers again after %u "
+                     "failures",
+                     m->service ? m->service->cfg->name : "(removed)",
+                     m->name, m->n_failures);
+        m->n_failures = 0;
+        m->failed_until = LLONG_MIN;
+    }
+    m->seen = time_msec();
+}
+
+void
+member_learn_options(struct member *m, const struct tcp_segment *syn,
+                     const struct tcp_segment *synack)
+{
+    uint8_t missing = syn->opts.present & ~synack->opts.present & ~TCP_OPT_MSS;
+    bool ecn_offered = (syn->flags & TCP_ECE) && (syn->flags & TCP_CWR);
+    bool ecn_missing = ecn_offered && !(synack->flags & TCP_ECE);
+
+    m->mss = (synack->opts.present & TCP_OPT_MSS ? synack->opts.mss
+              : TCP_MSS_DEFAULT);
+    m->missing_opts = ((m->missing_opts & ~synack->opts.present) | missing);
+    m->missing_ecn = ecn_offered ? ecn_missing : m->missing_ecn;
+    if (missing || ecn_missing) {
+        m->missing_until = time_msec() + MISSING_OPTS_MS;
+    }
+}
+
+/* Services. */
+
+struct service *
+service_lookup(const struct hswitch *hsw, ovs_be32 vip, ovs_be16 port)
+{
+    struct service *service;
+
+    HMAP_FOR_EACH_WITH_HASH (service, hmap_node, hash_endpoint(vip, port),
+                             &hsw->vips) {
+        if (service->cfg->vip == vip && service->cfg->port == port) {
+            return service;
+        }
+    }
+    return NULL;
+}
+
+struct service *
+service_lookup_vip(const struct hswitch *hsw, ovs_be32 vip)
+{
+    struct service *service;
+
+    LIST_FOR_EACH (service, node, &hsw->services) {
+        if (service->cfg->vip == vip) {
+            return service;
+        }
+    }
+    return NULL;
+}
+
+struct member *
+service_find_member(const struct service *service, const struct uuid *uuid)
+{
+    for (size_t i = 0; i < service->cfg->n_members; i++) {
+        if (uuid_equals(&service->members[i]->uuid, uuid)) {
+            return service->members[i];
+        }
+    }
+    return NULL;
+}
+
+struct member *
+service_vip_owner(const struct hswitch *hsw, ovs_be32 vip)
+{
+    const struct service *service;
+    struct member *owner = NULL;
+
+    LIST_FOR_EACH (service, node, &hsw->services) {
+        if (service->cfg->vip != vip) {
+            continue;
+        }
+        for (size_t i = 0; i < service->cfg->n_members; i++) {
+            struct member *m = service->members[i];
+            if (!member_shares_vip(m) || !member_is_resolved(m)) {
+                continue;
+            }
+            if (uuid_equals(&m->uuid, &service->cfg->default_server)) {
+                return m;
+            }
+            owner = owner ? owner : m;
+        }
+    }
+    return owner;
+}
+
+static struct service *
+service_create(struct hswitch *hsw, const struct service_config *cfg)
+{
+    struct service *service = xzalloc(sizeof *service);
+
+    service->hsw = hsw;
+    service->cfg = service_config_ref(cfg);
+    ovs_list_init(&service->half_open);
+    ovs_list_init(&service->waiting);
+    ovs_list_push_back(&hsw->services, &service->node);
+    hmap_insert(&hsw->vips, &service->hmap_node,
+                hash_endpoint(cfg->vip, cfg->port));
+    return service;
+}
+
+/* Gives 'service' the members that 'cfg' lists, and makes that its
+ * configuration.  Members that stay keep what is known about them. */
+static void
+service_configure(struct service *service, const struct service_config *cfg)
+{
+    struct service_config *old_cfg = service->cfg;
+    struct member **old = service->members;
+    size_t n_old = old ? old_cfg->n_members : 0;
+
+    service->cfg = service_config_ref(cfg);
+    service->members = xcalloc(MAX(cfg->n_members, 1),
+                               sizeof *service->members);
+    for (size_t i = 0; i < cfg->n_members; i++) {
+        const struct member_config *mc = &cfg->members[i];
+        struct member *m = NULL;
+
+        for (size_t j = 0; j < n_old; j++) {
+            if (old[j] && uuid_equals(&old[j]->uuid, &mc->uuid)) {
+                m = old[j];
+                old[j] = NULL;
+            }
+        }
+        if (!m) {
+            m = member_create(service, &mc->uuid, mc->name);
+        }
+        member_configure(m, mc);
+        service->members[i] = m;
+    }
+
+    for (size_t j = 0; j < n_old; j++) {
+        if (old[j]) {
+            member_unconfigure(service->hsw, old[j]);
+        }
+    }
+    free(old);
+    service_config_unref(old_cfg);
+}
+
+static void
+service_destroy(struct service *service)
+{
+    struct hswitch *hsw = service->hsw;
+
+    conns_flush_service(service);
+    for (size_t i = 0; i < service->cfg->n_members; i++) {
+        service->members[i]->service = NULL;
+        member_unconfigure(hsw, service->members[i]);
+    }
+    free(service->members);
+    hmap_remove(&hsw->vips, &service->hmap_node);
+    ovs_list_remove(&service->node);
+    service_config_unref(service->cfg);
+    free(service);
+}
+
+/* A service that has another address is another service, also if it is the
+ * same row. */
+static bool
+is_same_service(const struct service_config *a, const struct service_config *b)
+{
+    return (uuid_equals(&a->uuid, &b->uuid) && a->vip == b->vip
+            && a->port == b->port && eth_addr_equals(a->mac, b->mac));
+}
+
+void
+services_configure(struct hswitch *hsw, struct service_config *const *cfgs,
+                   size_t n)
+{
+    struct service *service;
+
+    LIST_FOR_EACH_SAFE (service, node, &hsw->services) {
+        bool keep = false;
+        for (size_t i = 0; i < n && !keep; i++) {
+            keep = is_same_service(service->cfg, cfgs[i]);
+        }
+        if (!keep) {
+            service_destroy(service);
+        }
+    }
+
+    for (size_t i = 0; i < n; i++) {
+        service = service_lookup(hsw, cfgs[i]->vip, cfgs[i]->port);
+        if (!service) {
+            service = service_create(hsw, cfgs[i]);
+        }
+        service_configure(service, cfgs[i]);
+    }
+}
+
+void
+services_destroy(struct hswitch *hsw)
+{
+    struct service *service;
+
+    LIST_FOR_EACH_SAFE (service, node, &hsw->services) {
+        service_destroy(service);
+    }
+}
+
+static void
+member_run(struct member *m, long long int now)
+{
+    if (m->mac_configured) {
+        return;
+    }
+    if (member_is_resolved(m) && now - m->seen > PROBE_GIVE_UP_MS) {
+        VLOG_INFO("service %s: server %s does not answer ARP any more",
+                  m->service->cfg->name, m->name);
+        m->mac = eth_addr_zero;
+        ofswitch_redeclare(m->service->hsw->ofsw);
+    }
+    if (now >= m->next_probe) {
+        neigh_probe_member(m);
+        m->next_probe = now + (member_is_resolved(m)
+                               && now - m->seen < PROBE_RESOLVED_MS
+                               ? PROBE_RESOLVED_MS : PROBE_UNRESOLVED_MS);
+    }
+}
+
+void
+services_run(struct hswitch *hsw)
+{
+    long long int now = time_msec();
+    struct member *m;
+
+    HMAP_FOR_EACH (m, hmap_node, &hsw->members) {
+        member_run(m, now);
+    }
+}
+
+void
+services_wait(struct hswitch *hsw)
+{
+    struct member *m;
+
+    HMAP_FOR_EACH (m, hmap_node, &hsw->members) {
+        if (!m->mac_configured) {
+            poll_timer_wait_until(m->next_probe);
+        }
+    }
+}
+
+void
+services_port_changed(struct hswitch *hsw, ofp_port_t port, bool live)
+{
+    struct service *service;
+
+    LIST_FOR_EACH (service, node, &hsw->services) {
+        for (size_t i = 0; i < service->cfg->n_members; i++) {
+            struct member *m = service->members[i];
+            bool was_here = m->port == port;
+
+            member_configure(m, &service->cfg->members[i]);
+            if ((was_here || m->port == port) && !m->mac_configured) {
+                if (!live) {
+                    m->mac = eth_addr_zero;
+                }
+                m->next_probe = LLONG_MIN;
+            }
+        }
+    }
+    ofswitch_redeclare(hsw->ofsw);
+}
+
+uint8_t
+service_common_options(const struct service *service, bool *ecn)
+{
+    uint8_t opts = UINT8_MAX;
+    long long int now = time_msec();
+
+    *ecn = true;
+    for (size_t i = 0; i < service->cfg->n_members; i++) {
+        const struct member *m = service->members[i];
+        if (now < m->missing_until) {
+            opts &= ~m->missing_opts;
+            *ecn = *ecn && !m->missing_ecn;
+        }
+    }
+    return opts;
+}
+
+uint16_t
+service_clamp_mss(const struct service *service, uint16_t mss)
+{
+    for (size_t i = 0; i < service->cfg->n_members; i++) {
+        const struct member *m = service->members[i];
+        if (m->mss) {
+            mss = MIN(mss, m->mss);
+        }
+    }
+    return mss;
+}
+
+/* Choosing. */
+
+struct candidate {
+    struct member *m;
+    int rank;                   /* Smaller is better. */
+    double key;                 /* Among equals, smaller is better. */
+};
+
+static int
+compare_candidates(const void *a_, const void *b_)
+{
+    const struct candidate *a = a_;
+    const struct candidate *b = b_;
+
+    return (a->rank != b->rank ? (a->rank < b->rank ? -1 : 1)
+            : a->key != b->key ? (a->key < b->key ? -1 : 1)
+            : 0);
+}
+
+/* A weighted random permutation takes just one random number an element: the
+ * times of the first events of Poisson processes with the weights as rates
+ * (Efraimidis and Spirakis, "Weighted random sampling with a reservoir"). */
+static double
+random_key(unsigned int weight)
+{
+    double u = (random_uint32() + 1.0) / (UINT32_MAX + 2.0);
+
+    return -log(u) / weight;
+}
+
+static void
+add_candidate(struct candidate *c, size_t *n, struct member *m, bool preferred)
+{
+    if (!m || (!m->weight && !preferred)) {
+        return;
+    }
+    c[*n].m = m;
+    c[*n].rank = ((member_has_failed(m) ? 4 : 0)
+                  + (member_is_resolved(m) ? 0 : 2)
+                  + (preferred ? 0 : 1));
+    c[*n].key = preferred ? 0 : random_key(m->weight);
+    ++*n;
+}
+
+size_t
+service_choose(const struct service *service, const struct rule *rule,
+               struct member *out[SERVICE_MAX_CANDIDATES])
+{
+    const struct service_config *cfg = service->cfg;
+    size_t max = rule ? rule->n_servers : cfg->n_members;
+    struct candidate *c = xmalloc(MAX(max, 1) * sizeof *c);
+    size_t n = 0;
+
+    for (size_t i = 0; i < max; i++) {
+        struct member *m = (rule
+                            ? service_find_member(service, &rule->servers[i])
+                            : service->members[i]);
+        bool preferred = (!rule && uuid_equals(&m->uuid,
+                                               &cfg->default_server));
+        add_candidate(c, &n, m, preferred);
+    }
+    qsort(c, n, sizeof *c, compare_candidates);
+
+    n = MIN(n, SERVICE_MAX_CANDIDATES);
+    for (size_t i = 0; i < n; i++) {
+        out[i] = c[i].m;
+    }
+    free(c);
+    return n;
+}
