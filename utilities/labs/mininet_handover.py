@@ -14,8 +14,8 @@ gives a Mininet prompt.  Then, for example:
 
 The switch runs this project's ovsdb-server, ovs-vswitchd and tasukid in a
 namespace of its own, with its own sockets: nothing of an Open vSwitch that the
-machine may run already is used or touched.  "--test pingall" and the other
-tests of mn work as well."""
+machine may run already is used or touched.  With "--test requests", mn asks
+for three things, checks who answers and ends."""
 
 import atexit
 import inspect
@@ -113,5 +113,20 @@ class TasukiTopo(Topo):
         self.addLink(client, switch)
 
 
+def test_requests(net):
+    """Asks for everything that there is, and checks who answers."""
+    client = net["client"]
+    for url, expected in services.REQUESTS:
+        headers = client.cmd(*services.curl(url, "--head"))
+        line = "X-Served-By: %s\r\n" % expected
+        print("%s answered by %s" % (
+            url, expected if line in headers else "the wrong server"))
+        if line not in headers:
+            print(headers)
+            net.stop()
+            raise SystemExit(1)
+
+
 topos = {"tasuki": TasukiTopo}
 switches = {"tasuki": TasukiSwitch}
+tests = {"requests": test_requests}
