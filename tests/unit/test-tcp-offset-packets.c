@@ -394,30 +394,45 @@ other_protocols_change_nothing(void **state)
     }
 }
 
+/* Makes 'p' a fragment that has 'field' where fragment offset and flags are. */
+static void
+make_fragment(struct packet *p, int version, uint16_t field)
+{
+    if (version == 4) {
+        packet_make(p, ACK, aligned_ts, sizeof aligned_ts);
+        put16(&p->b[6], field);
+    } else {
+        packet_ip(p, 6, 44);
+        packet_ext(p, 6, 0, 8);
+        packet_tcp(p, ACK, aligned_ts, sizeof aligned_ts);
+        put16(&p->b[42], field);
+    }
+}
+
+/* Every fragment offset counts as one, no flag does. */
 static void
 fragments(void **state)
 {
-    uint16_t field;
-    unsigned int i;
+    int bit, inverted, offset;
 
     (void) state;
-    for (i = 0; i <= 0xffff; i += i < 16 ? 1 : 61) {
-        struct packet p;
+    for (bit = 0; bit < 16; bit++) {
+        for (inverted = 0; inverted < 2; inverted++) {
+            uint16_t field = inverted ? ~(1 << bit) : 1 << bit;
+            struct packet p;
 
-        field = i;
-        packet_make(&p, ACK, aligned_ts, sizeof aligned_ts);
-        put16(&p.b[6], field);
-        packet_apply_result(&all_offsets, &p,
-                            (field & 0x1fff ? TCP_OFFSET_LATER_FRAG
-                             : TCP_OFFSET_OK));
+            make_fragment(&p, 4, field);
+            offset = field % 8192;
+            packet_apply_result(&all_offsets, &p,
+                                (offset ? TCP_OFFSET_LATER_FRAG
+                                 : TCP_OFFSET_OK));
 
-        packet_ip(&p, 6, 44);
-        packet_ext(&p, 6, 0, 8);
-        packet_tcp(&p, ACK, aligned_ts, sizeof aligned_ts);
-        put16(&p.b[42], field);
-        packet_apply_result(&all_offsets, &p,
-                            (field >> 3 ? TCP_OFFSET_LATER_FRAG
-                             : TCP_OFFSET_OK));
+            make_fragment(&p, 6, field);
+            offset = field / 8;
+            packet_apply_result(&all_offsets, &p,
+                                (offset ? TCP_OFFSET_LATER_FRAG
+                                 : TCP_OFFSET_OK));
+        }
     }
 }
 
