@@ -383,6 +383,11 @@ declare_service(struct flow_set *flows, const struct service *service)
     for (size_t i = 0; i < service->cfg->n_members; i++) {
         const struct member *m = service->members[i];
 
+        /* Once for each address and port. */
+        if (m != member_lookup_next(service->hsw, m->address, m->tp_port,
+                                    NULL)) {
+            continue;
+        }
         match_tcp(&match);
         match_set_nw_src(&match, m->address);
         match_set_tp_src(&match, m->tp_port);

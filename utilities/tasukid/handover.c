@@ -9,6 +9,7 @@
 
 #include "app.h"
 #include "coverage.h"
+#include "handover-bypass.h"
 #include "handover-config.h"
 #include "handover-conn.h"
 #include "handover-flow.h"
@@ -166,6 +167,7 @@ switch_up(struct ofswitch *ofsw)
     hmap_init(&hsw->vips);
     hmap_init(&hsw->members);
     conns_init(hsw);
+    bypasses_init(hsw);
     neigh_init(hsw);
     ofswitch_set_data(ofsw, PIPE_APP_HANDOVER, hsw);
     services_configure(hsw, configs, n_configs);
@@ -178,6 +180,7 @@ switch_down(struct ofswitch *ofsw)
     struct hswitch *hsw = hswitch_from_ofswitch(ofsw);
 
     conns_destroy(hsw);
+    bypasses_destroy(hsw);
     services_destroy(hsw);
     neigh_destroy(hsw);
     hmap_destroy(&hsw->vips);
