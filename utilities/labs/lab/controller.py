@@ -22,6 +22,9 @@ class Controller:
                  "forward-mode=" + forward_mode, "--",
                  "set-connection", "p" + self.target)
         self.start()
+        # The switch would wait a second before it tried again.
+        wait_for(lambda: os.path.exists(self.target[len("unix:"):]),
+                 "tasukid to listen")
         switch.set_controller(self.target)
         self.wait_connected()
 
