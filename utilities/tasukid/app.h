@@ -90,6 +90,10 @@ struct app_class {
     void (*port_status)(struct ofswitch *,
                         const struct ofputil_port_status *);
 
+    /* The switch refused to add or modify the flow with 'cookie': its table is
+     * full, say.  Which of several flows with the same cookie is not known. */
+    void (*flow_failed)(struct ofswitch *, uint64_t cookie);
+
     /* From the main loop, each time around. */
     void (*run)(void);
     void (*wait)(void);

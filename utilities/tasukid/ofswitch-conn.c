@@ -357,10 +357,38 @@ handle_flow_removed(struct ofswitch *sw, const struct ofp_header *oh)
     return 0;
 }
 
+/* 'request' is what an error message quotes of the message that it is about:
+ * if that is a flow_mod, tells the application whose flow it is. */
+static void
+report_failed_flow(struct ofswitch *sw, const struct ofpbuf *request)
+{
+    const struct ofp_header *oh = request->data;
+    enum ofpraw raw;
+    ovs_be64 cookie;
+    int index;
+
+    /* The cookie is what a flow_mod begins with from OpenFlow 1.1 on. */
+    if (request->size < sizeof *oh + sizeof cookie
+        || ofpraw_decode_partial(&raw, oh, request->size)
+        || ofptype_from_ofpraw(raw) != OFPTYPE_FLOW_MOD) {
+        return;
+    }
+    memcpy(&cookie, oh + 1, sizeof cookie);
+    index = app_index_from_id(PIPE_COOKIE_APP(ntohll(cookie)));
+    if (index >= 0 && sw->running & (UINT32_C(1) << index)
+        && app_classes[index]->flow_failed) {
+        app_classes[index]->flow_failed(sw, ntohll(cookie));
+    }
+}
+
 static enum ofperr
 handle_error(struct ofswitch *sw, const struct ofp_header *oh)
 {
-    enum ofperr error = ofperr_decode_msg(oh, NULL);
+    struct ofpbuf request;
+    enum ofperr error = ofperr_decode_msg(oh, &request);
+
+    report_failed_flow(sw, &request);
+    ofpbuf_uninit(&request);
 
     COVERAGE_INC(ofswitch_error_reply);
     sw->stats.errors++;
