@@ -53,6 +53,7 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/handover-flow.h \
 	utilities/tasukid/handover-handshake.c \
 	utilities/tasukid/handover-handshake.h \
+	utilities/tasukid/handover-inspect.c \
 	utilities/tasukid/handover-neigh.c \
 	utilities/tasukid/handover-neigh.h \
 	utilities/tasukid/handover-replay.c \
@@ -62,6 +63,7 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/handover-service.h \
 	utilities/tasukid/handover-show.c \
 	utilities/tasukid/handover-show.h \
+	utilities/tasukid/handover-try.c \
 	utilities/tasukid/handover.c \
 	utilities/tasukid/handover.h \
 	utilities/tasukid/http-request.c \

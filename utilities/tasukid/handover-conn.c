@@ -211,7 +211,7 @@ conns_flush_service(struct service *service)
     HMAP_FOR_EACH_SAFE (conn, node, &service->hsw->conns) {
         if (conn->service == service) {
             if (conn->hs) {
-                handshake_abort(conn);
+                handshake_abort(conn, true);
             } else {
                 conn_destroy(conn);
             }

@@ -13,6 +13,9 @@
 
 /* Finds out whose segment came, and to whom it goes. */
 
+/* Most connections to keep track of, a switch: some 200 MB. */
+#define MAX_TRACKED 1000000
+
 /* A segment without a record: most likely of a connection that was being
  * inspected when the daemon was restarted.  The default server is the one that
  * shook hands with it, or will reset it. */
@@ -41,8 +44,11 @@ join_orphan(struct hswitch *hsw, struct service *service,
 static bool
 make_room(struct service *service)
 {
-    struct handover_limits *limits = &handover_limits;
+    const struct handover_limits *limits = &handover_limits;
 
+    if (hmap_count(&service->hsw->conns) >= MAX_TRACKED) {
+        return false;
+    }
     if (service->n_in_progress < service->cfg->max_connections
         && limits->n_in_progress < limits->max_in_progress) {
         return true;
@@ -54,7 +60,7 @@ make_room(struct service *service)
         struct handshake *hs = CONTAINER_OF(
             ovs_list_front(&service->half_open), struct handshake, node);
         conn_count(hs->conn, HC_EVICTED);
-        handshake_abort(hs->conn);
+        handshake_abort(hs->conn, false);
         return true;
     }
     if (!ovs_list_is_empty(&service->waiting)) {
@@ -116,7 +122,7 @@ conn_from_client(struct hswitch *hsw, struct service *service,
         /* The client is done with the old connection, or it would not use its
          * port again. */
         if (conn->hs) {
-            handshake_abort(conn);
+            handshake_abort(conn, false);
         } else {
             conn_destroy(conn);
         }
@@ -187,6 +193,29 @@ find_by_server(struct hswitch *hsw, const struct tcp_segment *seg,
     return found;
 }
 
+/* A server answers a SYN whose connection was given up.  It would keep trying
+ * for a minute. */
+static void
+reset_half_open(struct hswitch *hsw, const struct packet_in *pi,
+                const struct tcp_segment *seg)
+{
+    if ((seg->flags & (TCP_SYN | TCP_ACK | TCP_RST)) == (TCP_SYN | TCP_ACK)) {
+        struct tcp_segment rst = {
+            .eth_src = seg->eth_dst,
+            .eth_dst = seg->eth_src,
+            .vlan_tci = seg->vlan_tci,
+            .ip_src = seg->ip_dst,
+            .ip_dst = seg->ip_src,
+            .tp_src = seg->tp_dst,
+            .tp_dst = seg->tp_src,
+            .seq = seg->ack,
+            .flags = TCP_RST,
+        };
+        hswitch_send(hsw, tcp_segment_compose(&rst),
+                     pi->flow.in_port.ofp_port);
+    }
+}
+
 void
 conn_from_server(struct hswitch *hsw, struct member *m,
                  const struct packet_in *pi)
@@ -204,6 +233,7 @@ conn_from_server(struct hswitch *hsw, struct member *m,
     if (!conn) {
         if (shares_vip) {
             handover_count(hsw, service, HC_DROP_STALE);
+            reset_half_open(hsw, pi, &seg);
         } else {
             bypass_start(hsw, pi, &seg);
         }
@@ -214,6 +244,9 @@ conn_from_server(struct hswitch *hsw, struct member *m,
         return;
     }
 
+    if (m->configured && m->port != in_port) {
+        member_set_location(m, seg.eth_src, in_port);
+    }
     if (conn->hs) {
         handshake_from_server(conn, m, pi, &seg);
     } else if (m != conn->member) {

@@ -6,8 +6,10 @@
 
 /* A connection from its SYN until the switch forwards it.
  *
- * handover-handshake.c takes it to the point where a server is chosen,
- * handover-replay.c from there. */
+ *   handover-handshake.c  its life, and what to do with which segment
+ *   handover-try.c        shaking hands with servers
+ *   handover-inspect.c    holding the request and choosing a server
+ *   handover-replay.c     handing the connection over */
 
 #include "handover-conn.h"
 #include "http-request.h"
@@ -89,30 +91,60 @@ void handshake_from_server(struct conn *, struct member *m,
 /* The connection's timer expired. */
 void handshake_timeout(struct conn *);
 
-/* Ends the connection, with a reset to every server that knows of it. */
-void handshake_abort(struct conn *);
+/* Ends the connection, with a reset to every server that knows of it, and to
+ * the client if it 'tell_client'. */
+void handshake_abort(struct conn *, bool tell_client);
 
-/* Ends inspection without looking any further. */
-void handshake_decide_default(struct conn *, enum handover_counter why);
-
-/* Sends the SYN to the next server to try.  If there is none left, ends the
- * connection or stays on the first server. */
-void handshake_try_next(struct conn *);
-
-/* Frees the memory that candidates take. */
-void handshake_clear_candidates(struct handshake *);
-void handshake_add_candidate(struct handshake *, struct member *);
+/* Changes conn->state of a connection with a handshake. */
+void handshake_set_state(struct conn *, enum conn_state);
 
 /* Sends a reset to the client, from the service. */
 void handshake_reset_client(struct conn *);
 
-/* Changes conn->state of a connection with a handshake. */
-void handshake_set_state(struct conn *, enum conn_state);
+/* Change which servers to try: none, or one more at the end. */
+void handshake_clear_candidates(struct handshake *);
+void handshake_add_candidate(struct handshake *, struct member *);
+
+/* handover-try.c */
+
+/* In states CONN_SYN_SENT and CONN_REPLAY: sends the SYN to the next server to
+ * try.  If there is none left, ends the connection or stays on the first
+ * server. */
+void handshake_try_next(struct conn *);
+
+/* A segment from the server that is being tried.  Returns true if it is the
+ * SYN-ACK, noted in the peer. */
+bool handshake_try_from_server(struct conn *, const struct tcp_segment *seg);
+void handshake_try_timeout(struct conn *);
+
+/* Fills in '*syn' with what the client said, as far as it still holds: to the
+ * first server, what all servers can go on with, to another one what the first
+ * agreed to. */
+void handshake_compose_syn(const struct conn *, struct tcp_segment *syn);
+
+/* Resets whatever connection 'm', the sender of '*seg', which does not fit
+ * ours, has in mind (RFC 9293 section 3.10.7.3, first check). */
+void handshake_reset_sender(struct conn *, const struct member *m,
+                            const struct tcp_segment *seg);
 
 /* Sends 'peer' a reset, or the handshake's last ACK; forgets it. */
 void peer_reset(struct conn *, struct peer *);
 void peer_ack(struct conn *, struct peer *);
 void peer_clear(struct peer *);
+
+/* handover-inspect.c */
+
+/* Handles a segment from the client in states CONN_ESTABLISHED and
+ * CONN_INSPECT. */
+void handshake_inspect(struct conn *, const struct packet_in *,
+                       const struct tcp_segment *seg);
+
+/* Ends inspection without looking any further. */
+void handshake_decide_default(struct conn *, enum handover_counter why);
+
+/* Holds what '*seg' carries.  Returns false if that is not possible for want
+ * of memory. */
+bool handshake_hold(struct conn *, const struct tcp_segment *seg);
 
 /* handover-replay.c */
 

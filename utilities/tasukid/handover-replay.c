@@ -337,8 +337,7 @@ replay_timeout(struct conn *conn)
     if (time_msec() >= hs->deadline) {
         /* The client believes that its request has arrived. */
         conn_count(conn, HC_DELIVER_FAILED);
-        handshake_reset_client(conn);
-        handshake_abort(conn);
+        handshake_abort(conn, true);
         return;
     }
     hs->snd_nxt = hs->snd_una;

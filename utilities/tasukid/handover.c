@@ -251,6 +251,12 @@ port_status(struct ofswitch *ofsw, const struct ofputil_port_status *ps)
 }
 
 static void
+flow_failed(struct ofswitch *ofsw, uint64_t cookie)
+{
+    conn_flow_failed(hswitch_from_ofswitch(ofsw), cookie);
+}
+
+static void
 run_switch(struct ofswitch *ofsw, void *aux OVS_UNUSED)
 {
     struct hswitch *hsw = hswitch_from_ofswitch(ofsw);
@@ -314,6 +320,7 @@ const struct app_class handover_app = {
     .packet_in = packet_in,
     .flow_removed = flow_removed,
     .port_status = port_status,
+    .flow_failed = flow_failed,
     .run = run,
     .wait = wait,
     .memory_usage = memory_usage,

@@ -14,10 +14,15 @@
  *   handover-service.c    services and their servers, and choosing one
  *   handover-rules.c      requests to servers
  *   handover-neigh.c      ARP
- *   handover-conn.c       table of connections, limits, timers
- *   handover-handshake.c  a connection until its server has been chosen
- *   handover-replay.c     and while it is handed over to that server
+ *   handover-dispatch.c   segments to connections
+ *   handover-conn.c       table of connections, timers
+ *   handover-handshake.c  a connection until the switch forwards it, with
+ *   handover-try.c        shaking hands with servers
+ *   handover-inspect.c    holding the request
+ *   handover-replay.c     handing the connection over
  *   handover-flow.c       what ends up in the switch
+ *   handover-adopt.c      and what is found there after a restart
+ *   handover-bypass.c     connections to servers that are none of ours
  *   handover-show.c       commands for ovs-appctl
  *
  * Everything runs in one thread. */
