@@ -93,7 +93,7 @@ utilities_tasukid_libllhttp_la_SOURCES = \
 	utilities/tasukid/llhttp-api.c \
 	utilities/tasukid/llhttp-parser.c
 utilities_tasukid_libllhttp_la_CPPFLAGS = \
-	-I$(srcdir)/third-party/llhttp -I/usr/share/include/llhttp
+	-I/usr/share/llhttp -I/usr/share/include/llhttp
 
 bin_PROGRAMS += utilities/tasukid/tasukid
 utilities_tasukid_tasukid_SOURCES = utilities/tasukid/tasukid.c
