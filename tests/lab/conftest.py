@@ -47,7 +47,10 @@ def lab(request):
         failed = getattr(request.node, "failed", False)
         for name, lines in logs.items():
             if failed:
-                print("--- %s\n%s" % (name, "".join(lines[-60:])))
+                # What the switch says when it starts is of no interest.
+                lines = [line for line in lines[-60:] if "tasukid" in name
+                         or not re.search(r"\|(INFO|DBG)\|", line)]
+                print("--- %s\n%s" % (name, "".join(lines)))
         trouble = ["%s: %s" % (name, line) for name, lines in logs.items()
                    for line in lines if TROUBLE.search(line)]
     assert not trouble

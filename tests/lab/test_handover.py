@@ -3,6 +3,8 @@
 """The main job: connections kept on, or moved from, the server that shook
 hands."""
 
+import time
+
 import pytest
 
 from labsite import SERVICE
@@ -106,21 +108,19 @@ def test_flows_and_view(site, big):
 
 
 def test_megaflows(site):
-    """Many connections through one moved pair of hosts leave as many datapath
-    flows as they have entries, and no more."""
-    connections = []
+    """As many datapath flows as there are connections and directions, however
+    much is said on them."""
+    connections = [site.connect() for _ in range(10)]
     for i in range(10):
-        s = site.connect()
-        s.sendall(b"GET /two/ HTTP/1.1\r\nHost: a\r\n\r\n")
-        assert b"server2" in s.recv(65536)
-        for _ in range(5):
-            s.sendall(b"GET /two/x%d HTTP/1.1\r\nHost: a\r\n\r\n" % i)
+        for s in connections:
+            s.sendall(b"GET /two/%d HTTP/1.1\r\nHost: a\r\n\r\n" % i)
+        for s in connections:
             assert b"server2" in s.recv(65536)
-        connections.append(s)
-    lines = [line for line in
-             site.switch.appctl("dpctl/dump-flows").splitlines()
-             if "tcp_offset" in line]
-    assert len(lines) == 20
+        # For what the datapath had cached before to go.
+        time.sleep(0.1)
+    lines = site.switch.appctl("dpctl/dump-flows").splitlines()
+    assert len([line for line in lines if "tcp_offset" in line]) == 20
+    assert len(lines) < 20 + 20
 
 
 def _rules(site, *rules):
