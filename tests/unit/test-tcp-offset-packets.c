@@ -394,7 +394,7 @@ other_protocols_change_nothing(void **state)
     }
 }
 
-/* Makes 'p' a fragment that has 'field' where fragment offset and flags are. */
+/* Makes 'p' a fragment with 'field' for fragment offset and flags. */
 static void
 make_fragment(struct packet *p, int version, uint16_t field)
 {
