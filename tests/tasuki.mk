@@ -39,8 +39,19 @@ EXTRA_PROGRAMS += $(TASUKI_FUZZERS)
 tasuki_fuzz_ldflags = -fsanitize=fuzzer
 tasuki_fuzz_ldadd = lib/libopenvswitch.la
 
-TASUKI_FUZZERS += tests/fuzz/fuzz-tcp-offset
-EXTRA_DIST += tests/fuzz/tcp-offset.dict
+TASUKI_FUZZERS += \
+	tests/fuzz/fuzz-action-decode \
+	tests/fuzz/fuzz-action-parse \
+	tests/fuzz/fuzz-tcp-offset
+EXTRA_DIST += \
+	tests/fuzz/fuzz-action-parse.dict \
+	tests/fuzz/fuzz-tcp-offset.dict
+tests_fuzz_fuzz_action_decode_SOURCES = tests/fuzz/fuzz-action-decode.c
+tests_fuzz_fuzz_action_decode_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_action_decode_LDADD = $(tasuki_fuzz_ldadd)
+tests_fuzz_fuzz_action_parse_SOURCES = tests/fuzz/fuzz-action-parse.c
+tests_fuzz_fuzz_action_parse_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_action_parse_LDADD = $(tasuki_fuzz_ldadd)
 tests_fuzz_fuzz_tcp_offset_SOURCES = \
 	tests/fuzz/fuzz-tcp-offset.c \
 	tests/unit/tcp-model.c \
@@ -55,7 +66,8 @@ tasuki-fuzzers: $(TASUKI_FUZZERS)
 # Protocol and command line: Autotest, with upstream's macros.
 
 TASUKI_TESTSUITE_AT = \
-	tests/tasuki-testsuite.at
+	tests/tasuki-testsuite.at \
+	tests/protocol/tcp-offset-wire.at
 EXTRA_DIST += $(TASUKI_TESTSUITE_AT)
 TASUKI_TESTSUITE = $(srcdir)/tests/tasuki-testsuite
 
