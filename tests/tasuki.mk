@@ -66,8 +66,10 @@ tasuki-fuzzers: $(TASUKI_FUZZERS)
 # Protocol and command line: Autotest, with upstream's macros.
 
 TASUKI_TESTSUITE_AT = \
-	tests/tasuki-testsuite.at \
-	tests/protocol/tcp-offset-wire.at
+	tests/protocol/tasukid-forward.at \
+	tests/protocol/tasukid-macros.at \
+	tests/protocol/tcp-offset-wire.at \
+	tests/tasuki-testsuite.at
 EXTRA_DIST += $(TASUKI_TESTSUITE_AT)
 TASUKI_TESTSUITE = $(srcdir)/tests/tasuki-testsuite
 
@@ -75,7 +77,7 @@ $(TASUKI_TESTSUITE): package.m4 $(TASUKI_TESTSUITE_AT) $(COMMON_MACROS_AT)
 	$(AM_V_GEN)$(AUTOTEST) -I '$(srcdir)' -o $@.tmp $@.at
 	$(AM_V_at)mv $@.tmp $@
 
-check-tasuki: all tests/atconfig tests/atlocal $(check_PROGRAMS) $(TASUKI_TESTSUITE)
+check-tasuki: all tests/atconfig tests/atlocal $(check_PROGRAMS) $(check_DATA) $(TASUKI_TESTSUITE)
 	$(SHELL) '$(TASUKI_TESTSUITE)' -C tests \
 		AUTOTEST_PATH='$(AUTOTEST_PATH):utilities/tasukid' $(TESTSUITEFLAGS)
 .PHONY: check-tasuki

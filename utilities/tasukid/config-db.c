@@ -363,10 +363,21 @@ apply(const struct tasukirec_tasuki *cfg)
 /* Who is active. */
 
 static void
+drop_txn(struct ovsdb_idl_txn **txn)
+{
+    if (*txn) {
+        ovsdb_idl_txn_destroy(*txn);
+        *txn = NULL;
+    }
+}
+
+static void
 stand_by(void)
 {
     VLOG_INFO_ONCE("another tasukid controls the switches of this database, "
                    "standing by (pid %ld)", (long int) getpid());
+    drop_txn(&term_txn);
+    drop_txn(&status_txn);
     if (active) {
         VLOG_WARN("another tasukid has taken over this database, standing by");
         active = false;
@@ -428,8 +439,8 @@ config_destroy(void)
         row_status_destroy(rs);
     }
     hmap_destroy(&row_statuses);
-    ovsdb_idl_txn_destroy(term_txn);
-    ovsdb_idl_txn_destroy(status_txn);
+    drop_txn(&term_txn);
+    drop_txn(&status_txn);
     ovsdb_idl_destroy(idl);
 }
 
