@@ -30,9 +30,9 @@ def mac(name):
 
 
 class Site:
-    """'sysctls' is a dictionary of dictionaries by host name, 'mtu' one of
-    numbers, 'cables' one of options for impair.py, each for the cable between
-    that host and the switch.  'service' are more columns of the service, and
+    """'sysctls' is a dictionary of dictionaries by host name ("route" in it is
+    what to append to the host's route), 'mtu' one of numbers, 'cables' one of
+    options for impair.py, for the cable between that host and the switch.  'service' are more columns of the service, and
     'servers' which servers take part."""
 
     def __init__(self, lab, sysctls=None, mtu=None, cables=None, service=(),
@@ -45,9 +45,14 @@ class Site:
         addresses = dict({name: SERVERS[name] for name in servers},
                          client=CLIENT)
         for name, address in addresses.items():
-            self.hosts[name] = self._attach(
-                name, address + "/24", sysctls.get(name), mtu.get(name),
-                cables.get(name))
+            settings = dict(sysctls.get(name, {}))
+            route = settings.pop("route", None)
+            host = self._attach(name, address + "/24", settings, mtu.get(name),
+                                cables.get(name))
+            if route:
+                host.ip("route", "replace", "10.0.0.0/24", "dev", "eth0",
+                        "src", address, *route.split())
+            self.hosts[name] = host
         self.client = self.hosts["client"]
         self.nginx = {name: Nginx(self.hosts[name],
                                   {"index.html": name + "\n"})

@@ -71,8 +71,12 @@ def test_retransmitted_while_held(site):
     again and again; the server gets everything once."""
     captures = site.capture()
     s = site.connect()
+    site.client.run("nft", "add table ip t; add chain ip t in { type filter "
+                    "hook input priority 0; }; add rule ip t in tcp sport 80 "
+                    "drop")
     s.sendall(REQUEST[:40])
     time.sleep(1.5)
+    site.client.run("nft", "delete table ip t")
     s.sendall(REQUEST[40:])
     response = read_all(s)
     assert b"X-Served-By: server2" in response
@@ -165,13 +169,26 @@ def test_long_head(site):
     assert response.server == "server3"
 
 
-def test_silent_client(make_site):
-    """Who says nothing in time is given to the default server."""
+def test_late_request(make_site):
+    """The time in which a request must be complete starts with its first
+    byte: browsers open connections before they need them."""
     site = make_site(service=("inspect-timeout=500",))
     s = site.connect()
     time.sleep(1.5)
     s.sendall(REQUEST)
-    assert b"X-Served-By: server1" in read_all(s)
+    assert b"X-Served-By: server2" in read_all(s)
+
+
+def test_silent_client(make_site):
+    """Who never says anything is sent away, and nothing is left."""
+    site = make_site(service=("idle-timeout=2",))
+    s = site.connect()
+    assert len(site.controller.connections()) == 1
+    with pytest.raises(ConnectionResetError):
+        s.recv(100)
+    assert not site.controller.connections()
+    wait_for(lambda: not site.hosts["server1"].run(
+        "ss", "-Htn", "state", "connected").stdout, "server1 forgets")
 
 
 def test_half_a_request_in_time(make_site):

@@ -12,14 +12,16 @@ NO_TIMESTAMPS = {"net.ipv4.tcp_timestamps": 0}
 NO_SACK = {"net.ipv4.tcp_sack": 0}
 NO_SCALE = {"net.ipv4.tcp_window_scaling": 0}
 BARE = dict(NO_TIMESTAMPS, **NO_SACK, **NO_SCALE)
-# Linux derives the window scale from the largest buffer it may use.
-SMALL = {"net.ipv4.tcp_rmem": "4096 32768 65535"}
+# Linux derives the window scale from the largest buffer it may use, or from
+# the largest window that the route allows.
 LARGE = {"net.ipv4.tcp_rmem": "4096 131072 536870912"}
+SMALL = {"route": "window 65535"}
 
 ALL = ("client", "server1", "server2", "server3")
 TARGETS = {"server2": "/two/", "server3": "/three/"}
 
-# Name: (settings by host, MTU by host).
+# Name: (settings by host, MTU by host).  The setting "route" is appended to
+# the route to all others.
 CASES = {
     "same": ({}, {}),
     "all-no-timestamps": (dict.fromkeys(ALL, NO_TIMESTAMPS), {}),
@@ -93,35 +95,42 @@ def test_stacks(make_site, big, case):
         assert final.syn_ack.wscale < client.syn_ack.wscale
 
 
-# What only the chosen server lacks, the client counts on already: timestamps
-# must be in every segment once agreed (RFC 7323, 3.2), and a window scale must
-# not vanish.  Whoever answers, it must be a connection in good order.
+# What only the chosen server lacks, the client counts on already when that
+# comes to light.  Timestamps then vanish, which RFC 7323 (3.2) does not like
+# but most stacks bear, and a scale has to be made up for.  It must not happen
+# twice: the next client is not offered what the chosen server lacks.
 @pytest.mark.parametrize("lacking", (NO_TIMESTAMPS, NO_SCALE, BARE),
                          ids=("timestamps", "scale", "all"))
 def test_chosen_server_lacks(make_site, big, lacking):
     site = make_site(sysctls={"server2": lacking})
     site.publish("big.bin", big.data)
-    site.publish("two/big.bin", big.data)
-    captures = site.capture()
-    response = site.curl("/two/big.bin")
-    captured = site.captured(captures)
-    assert response.digest() == big.digest
-    if response.server == "server2":
-        check_moved(captured, "server2")
-    else:
-        assert response.server == "server1"
+    for first in (True, False):
+        captures = site.capture()
+        response = site.curl("/two/big.bin")
+        captured = site.captured(captures)
+        assert response.server == "server2"
+        assert response.digest() == big.digest
+        client, _, final = check_moved(captured, "server2",
+                                       expect_timestamps=not first)
+        for option in ("tsval", "wscale"):
+            if first:
+                assert client.agreed(option)
+            else:
+                assert client.agreed(option) == final.agreed(option)
 
 
 def test_chosen_server_has_smaller_mss(make_site, big):
     """The client knows the MSS of the server that shook hands.  The chosen one
-    may not be able to take segments as large."""
+    cannot take segments as large: the first client learns that on the way, the
+    next one from the start."""
     site = make_site(mtu={"server2": 1300})
-    captures = site.capture()
-    response = site.curl("/two/upload", "-H", "Expect:",
-                         "--data-binary", "@" + big.path)
-    captured = site.captured(captures)
-    assert response.uploaded() == big.digest
-    if response.server == "server2":
-        check_moved(captured, "server2")
-    else:
-        assert response.server == "server1"
+    for first in (True, False):
+        captures = site.capture()
+        response = site.curl("/two/upload", "-H", "Expect:",
+                             "--data-binary", "@" + big.path)
+        captured = site.captured(captures)
+        assert response.server == "server2"
+        assert response.uploaded() == big.digest
+        client, _, final = check_moved(captured, "server2")
+        assert client.syn_ack.mss == (1460 if first else 1260)
+        assert final.syn_ack.mss == 1260
