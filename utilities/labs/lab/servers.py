@@ -112,7 +112,7 @@ class Iperf:
 _HAPROXY_CONF = """
 global
     nbthread 1
-    maxconn 20000
+    maxconn 2000
 defaults
     mode http
     timeout connect 5s
