@@ -68,9 +68,10 @@ tasuki-fuzzers: $(TASUKI_FUZZERS)
 TASUKI_TESTSUITE_AT = \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
+	tests/protocol/tcp-offset-datapath.at \
 	tests/protocol/tcp-offset-wire.at \
 	tests/tasuki-testsuite.at
-EXTRA_DIST += $(TASUKI_TESTSUITE_AT)
+EXTRA_DIST += $(TASUKI_TESTSUITE_AT) tests/protocol/frames.py
 TASUKI_TESTSUITE = $(srcdir)/tests/tasuki-testsuite
 
 $(TASUKI_TESTSUITE): package.m4 $(TASUKI_TESTSUITE_AT) $(COMMON_MACROS_AT)
