@@ -28,6 +28,34 @@ tests_unit_test_tcp_offset_random_SOURCES = \
 	tests/unit/test-tcp-offset-random.c $(tcp_offset_unit_sources)
 tests_unit_test_tcp_offset_random_LDADD = $(tasuki_unit_ldadd)
 
+tasukid_unit_cppflags = $(AM_CPPFLAGS) -I/usr/share/include/llhttp
+tasukid_unit_ldadd = utilities/tasukid/libtasukid.la $(tasuki_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-glob
+tests_unit_test_glob_SOURCES = tests/unit/test-glob.c
+tests_unit_test_glob_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_glob_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover-rules
+tests_unit_test_handover_rules_SOURCES = tests/unit/test-handover-rules.c
+tests_unit_test_handover_rules_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_rules_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-http-request
+tests_unit_test_http_request_SOURCES = tests/unit/test-http-request.c
+tests_unit_test_http_request_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_http_request_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-tcp-hold
+tests_unit_test_tcp_hold_SOURCES = tests/unit/test-tcp-hold.c
+tests_unit_test_tcp_hold_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_tcp_hold_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-tcp-segment
+tests_unit_test_tcp_segment_SOURCES = tests/unit/test-tcp-segment.c
+tests_unit_test_tcp_segment_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_tcp_segment_LDADD = $(tasukid_unit_ldadd)
+
 tasuki-unit-tests: $(TASUKI_UNIT_TESTS)
 	@printf '%s\n' $(TASUKI_UNIT_TESTS) >tests/unit-tests.list
 .PHONY: tasuki-unit-tests
