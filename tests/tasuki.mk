@@ -94,6 +94,7 @@ tasuki-fuzzers: $(TASUKI_FUZZERS)
 # Protocol and command line: Autotest, with upstream's macros.
 
 TASUKI_TESTSUITE_AT = \
+	tests/protocol/frames-macros.at \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
 	tests/protocol/tcp-offset-datapath.at \
