@@ -11,7 +11,7 @@
 
 /* Requests seldom need more than one or two segments, and an allocation is
  * charged to the sender's connection whether it fills it or not. */
-#define GROWTH_UNIT 512
+#define GROWTH_UNIT 64
 
 #define NO_FIN UINT32_MAX
 
