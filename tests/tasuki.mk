@@ -95,6 +95,8 @@ tasuki-fuzzers: $(TASUKI_FUZZERS)
 
 TASUKI_TESTSUITE_AT = \
 	tests/protocol/frames-macros.at \
+	tests/protocol/fake-switch.py \
+	tests/protocol/tasukid.at \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
 	tests/protocol/tcp-offset-datapath.at \

@@ -149,6 +149,9 @@ connections_configure(const struct tasukirec_tasuki *cfg)
 
         had_listener |= !t->sw;
         if (!sset_contains(&wanted, node->name)) {
+            if (cfg) {
+                config_set_status(&cfg->header_.uuid, node->name, NULL);
+            }
             target_destroy(t);
             shash_delete(&targets, node);
         }

@@ -12,6 +12,7 @@
 #include "flow-set.h"
 #include "ofp-version-opt.h"
 #include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-connection.h"
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-monitor.h"
@@ -347,9 +348,7 @@ handle_flow_removed(struct ofswitch *sw, const struct ofp_header *oh)
     if (index < 0 || !(sw->running & (UINT32_C(1) << index))) {
         /* Somebody else's, or left from an application that was stopped. */
     } else if (sw->flows && flow_set_lost(sw->flows, &fr)) {
-        VLOG_WARN_RL(&rl, "%s: somebody deleted a flow of %s from table "
-                     "%"PRIu8", putting it back", ofswitch_name(sw),
-                     app_classes[index]->name, fr.table_id);
+        sw->flows_lost++;
         ofswitch_redeclare(sw);
     } else if (app_classes[index]->flow_removed) {
         app_classes[index]->flow_removed(sw, &fr);
@@ -398,6 +397,8 @@ handle_error(struct ofswitch *sw, const struct ofp_header *oh)
                            ? "a tasukid with a newer generation_id controls "
                              "the switch"
                            : "the switch refuses us the primary role");
+    } else if (error == OFPERR_OFPBRC_IS_SECONDARY) {
+        ofswitch_reconnect(sw, "another controller has become primary");
     } else if (!VLOG_DROP_WARN(&rl)) {
         char *s = ofp_to_string(oh, ntohs(oh->length), NULL, NULL, 1);
 
@@ -406,6 +407,18 @@ handle_error(struct ofswitch *sw, const struct ofp_header *oh)
         free(s);
     }
     return 0;
+}
+
+static enum ofperr
+handle_role_status(struct ofswitch *sw, const struct ofp_header *oh)
+{
+    struct ofputil_role_status rs;
+    enum ofperr error = ofputil_decode_role_status(oh, &rs);
+
+    if (!error && rs.role == OFPCR12_ROLE_SECONDARY) {
+        ofswitch_reconnect(sw, "another controller has become primary");
+    }
+    return error;
 }
 
 static enum ofperr
@@ -447,6 +460,9 @@ handle_message(struct ofswitch *sw, const struct ofpbuf *msg)
 
     case OFPTYPE_FLOW_REMOVED:
         return handle_flow_removed(sw, oh);
+
+    case OFPTYPE_ROLE_STATUS:
+        return handle_role_status(sw, oh);
 
     case OFPTYPE_BARRIER_REPLY:
         if (sw->sync_xid && oh->xid == sw->sync_xid) {

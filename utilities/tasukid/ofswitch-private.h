@@ -73,6 +73,7 @@ struct ofswitch {
     void *data[MAX_APPS];
     struct flow_set *flows;     /* Declared ones. */
     bool redeclare;             /* Must be declared anew. */
+    unsigned int flows_lost;    /* Declared ones deleted by somebody else. */
     ovs_be32 sync_xid;          /* Barrier that ends adoption. */
 
     struct ofswitch_stats stats;

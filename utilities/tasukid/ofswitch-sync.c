@@ -29,6 +29,8 @@ VLOG_DEFINE_THIS_MODULE(ofswitch_sync);
 COVERAGE_DEFINE(ofswitch_flow_adopted);
 COVERAGE_DEFINE(ofswitch_flow_stale);
 
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
 /* Bringing a switch in line with the database, without ever flushing it:
  * established connections live in its flow tables.
  *
@@ -114,6 +116,8 @@ send_config(struct ofswitch *sw)
         .miss_send_len = OFPCML12_NO_BUFFER,
     };
     struct ofputil_async_cfg ac = OFPUTIL_ASYNC_CFG_INIT;
+    uint32_t oams = ((1u << OAM_PACKET_IN) | (1u << OAM_PORT_STATUS)
+                     | (1u << OAM_FLOW_REMOVED));
 
     ofswitch_send(sw, ofputil_encode_set_config(&config, sw->version));
 
@@ -132,10 +136,14 @@ send_config(struct ofswitch *sw)
         ac.primary[OAM_FLOW_REMOVED] |= ((1u << OFPRR_METER_DELETE)
                                          | (1u << OFPRR_EVICTION));
     }
-    ac.secondary[OAM_PORT_STATUS] = ac.primary[OAM_PORT_STATUS];
-    ofswitch_send(sw, ofputil_encode_set_async_config(
-                      &ac, ((1u << OAM_PACKET_IN) | (1u << OAM_PORT_STATUS)
-                            | (1u << OAM_FLOW_REMOVED)), sw->version));
+    if (sw->version >= OFP14_VERSION) {
+        oams |= 1u << OAM_ROLE_STATUS;
+        ac.primary[OAM_ROLE_STATUS] = ac.secondary[OAM_ROLE_STATUS]
+            = ((1u << OFPCRR_PRIMARY_REQUEST) | (1u << OFPCRR_CONFIG)
+               | (1u << OFPCRR_EXPERIMENTER));
+    }
+    ofswitch_send(sw, ofputil_encode_set_async_config(&ac, oams,
+                                                      sw->version));
 }
 
 /* Returns the applications that the database wants on 'sw'. */
@@ -208,6 +216,7 @@ ofswitch_stop_applications(struct ofswitch *sw)
     flow_set_destroy(sw->flows);
     sw->flows = NULL;
     sw->redeclare = false;
+    sw->flows_lost = 0;
     sw->sync_xid = 0;
 }
 
@@ -344,6 +353,11 @@ void
 ofswitch_sync_run(struct ofswitch *sw)
 {
     if (sw->redeclare && sw->state == OSS_MANAGED && !sw->adopting) {
+        if (sw->flows_lost) {
+            VLOG_INFO_RL(&rl, "%s: somebody deleted %u of our flows, putting "
+                         "them back", ofswitch_name(sw), sw->flows_lost);
+            sw->flows_lost = 0;
+        }
         update_declared_flows(sw);
         flow_set_push(sw->flows, send_flow_mod, sw);
     }
