@@ -88,3 +88,44 @@ tasuki_translate(const struct ofpact_tasuki *oa,
     }
     return SLOW_ACTION;
 }
+
+static bool
+has_tasuki_action(const struct nlattr *actions, size_t len)
+{
+    const struct nlattr *a;
+    unsigned int left;
+
+    NL_ATTR_FOR_EACH (a, left, actions, len) {
+        if (nl_attr_type(a) == OVS_ACTION_ATTR_TASUKI) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Called where translation goes back to what the packet was at 'mark', but
+ * cannot take back what the datapath actions since then do to it.  If one of
+ * our actions is among them, which no later action can revert, and this is not
+ * the last use of the packet, moves them into a clone and restores 'base_flow'
+ * accordingly.  Returns SLOW_ACTION if the datapath cannot clone and
+ * ovs-vswitchd has to, otherwise 0. */
+enum slow_path_reason
+tasuki_isolate(const struct tasuki_mark *mark, bool is_last_action,
+               struct ofpbuf *odp_actions, struct flow *base_flow,
+               const struct dpif_backer_support *support)
+{
+    size_t len = odp_actions->size - mark->odp_size;
+    if (is_last_action
+        || !has_tasuki_action(ofpbuf_at(odp_actions, mark->odp_size, 0),
+                              len)) {
+        return 0;
+    }
+
+    struct nlattr clone = {
+        .nla_type = OVS_ACTION_ATTR_CLONE,
+        .nla_len = NLA_HDRLEN + len,
+    };
+    ofpbuf_insert(odp_actions, mark->odp_size, &clone, sizeof clone);
+    *base_flow = mark->base_flow;
+    return support->clone ? 0 : SLOW_ACTION;
+}

@@ -8,14 +8,14 @@
  * datapath that lacks one.  Hooks for ofproto-dpif.c and
  * ofproto-dpif-xlate.c. */
 
+#include "flow.h"
 #include "odp-util.h"
+#include "openvswitch/ofpbuf.h"
 
 struct dpif;
 struct dpif_backer_support;
-struct flow;
 struct flow_wildcards;
 struct ofpact_tasuki;
-struct ofpbuf;
 
 void tasuki_check_support(struct dpif *, struct dpif_backer_support *);
 
@@ -24,5 +24,24 @@ enum slow_path_reason tasuki_translate(const struct ofpact_tasuki *,
                                        const struct flow *,
                                        struct flow_wildcards *,
                                        struct ofpbuf *odp_actions);
+
+/* A point in a translation to which the packet must return: the datapath
+ * actions up to there, and what they had made of the packet. */
+struct tasuki_mark {
+    size_t odp_size;
+    struct flow base_flow;
+};
+
+static inline struct tasuki_mark
+tasuki_mark(const struct ofpbuf *odp_actions, const struct flow *base_flow)
+{
+    return (struct tasuki_mark) { odp_actions->size, *base_flow };
+}
+
+enum slow_path_reason tasuki_isolate(const struct tasuki_mark *,
+                                     bool is_last_action,
+                                     struct ofpbuf *odp_actions,
+                                     struct flow *base_flow,
+                                     const struct dpif_backer_support *);
 
 #endif /* TASUKI_XLATE_H */
