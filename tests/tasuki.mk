@@ -100,6 +100,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
 	tests/protocol/tcp-offset-datapath.at \
+	tests/protocol/tcp-offset-flows.at \
 	tests/protocol/tcp-offset-wire.at \
 	tests/tasuki-testsuite.at
 EXTRA_DIST += $(TASUKI_TESTSUITE_AT) tests/protocol/frames.py
