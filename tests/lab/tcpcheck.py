@@ -24,8 +24,9 @@ class View:
 
     def agreed(self, option):
         """Returns whether both SYNs of this view carry 'option'."""
-        return all(getattr(s, option) not in (None, False)
-                   for s in (self.syn, self.syn_ack))
+        values = [getattr(s, option) for s in (self.syn, self.syn_ack)]
+        return None not in values and False not in [
+            value for value in values if isinstance(value, bool)]
 
 
 def client_ports(segments):
@@ -42,11 +43,17 @@ def check_checksums(captured):
             name, len(wrong), wrong[0])
 
 
-def check_direction(name, sent, received, offered, in_order=True,
+# How far a timestamp may be off that was echoed for another copy of a segment
+# of the handshake than the one that counted.  Linux counts milliseconds.
+ECHO_SLACK = 3000
+
+
+def check_direction(name, sent, received, offered, clean=True,
                     expect_timestamps=True):
     """Checks the segments that arrive at one end of a connection: 'received'
     at the end that 'sent'.  'offered' is a View of the handshake that decided
-    what the other end may send.
+    what the other end may send.  'clean' means that nothing was lost,
+    duplicated or reordered on the way.
 
     Everything that the other end says about this end's data must be in this
     end's own sequence space, between its SYN and its last byte."""
@@ -56,7 +63,7 @@ def check_direction(name, sent, received, offered, in_order=True,
         length = len(s.payload) + s.has(SYN) + s.has(FIN)
         if after(s.seq + length, end) > 0:
             end = s.seq + length & 0xffffffff
-    tsvals = {s.tsval for s in sent}
+    tsvals = {s.tsval for s in sent if s.tsval is not None}
     newest = None
     for s in received:
         where = "%s: %s" % (name, s)
@@ -76,8 +83,9 @@ def check_direction(name, sent, received, offered, in_order=True,
         assert not s.sack_permitted, where
         if offered.agreed("tsval") and expect_timestamps:
             assert s.tsval is not None, where
-            assert s.tsecr in tsvals, where
-            if in_order and newest is not None:
+            assert s.tsecr in tsvals or not clean and any(
+                abs(after(s.tsecr, x)) < ECHO_SLACK for x in tsvals), where
+            if clean and newest is not None:
                 assert after(s.tsval, newest) >= 0, where
             newest = s.tsval
         elif not offered.agreed("tsval"):
@@ -125,7 +133,7 @@ def check_sizes(name, receiver_mss, segments):
             name, s, receiver_mss)
 
 
-def check_moved(captured, target, port=None, in_order=True,
+def check_moved(captured, target, port=None, clean=True,
                 expect_timestamps=True):
     """Checks the one connection in 'captured' that moved to 'target'."""
     ports = client_ports(captured["client"])
@@ -143,27 +151,29 @@ def check_moved(captured, target, port=None, in_order=True,
     assert not [str(s) for s in client.down if s.has(RST)]
 
     # Server1 shook hands, got nothing of the request and was told to forget.
-    assert first.syn_ack.seq == client.syn_ack.seq
+    # On a bad cable it may not have been reached, or not have heard.
     assert not [str(s) for s in first.up if s.payload]
     resets = [s for s in first.up if s.has(RST)]
-    assert resets, "server1 got no RST"
-    assert resets[0].seq == client.syn.seq + 1 & 0xffffffff, (
-        "RFC 5961: RST at %d, expected %d" % (resets[0].seq,
-                                              client.syn.seq + 1))
+    if clean:
+        assert first.syn_ack.seq == client.syn_ack.seq
+        assert final.syn_ack.seq != client.syn_ack.seq
+        assert resets, "server1 got no RST"
+    for s in resets:
+        # RFC 5961: nothing else than the next expected number resets.
+        assert s.seq == client.syn.seq + 1 & 0xffffffff, s
 
     # The server that it moved to sees one connection as well.
     assert final.syn.seq == client.syn.seq
-    assert final.syn_ack.seq != client.syn_ack.seq
     for option in ("sack_permitted", "tsval", "wscale"):
         if not client.agreed(option):
             assert not final.agreed(option), option
 
-    check_direction("client", client.up, client.down, client, in_order,
+    check_direction("client", client.up, client.down, client, clean,
                     expect_timestamps)
     # What the client sends while the switch is being told may be overtaken by
-    # what it sends after: such segments go by way of tasukid.
-    # And what the client agreed with the first server it may go on to send: a
-    # server ignores options that it does not know (RFC 9293, 3.2).
+    # what it sends after: such segments go by way of tasukid.  And what the
+    # client agreed with the first server it may go on to send: a server
+    # ignores options that it does not know (RFC 9293, 3.2).
     check_direction(target, final.down, final.up, client, False,
                     final.agreed("tsval"))
     if client.agreed("tsval") and final.agreed("tsval"):

@@ -151,17 +151,16 @@ def test_openflow_connection_reset(site, big, times):
     download = Download(site, big)
     flows = offset_flows(site)
     for _ in range(times):
-        site.switch.vsctl("del-controller", "br0")
+        site.switch.set_controller("unix:%s/nobody"
+                                   % site.switch.rundir)
         download.some()
         site.switch.set_controller(site.controller.target)
         wait_for(lambda: "is_connected: true" in
-                 site.switch.vsctl("list-controllers", "br0")
-                 or site.curl("/", check=False).status == 200,
-                 "OpenFlow connection")
+                 site.switch.vsctl("show"), "OpenFlow connection")
         download.some()
-    assert offset_flows(site) == flows
+    assert site.curl("/two/").server == "server2"
+    assert set(offset_flows(site)) >= set(flows)
     download.rest()
-    site.wait_no_connections()
 
 
 def test_controller_killed_under_load(site):

@@ -31,14 +31,14 @@ def test_transfer(make_site, big, case):
     response = site.curl("/two/big.bin")
     captured = site.captured(captures)
     assert (response.server, response.digest()) == ("server2", big.digest)
-    check_moved(captured, "server2", in_order=False)
+    check_moved(captured, "server2", clean=False)
 
     captures = site.capture()
     response = site.curl("/two/upload", "-H", "Expect:", "--data-binary",
                          "@" + big.path)
     captured = site.captured(captures)
     assert (response.server, response.uploaded()) == ("server2", big.digest)
-    check_moved(captured, "server2", in_order=False)
+    check_moved(captured, "server2", clean=False)
 
     done = site.cable_report(host)
     for word in ("loss", "duplicate", "reorder"):
@@ -64,4 +64,4 @@ def test_many_short(make_site, host, seed):
              if s.mac_src == "02:00:00:00:00:02"}
     for port in client_ports(captured["client"]):
         if port in moved:
-            check_moved(captured, "server2", port, in_order=False)
+            check_moved(captured, "server2", port, clean=False)

@@ -34,16 +34,20 @@ def test_two_hundred_at_once(site, big):
     site.wait_no_connections()
 
 
-def test_one_hundred_thousand_tracked(lab):
-    """100 000 connections, half of them moved, in less than 200 MB."""
+def test_tracked(lab):
+    """100 000 tracked connections, half of them moved, take less than 200 MB.
+    A fifth of them will do here; the benchmark makes them all."""
     site = CrowdSite(lab)
+    before = site.controller.memory()
     for i, path in enumerate(("/", "/two/")):
-        report = site.run("--count", 50000, "--first", "10.0.%d.1" % (i + 1),
+        report = site.run("--count", 10000, "--first", "10.0.%d.1" % (i + 1),
                           "--request", r"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
                           % path)
-        assert report["done"] == 50000, report
-    assert len(site.controller.connections()) == 100000
-    assert site.controller.memory() < 200e6
+        assert report["done"] == 10000, report
+    lines = site.controller.connections()
+    assert len(lines) == 20000
+    assert len([line for line in lines if "MOVED" in line]) == 10000
+    assert before + (site.controller.memory() - before) * 5 < 200e6
 
 
 def test_one_kilobyte_in_progress(lab):
@@ -84,4 +88,5 @@ def test_syn_flood(make_site):
     # Those that came while the table was full had to try again.
     assert not during["errors"], during
     assert site.controller.memory() - before < 50e6
-    assert len(site.controller.connections()) <= 5000
+    lines = site.controller.connections()
+    assert len([x for x in lines if "SYN_" in x]) <= 5000

@@ -36,7 +36,7 @@ http {{
         root {directory}/www;
         add_header X-Served-By {name} always;
         {server}
-        location / {{ try_files $uri $uri/ /index.html; }}
+        location / {{ try_files $uri $uri/index.html /index.html; }}
         # Takes a body and keeps it: the file's name comes back in a header.
         location ~ /upload$ {{
             client_body_in_file_only on;
