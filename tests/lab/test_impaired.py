@@ -53,7 +53,8 @@ def test_many_short(make_site, host, seed):
     """Handshakes, decisions and ends of connections on a very bad cable: what
     is lost here is what the state machine waits for."""
     site = make_site(cables={host: (
-        "--loss 0.1 --duplicate 0.1 --reorder 0.2 --seed %d" % seed).split()})
+        "--loss 0.1 --duplicate 0.1 --reorder 0.2 --seed %d" % seed).split()},
+        service=("connect-timeout=10000",))
     captures = site.capture()
     report = site.load("/two/", "/", "--count", "40", "--at-once", "20",
                        "--timeout", "40")
