@@ -97,6 +97,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/frames-macros.at \
 	tests/protocol/fake-switch.py \
 	tests/protocol/tasukid.at \
+	tests/protocol/tasuki-ctl.at \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
 	tests/protocol/tcp-offset-datapath.at \

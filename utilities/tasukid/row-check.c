@@ -18,7 +18,6 @@
 
 /* Names appear in messages, in command lines and in lists. */
 #define MAX_NAME_LEN 63
-#define MAX_TIMEOUT_MSEC 600000
 #define MAX_PATTERN_LEN 4096
 
 static char *
@@ -41,7 +40,7 @@ row_check_ipv4(const char *column, const char *s, ovs_be32 *addr)
     struct in6_addr ipv6;
 
     if (ipv6_parse(s, &ipv6)) {
-        return xasprintf("%s: \"%s\": IPv6 is not supported here, only IPv4",
+        return xasprintf("%s: \"%s\" is IPv6, which is not supported yet",
                          column, s);
     } else if (!ip_parse(s, addr)) {
         return xasprintf("%s: \"%s\" is not an IPv4 address", column, s);
@@ -61,16 +60,6 @@ row_check_mac(const char *column, const char *s, struct eth_addr *mac)
     } else if (eth_addr_is_multicast(*mac) || eth_addr_is_zero(*mac)) {
         return xasprintf("%s: \"%s\" is not a unicast Ethernet address",
                          column, s);
-    }
-    return NULL;
-}
-
-static char *
-check_timeout(const char *column, const int64_t *value, size_t n)
-{
-    if (n && (*value < 1 || *value > MAX_TIMEOUT_MSEC)) {
-        return xasprintf("%s: %"PRId64" is not 1 to %d (milliseconds)",
-                         column, *value, MAX_TIMEOUT_MSEC);
     }
     return NULL;
 }
@@ -167,14 +156,6 @@ row_check_service(const struct tasukirec_tasuki *cfg,
     }
     if (!error && row->mac) {
         error = row_check_mac("mac", row->mac, &mac);
-    }
-    if (!error) {
-        error = check_timeout("inspect_timeout", row->inspect_timeout,
-                              row->n_inspect_timeout);
-    }
-    if (!error) {
-        error = check_timeout("connect_timeout", row->connect_timeout,
-                              row->n_connect_timeout);
     }
     if (!error && row->default_server
         && !is_server_of(row, row->default_server)) {
