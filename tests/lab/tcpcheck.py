@@ -117,7 +117,8 @@ def check_windows(client, server):
             (server.up, client.up, up_server, up_client)):
         isn_seen = next(s.seq for s in seen if s.has(SYN))
         isn_said = next(s.seq for s in said if s.has(SYN))
-        by_key = {key(s, isn_said): s for s in said}
+        by_key = {key(s, isn_said): s for s in said
+                  if not s.flags & (SYN | RST)}
         for s in seen:
             origin = by_key.get(key(s, isn_seen))
             if s.flags & (SYN | RST) or origin is None:
