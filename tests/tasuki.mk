@@ -102,9 +102,13 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/tasukid-macros.at \
 	tests/protocol/tcp-offset-datapath.at \
 	tests/protocol/tcp-offset-flows.at \
+	tests/protocol/tcp-offset-openflow.at \
 	tests/protocol/tcp-offset-wire.at \
 	tests/tasuki-testsuite.at
-EXTRA_DIST += $(TASUKI_TESTSUITE_AT) tests/protocol/frames.py
+EXTRA_DIST += \
+	$(TASUKI_TESTSUITE_AT) \
+	tests/protocol/frames.py \
+	tests/protocol/openflow.py
 TASUKI_TESTSUITE = $(srcdir)/tests/tasuki-testsuite
 
 $(TASUKI_TESTSUITE): package.m4 $(TASUKI_TESTSUITE_AT) $(COMMON_MACROS_AT)
