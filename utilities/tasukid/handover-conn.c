@@ -375,6 +375,16 @@ conn_late(struct conn *conn, enum conn_direction direction,
                      : HC_LATE_SERVER);
     conn_forward(conn, direction, pi->packet, pi->flow.in_port.ofp_port);
 
+    uint16_t flags = ntohs(pi->flow.tcp_flags);
+    if (flags & (TCP_FIN | TCP_RST)) {
+        /* The flow has not seen that it is about to end.  After a reset
+         * neither direction has anything to say; but it may be a forged one,
+         * that the other end ignores, and so the flows stay for a while. */
+        conn->closing |= flags & TCP_RST ? CONN_BOTH : direction;
+        conn_install(conn, conn->closing);
+        return;
+    }
+
     /* A flow that expired while the connection was quiet; one that somebody
      * deleted; one that the switch had no room for. */
     long long int wait = conn->timer_set ? RETRY_MS : LATE_MS;

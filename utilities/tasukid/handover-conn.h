@@ -59,7 +59,8 @@ struct conn {
     ovs_be32 client;
     ovs_be16 client_tp;
     uint8_t state;              /* enum conn_state. */
-    uint8_t flows;              /* CONN_TO_*: in the switch. */
+    uint8_t flows : 4;          /* CONN_TO_*: in the switch. */
+    uint8_t closing : 4;        /* CONN_TO_*: FIN or RST came here. */
     bool timer_set;
     bool has_isn;
     uint32_t client_isn;

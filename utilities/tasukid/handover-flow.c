@@ -71,9 +71,9 @@ match_tcp(struct match *match)
 }
 
 static void
-match_no_syn(struct match *match)
+match_no_flags(struct match *match, uint16_t flags)
 {
-    match_set_tcp_flags_masked(match, 0, htons(TCP_SYN));
+    match_set_tcp_flags_masked(match, 0, htons(flags));
 }
 
 static void
@@ -83,7 +83,7 @@ match_conn(const struct conn *conn, enum conn_direction direction,
     const struct service_config *cfg = conn->service->cfg;
 
     match_tcp(match);
-    match_no_syn(match);
+    match_no_flags(match, TCP_SYN | TCP_RST);
     if (direction == CONN_TO_SERVER) {
         match_set_in_port(match, conn->client_port);
         match_set_dl_src(match, conn->client_mac);
@@ -108,7 +108,7 @@ static void
 match_bypass(const struct bypass *bypass, struct match *match)
 {
     match_tcp(match);
-    match_no_syn(match);
+    match_no_flags(match, TCP_SYN);
     match_set_nw_src(match, bypass->server);
     match_set_tp_src(match, bypass->server_tp);
     match_set_nw_dst(match, bypass->client);
@@ -278,7 +278,9 @@ flow_install(const struct conn *conn, enum conn_direction direction)
     add_flow(conn->service->hsw->ofsw, &match,
              to_server ? FLOW_TO_SERVER : FLOW_TO_CLIENT,
              make_cookie(KIND_CONN, conn->id),
-             conn->service->cfg->idle_timeout, &ofpacts);
+             (conn->closing & direction
+              ? MIN(FIN_IDLE_TIMEOUT, conn->service->cfg->idle_timeout)
+              : conn->service->cfg->idle_timeout), &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 

@@ -9,12 +9,15 @@
  * In PIPE_CLASSIFY, ARP that names a service's address comes here.  In
  * PIPE_SERVICE, by priority:
  *
- *   FLOW_TO_SERVER  segments of one client to its server, but for SYNs
+ *   FLOW_TO_SERVER  segments of one client to its server, but for SYN and RST
  *   FLOW_TO_CLIENT  segments of that server to that client
  *   FLOW_BYPASS     segments of a server to one host that talks to it directly
  *   FLOW_SYN        SYNs to services, and from their servers: come here
  *   FLOW_SERVICE    all other segments to and from services: come here
  *   FLOW_OTHER      whatever else is sent to, or from, a service's address
+ *
+ * A RST always comes here because it ends both directions, of which the flow
+ * that it would hit is only one.
  *
  * A SYN always comes here because it may open a new connection with an old
  * one's ports.  That flows match on the SYN flag has another merit: a segment
