@@ -107,6 +107,7 @@ class Download:
 
     def rest(self):
         self.data += read_all(self.socket)
+        self.socket.close()
         body = self.data.partition(b"\r\n\r\n")[2]
         assert hashlib.sha256(body).hexdigest() == self.big.digest
 
@@ -138,7 +139,6 @@ def test_connection_ends_while_controller_is_away(site, big):
     download = Download(site, big)
     site.controller.kill()
     download.rest()
-    download.socket.close()
     site.controller.start()
     site.controller.wait_connected()
     assert site.curl("/").server == "server1"
