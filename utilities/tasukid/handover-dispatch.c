@@ -74,7 +74,8 @@ make_room(struct service *service)
 
 static void
 open_connection(struct hswitch *hsw, struct service *service,
-                const struct packet_in *pi, const struct tcp_segment *seg)
+                const struct packet_in *pi, const struct tcp_segment *seg,
+                bool replaces)
 {
     if (!make_room(service)) {
         handover_count(hsw, service, HC_DROP_CONN_LIMIT);
@@ -82,7 +83,7 @@ open_connection(struct hswitch *hsw, struct service *service,
     }
     handover_count(hsw, service, HC_CONNECTIONS);
     neigh_learn(hsw, seg->ip_src, seg->eth_src, pi->flow.in_port.ofp_port);
-    handshake_start(conn_create(service, pi, seg, true), seg);
+    handshake_start(conn_create(service, pi, seg, true), seg, replaces);
 }
 
 /* Parses and counts what does not parse. */
@@ -118,6 +119,7 @@ conn_from_client(struct hswitch *hsw, struct service *service,
 
     struct conn *conn = conn_lookup(hsw, service, seg.ip_src, seg.tp_src);
     bool syn = (seg.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
+    bool replaces = false;
     if (conn && syn && !(conn->has_isn && conn->client_isn == seg.seq)) {
         /* The client is done with the old connection, or it would not use its
          * port again. */
@@ -125,13 +127,14 @@ conn_from_client(struct hswitch *hsw, struct service *service,
             handshake_abort(conn, false);
         } else {
             conn_destroy(conn);
+            replaces = true;
         }
         conn = NULL;
     }
 
     if (!conn) {
         if (syn && !(seg.flags & (TCP_RST | TCP_FIN))) {
-            open_connection(hsw, service, pi, &seg);
+            open_connection(hsw, service, pi, &seg, replaces);
         } else if (seg.flags & TCP_SYN) {
             handover_count(hsw, service, HC_DROP_UNEXPECTED);
         } else {

@@ -58,6 +58,7 @@ struct handshake {
     uint8_t n_resets;           /* Answers that belong to older connections. */
     bool refused;               /* Some server did. */
     int rto;                    /* In ms. */
+    long long int not_before;   /* In ms, send a SYN. */
     long long int deadline;     /* In ms. */
 
     /* Request. */
@@ -75,8 +76,10 @@ struct handshake {
 
 /* handover-handshake.c */
 
-/* Opens a connection for the SYN in '*seg'. */
-void handshake_start(struct conn *, const struct tcp_segment *seg);
+/* Opens a connection for the SYN in '*seg'.  'replaces' says that the switch
+ * has just been told to forget another one with the same ports. */
+void handshake_start(struct conn *, const struct tcp_segment *seg,
+                     bool replaces);
 
 /* Frees conn->hs.  Sends nothing. */
 void handshake_destroy(struct conn *);

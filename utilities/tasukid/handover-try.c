@@ -113,8 +113,9 @@ send_syn(struct conn *conn)
     long long int now = time_msec();
     struct tcp_segment syn;
 
-    if (!member_is_resolved(m)) {
-        conn_set_timer(conn, MIN(now + RESOLVE_RETRY_MS, hs->deadline));
+    if (now < hs->not_before || !member_is_resolved(m)) {
+        conn_set_timer(conn, MIN(MAX(now + RESOLVE_RETRY_MS, hs->not_before),
+                                 hs->deadline));
         return;
     }
     handshake_compose_syn(conn, &syn);
