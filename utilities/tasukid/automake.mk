@@ -103,6 +103,8 @@ utilities_tasukid_tasukid_LDADD = \
 
 bin_PROGRAMS += utilities/tasukid/tasuki-ctl
 utilities_tasukid_tasuki_ctl_SOURCES = \
+	utilities/tasukid/glob.c \
+	utilities/tasukid/glob.h \
 	utilities/tasukid/row-check.c \
 	utilities/tasukid/row-check.h \
 	utilities/tasukid/tasuki-ctl-args.c \
@@ -112,6 +114,34 @@ utilities_tasukid_tasuki_ctl_SOURCES = \
 	utilities/tasukid/tasuki-ctl.c \
 	utilities/tasukid/tasuki-ctl.h
 nodist_utilities_tasukid_tasuki_ctl_SOURCES = \
+	utilities/tasukid/glob.c \
+	utilities/tasukid/glob.h \
 	utilities/tasukid/tasuki-idl.c \
 	utilities/tasukid/tasuki-idl.h
 utilities_tasukid_tasuki_ctl_LDADD = lib/libopenvswitch.la
+
+# Manual pages and completion.
+MAN_ROOTS += docs/tasukid.8.in docs/tasuki-ctl.8.in
+CLEANFILES += docs/tasukid.8 docs/tasuki-ctl.8 utilities/tasukid/tasuki.5
+man_MANS += \
+	docs/tasukid.8 \
+	docs/tasuki-ctl.8 \
+	utilities/tasukid/tasuki.5
+dist_man_MANS += docs/tasuki-actions.7
+
+docs/tasukid.8 docs/tasuki-ctl.8: | docs/.dirstamp
+docs/.dirstamp:
+	$(AM_V_at)$(MKDIR_P) docs && : > $@
+CLEANFILES += docs/.dirstamp
+
+EXTRA_DIST += utilities/tasukid/tasuki.xml
+utilities/tasukid/tasuki.5: \
+	ovsdb/ovsdb-doc utilities/tasukid/tasuki.xml \
+	utilities/tasukid/tasuki.ovsschema
+	$(AM_V_GEN)$(OVSDB_DOC) \
+		--version=$(VERSION) \
+		$(srcdir)/utilities/tasukid/tasuki.ovsschema \
+		$(srcdir)/utilities/tasukid/tasuki.xml > $@.tmp && \
+	mv $@.tmp $@
+
+completion_SCRIPTS += utilities/tasukid/tasuki-ctl-completion.bash

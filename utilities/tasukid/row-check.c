@@ -10,6 +10,7 @@
 
 #include "openflow/openflow.h"
 #include "flow.h"
+#include "glob.h"
 #include "openvswitch/vconn.h"
 #include "packets.h"
 #include "smap.h"
@@ -245,6 +246,7 @@ static char *
 check_pattern(const char *column, const char *pattern)
 {
     if (pattern) {
+        const char *ill_formed = glob_check(pattern);
         size_t len = strlen(pattern);
 
         if (len < 1 || len > MAX_PATTERN_LEN) {
@@ -256,6 +258,10 @@ check_pattern(const char *column, const char *pattern)
                 return xasprintf("%s: a control character in the pattern can "
                                  "never match", column);
             }
+        }
+        if (ill_formed) {
+            return xasprintf("%s: pattern \"%s\": %s", column, pattern,
+                             ill_formed);
         }
     }
     return NULL;
