@@ -56,6 +56,41 @@ tests_unit_test_tcp_segment_SOURCES = tests/unit/test-tcp-segment.c
 tests_unit_test_tcp_segment_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_tcp_segment_LDADD = $(tasukid_unit_ldadd)
 
+# The handover application, on a switch and at a time that are not real.
+handover_fake_sources = \
+	tests/unit/fake-switch.c \
+	tests/unit/fake-switch.h
+handover_peer_sources = \
+	$(handover_fake_sources) \
+	tests/unit/handover-peer.c \
+	tests/unit/handover-peer.h
+handover_ops_sources = \
+	$(handover_fake_sources) \
+	tests/unit/handover-ops.c \
+	tests/unit/handover-ops.h
+handover_ldflags = -Wl,--wrap=time_msec
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover
+tests_unit_test_handover_SOURCES = \
+	tests/unit/test-handover.c $(handover_peer_sources)
+tests_unit_test_handover_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_LDFLAGS = $(handover_ldflags)
+tests_unit_test_handover_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover-failures
+tests_unit_test_handover_failures_SOURCES = \
+	tests/unit/test-handover-failures.c $(handover_peer_sources)
+tests_unit_test_handover_failures_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_failures_LDFLAGS = $(handover_ldflags)
+tests_unit_test_handover_failures_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover-random
+tests_unit_test_handover_random_SOURCES = \
+	tests/unit/test-handover-random.c $(handover_ops_sources)
+tests_unit_test_handover_random_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_random_LDFLAGS = $(handover_ldflags)
+tests_unit_test_handover_random_LDADD = $(tasukid_unit_ldadd)
+
 tasuki-unit-tests: $(TASUKI_UNIT_TESTS)
 	@printf '%s\n' $(TASUKI_UNIT_TESTS) >tests/unit-tests.list
 .PHONY: tasuki-unit-tests
@@ -86,6 +121,29 @@ tests_fuzz_fuzz_tcp_offset_SOURCES = \
 	tests/unit/tcp-model.h
 tests_fuzz_fuzz_tcp_offset_LDFLAGS = $(tasuki_fuzz_ldflags)
 tests_fuzz_fuzz_tcp_offset_LDADD = $(tasuki_fuzz_ldadd)
+
+tasukid_fuzz_ldadd = utilities/tasukid/libtasukid.la $(tasuki_fuzz_ldadd)
+
+TASUKI_FUZZERS += tests/fuzz/fuzz-http-request
+EXTRA_DIST += tests/fuzz/http-request.dict
+tests_fuzz_fuzz_http_request_SOURCES = tests/fuzz/fuzz-http-request.c
+tests_fuzz_fuzz_http_request_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_fuzz_fuzz_http_request_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_http_request_LDADD = $(tasukid_fuzz_ldadd)
+
+TASUKI_FUZZERS += tests/fuzz/fuzz-handover-segment
+tests_fuzz_fuzz_handover_segment_SOURCES = tests/fuzz/fuzz-handover-segment.c
+tests_fuzz_fuzz_handover_segment_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_fuzz_fuzz_handover_segment_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_handover_segment_LDADD = $(tasukid_fuzz_ldadd)
+
+TASUKI_FUZZERS += tests/fuzz/fuzz-handover
+tests_fuzz_fuzz_handover_SOURCES = \
+	tests/fuzz/fuzz-handover.c $(handover_ops_sources)
+tests_fuzz_fuzz_handover_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_fuzz_fuzz_handover_LDFLAGS = \
+	$(tasuki_fuzz_ldflags) $(handover_ldflags)
+tests_fuzz_fuzz_handover_LDADD = $(tasukid_fuzz_ldadd)
 
 tasuki-fuzzers: $(TASUKI_FUZZERS)
 	@printf '%s\n' $(TASUKI_FUZZERS) >tests/fuzzers.list

@@ -196,8 +196,8 @@ find_by_server(struct hswitch *hsw, const struct tcp_segment *seg,
     return found;
 }
 
-/* A server answers a SYN whose connection was given up.  It would keep trying
- * for a minute. */
+/* A server answers a SYN whose connection was given up, or is another server's
+ * by now.  It would keep trying for a minute. */
 static void
 reset_half_open(struct hswitch *hsw, const struct packet_in *pi,
                 const struct tcp_segment *seg)
@@ -219,6 +219,22 @@ reset_half_open(struct hswitch *hsw, const struct packet_in *pi,
     }
 }
 
+/* A segment from a server that is not, or not any more, in charge of a
+ * connection with its ports.  From a server's own address it may belong to a
+ * direct connection; if not, the client, who knows nothing of that address,
+ * resets it. */
+static void
+not_in_charge(struct hswitch *hsw, struct service *service, bool shares_vip,
+              const struct packet_in *pi, const struct tcp_segment *seg)
+{
+    if (shares_vip) {
+        handover_count(hsw, service, HC_DROP_STALE);
+        reset_half_open(hsw, pi, seg);
+    } else {
+        bypass_start(hsw, pi, seg);
+    }
+}
+
 void
 conn_from_server(struct hswitch *hsw, struct member *m,
                  const struct packet_in *pi)
@@ -233,17 +249,8 @@ conn_from_server(struct hswitch *hsw, struct member *m,
     }
 
     struct conn *conn = find_by_server(hsw, &seg, in_port, &m);
-    if (!conn) {
-        if (shares_vip) {
-            handover_count(hsw, service, HC_DROP_STALE);
-            reset_half_open(hsw, pi, &seg);
-        } else {
-            bypass_start(hsw, pi, &seg);
-        }
-        return;
-    }
-    if (!m) {
-        conn_count(conn, HC_DROP_STALE);
+    if (!conn || !m || (!conn->hs && m != conn->member)) {
+        not_in_charge(hsw, service, shares_vip, pi, &seg);
         return;
     }
 
@@ -252,17 +259,13 @@ conn_from_server(struct hswitch *hsw, struct member *m,
     }
     if (conn->hs) {
         handshake_from_server(conn, m, pi, &seg);
-    } else if (m != conn->member) {
-        /* What the first server sent before it got the reset. */
-        conn_count(conn, HC_DROP_STALE);
-    } else {
-        if (conn->member_port != in_port
-            || !eth_addr_equals(conn->member_mac, seg.eth_src)) {
-            conn->member_port = in_port;
-            conn->member_mac = seg.eth_src;
-            conn_relocate(conn);
-        }
-        conn_late(conn, CONN_TO_CLIENT, pi);
+        return;
     }
+    if (conn->member_port != in_port
+        || !eth_addr_equals(conn->member_mac, seg.eth_src)) {
+        conn->member_port = in_port;
+        conn->member_mac = seg.eth_src;
+        conn_relocate(conn);
+    }
+    conn_late(conn, CONN_TO_CLIENT, pi);
 }
-

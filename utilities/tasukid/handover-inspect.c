@@ -48,17 +48,6 @@ ack_held(struct conn *conn)
     hs->acked = contiguous;
 }
 
-static const struct rule *
-judge(struct conn *conn, enum rule_verdict *verdict)
-{
-    struct handshake *hs = conn->hs;
-    const struct rule *rule;
-
-    *verdict = rule_set_judge(&hs->cfg->rules, &hs->http, hs->hold.data,
-                              &rule);
-    return rule;
-}
-
 void
 handshake_decide_default(struct conn *conn, enum handover_counter why)
 {
@@ -98,16 +87,19 @@ static bool
 inspect(struct conn *conn)
 {
     struct handshake *hs = conn->hs;
-    enum rule_verdict verdict;
+    uint32_t len = tcp_hold_contiguous(&hs->hold);
+    enum rule_verdict verdict = RULE_WAIT;
+    const struct rule *rule = NULL;
 
-    enum http_request_state state
-        = http_request_feed(&hs->http, hs->hold.data,
-                            tcp_hold_contiguous(&hs->hold));
-    if (state == HTTP_REQUEST_INVALID) {
+    if (http_request_feed(&hs->http, hs->hold.data, len)
+        == HTTP_REQUEST_INVALID) {
         handshake_decide_default(conn, HC_NOT_HTTP);
         return true;
     }
-    const struct rule *rule = judge(conn, &verdict);
+    if (len) {
+        verdict = rule_set_judge(&hs->cfg->rules, &hs->http, hs->hold.data,
+                                 &rule);
+    }
     if (verdict == RULE_YES) {
         decide_rule(conn, rule);
     } else if (verdict == RULE_NO) {

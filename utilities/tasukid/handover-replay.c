@@ -69,8 +69,8 @@ send_held(struct conn *conn, uint32_t start, uint32_t end)
 
     while (start < end || start == hs->hold.fin) {
         seg.seq = hs->hold.base + start;
-        seg.payload = hs->hold.data + start;
         seg.len = MIN(mss, end - start);
+        seg.payload = seg.len ? hs->hold.data + start : NULL;
         start += seg.len;
         if (start == end) {
             seg.flags |= TCP_PSH;

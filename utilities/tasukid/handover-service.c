@@ -455,12 +455,12 @@ service_configure(struct service *service, const struct service_config *cfg)
     service_config_unref(old_cfg);
 }
 
+/* No connection may be left. */
 static void
 service_destroy(struct service *service)
 {
     struct hswitch *hsw = service->hsw;
 
-    conns_flush_service(service);
     for (size_t i = 0; i < service->cfg->n_members; i++) {
         service->members[i]->service = NULL;
         member_unconfigure(hsw, service->members[i]);
@@ -493,6 +493,7 @@ services_configure(struct hswitch *hsw, struct service_config *const *cfgs,
             keep = is_same_service(service->cfg, cfgs[i]);
         }
         if (!keep) {
+            conns_flush_service(service);
             service_destroy(service);
         }
     }

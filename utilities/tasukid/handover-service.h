@@ -120,7 +120,7 @@ struct service {
 
 /* Brings the services of 'hsw' in line with the 'n' configurations in 'cfgs'.
  * Services that are gone take their connections with them; members that are
- * gone keep theirs. */
+ * gone keep theirs.  services_destroy() wants conns_destroy() before. */
 void services_configure(struct hswitch *hsw,
                         struct service_config *const *cfgs, size_t n);
 void services_destroy(struct hswitch *);

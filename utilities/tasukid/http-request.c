@@ -283,7 +283,7 @@ http_request_host(const struct http_request *req, const uint8_t *data)
             host = field->value;
         }
     }
-    return strip_to_host(data, host);
+    return host.len ? strip_to_host(data, host) : host;
 }
 
 const struct http_field *
