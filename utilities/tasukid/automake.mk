@@ -114,8 +114,6 @@ utilities_tasukid_tasuki_ctl_SOURCES = \
 	utilities/tasukid/tasuki-ctl.c \
 	utilities/tasukid/tasuki-ctl.h
 nodist_utilities_tasukid_tasuki_ctl_SOURCES = \
-	utilities/tasukid/glob.c \
-	utilities/tasukid/glob.h \
 	utilities/tasukid/tasuki-idl.c \
 	utilities/tasukid/tasuki-idl.h
 utilities_tasukid_tasuki_ctl_LDADD = lib/libopenvswitch.la

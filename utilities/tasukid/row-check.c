@@ -8,9 +8,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "openflow/openflow.h"
 #include "flow.h"
 #include "glob.h"
+#include "openflow/openflow.h"
 #include "openvswitch/vconn.h"
 #include "packets.h"
 #include "smap.h"
