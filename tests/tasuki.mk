@@ -77,6 +77,13 @@ tests_unit_test_handover_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_handover_LDFLAGS = $(handover_ldflags)
 tests_unit_test_handover_LDADD = $(tasukid_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-handover-arp
+tests_unit_test_handover_arp_SOURCES = \
+	tests/unit/test-handover-arp.c $(handover_fake_sources)
+tests_unit_test_handover_arp_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_arp_LDFLAGS = $(handover_ldflags)
+tests_unit_test_handover_arp_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-handover-failures
 tests_unit_test_handover_failures_SOURCES = \
 	tests/unit/test-handover-failures.c $(handover_peer_sources)

@@ -187,6 +187,7 @@ member_set_location(struct member *m, struct eth_addr mac, ofp_port_t port)
     bool changed = false;
 
     m->seen = time_msec();
+    m->next_probe = m->seen + PROBE_RESOLVED_MS;
     if (!m->mac_configured && !eth_addr_equals(m->mac, mac)) {
         m->mac = mac;
         changed = true;
