@@ -4,8 +4,10 @@
 
 import json
 import os
+import re
 
 from lab import Controller, LabError, Namespace, Switch
+from lab.lab import wait_for
 from lab.namespace import connect
 
 CROWD = os.path.join(os.path.dirname(os.path.dirname(
@@ -41,36 +43,46 @@ class CrowdSite:
             timeout, *argv, timeout=timeout + 30)
         return json.loads(done.stdout)
 
+    def records(self):
+        """Returns how many connections tasukid keeps a record of."""
+        text = self.controller.appctl("service/stats")
+        return int(re.search(r"^ +records +(\d+)", text, re.M).group(1))
 
-def measure(lab, count, stage, request):
-    """Brings 'count' connections to 'stage' with 'request'.  Returns the bytes
-    that tasukid has grown by for each, and its size after."""
+
+def measure(lab, count, stage, requests):
+    """Brings 'count' connections to 'stage', with each of 'requests' in equal
+    parts.  Returns the bytes that tasukid has grown by for each, and its size
+    after."""
     site = CrowdSite(lab)
     # What the first connections cost is not for them alone.
-    site.run("--count", 100, "--stage", stage, "--request", request,
-             "--first", "10.0.9.1")
+    site.run("--count", 100, "--stage", stage, "--request", requests[0],
+             "--first", "10.0.99.1")
     before = site.controller.memory()
-    report = site.run("--count", count, "--stage", stage, "--request", request)
+    for i, request in enumerate(requests):
+        report = site.run(
+            "--count", count // len(requests), "--stage", stage, "--request",
+            request, "--first", "10.0.%d.1" % (i + 1))
+        if report.get("done", 0) != count // len(requests):
+            raise LabError("not all got to be %s: %s" % (stage, report))
+    # Whoever inspects gives no sign of having received the last ones.
+    wait_for(lambda: site.records() >= count, "%d records" % count)
     after = site.controller.memory()
-    tracked = len(site.controller.connections())
-    if report.get("done", 0) != count or tracked < count:
-        raise LabError("%d connections of %d got to be %s, %d are tracked: %s"
-                       % (report.get("done", 0), count, stage, tracked,
-                          report))
     return (after - before) / count, after
 
 
 def per_inspected(lab, count):
-    request = "GET /"
-    grown, total = measure(lab, count, "inspecting", request)
-    return grown - len(request), total
+    """Of connections that have sent an ordinary request, but for its end."""
+    request = (r"GET /index.html HTTP/1.1\r\nHost: www.example.com\r\n"
+               r"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:128.0)\r\n"
+               r"Accept: text/html,application/xhtml+xml,*/*;q=0.8\r\n"
+               r"Accept-Language: en-US,en;q=0.5\r\n"
+               r"Cookie: session=0123456789abcdef0123456789abcdef")
+    grown, total = measure(lab, count, "inspecting", [request])
+    return grown - len(request.encode().decode("unicode_escape")), total
 
 
-def per_kept(lab, count):
+def per_tracked(lab, count):
+    """Of connections that the switch forwards, half of them moved."""
     return measure(lab, count, "served",
-                   r"GET / HTTP/1.1\r\nHost: crowd.example\r\n\r\n")
-
-
-def per_moved(lab, count):
-    return measure(lab, count, "served",
-                   r"GET /two/ HTTP/1.1\r\nHost: crowd.example\r\n\r\n")
+                   [r"GET / HTTP/1.1\r\nHost: crowd.example\r\n\r\n",
+                    r"GET /two/ HTTP/1.1\r\nHost: crowd.example\r\n\r\n"])

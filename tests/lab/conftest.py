@@ -42,9 +42,13 @@ def big(tmp_path_factory):
 @pytest.fixture
 def lab(request):
     with Lab() as lab:
+        lab.sites = []
         yield lab
-        logs = _logs(lab)
         failed = getattr(request.node, "failed", False)
+        if failed:
+            for site in lab.sites:
+                print(site.controller.appctl("service/stats", check=False))
+        logs = _logs(lab)
         for name, lines in logs.items():
             if failed:
                 # What the switch says when it starts is of no interest.
@@ -60,7 +64,9 @@ def lab(request):
 def make_site(lab):
     """A function that makes a Site of its arguments."""
     def make(**kwargs):
-        return Site(lab, **kwargs)
+        site = Site(lab, **kwargs)
+        lab.sites.append(site)
+        return site
     return make
 
 

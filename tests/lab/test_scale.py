@@ -10,7 +10,7 @@ import threading
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.append(os.path.join(HERE, "..", "bench"))
 
-from memory import CrowdSite  # noqa: E402
+import memory  # noqa: E402
 
 
 def test_one_thousand_in_sequence(site):
@@ -37,31 +37,13 @@ def test_two_hundred_at_once(site, big):
 def test_tracked(lab):
     """100 000 tracked connections, half of them moved, take less than 200 MB.
     A fifth of them will do here; the benchmark makes them all."""
-    site = CrowdSite(lab)
-    before = site.controller.memory()
-    for i, path in enumerate(("/", "/two/")):
-        report = site.run("--count", 10000, "--first", "10.0.%d.1" % (i + 1),
-                          "--request", r"GET %s HTTP/1.1\r\nHost: a\r\n\r\n"
-                          % path)
-        assert report["done"] == 10000, report
-    lines = site.controller.connections()
-    assert len(lines) == 20000
-    assert len([line for line in lines if "MOVED" in line]) == 10000
-    assert before + (site.controller.memory() - before) * 5 < 200e6
+    grown, total = memory.per_tracked(lab, 20000)
+    assert total + 80000 * grown < 200e6
 
 
 def test_one_kilobyte_in_progress(lab):
-    site = CrowdSite(lab)
-    site.run("--count", 100, "--stage", "inspecting", "--request", "G",
-             "--first", "10.0.9.1")
-    before = site.controller.memory()
-    report = site.run("--count", 20000, "--stage", "inspecting",
-                      "--request", "G")
-    assert report["done"] == 20000
-    # What the last segments hold is on its way.
-    lines = site.controller.connections()
-    assert len(lines) == 20100
-    assert (site.controller.memory() - before) / 20000 <= 1024
+    grown, _ = memory.per_inspected(lab, 20000)
+    assert grown <= 1024
 
 
 def test_syn_flood(make_site):
