@@ -727,8 +727,39 @@ orphans_are_bounded(void **state)
         seg.tp_src = htons(i);
         fake_from_client(seg);
     }
-    assert_in_range(fake_counter(HC_ORPHANS), 1, 2000);
-    assert_in_range(fake_counter(HC_DROP_ORPHAN), 2999, 4999);
+    assert_int_equal(fake_counter(HC_ORPHANS), 1000);
+    assert_int_equal(fake_counter(HC_DROP_ORPHAN), 3999);
+
+    /* One a millisecond is let through later. */
+    fake_pass(10);
+    for (int i = 5000; i < 5100; i++) {
+        struct tcp_segment seg = from_client(TCP_ACK, "x");
+        seg.tp_src = htons(i);
+        fake_from_client(seg);
+    }
+    assert_in_range(fake_counter(HC_ORPHANS), 1009, 1011);
+}
+
+/* They count as connections. */
+static void
+orphans_respect_limit(void **state)
+{
+    struct service_config *cfg = fake_config();
+
+    (void) state;
+    cfg->max_connections = 10;
+    start_with(cfg);
+    for (int i = 1; i < 50; i++) {
+        struct tcp_segment seg = from_client(TCP_ACK, "x");
+        seg.tp_src = htons(i);
+        fake_from_client(seg);
+    }
+    assert_int_equal(n_conns(), 10);
+    fake_expire_flows();
+    assert_int_equal(n_conns(), 0);
+    struct tcp_segment seg = from_client(TCP_ACK, "x");
+    fake_from_client(seg);
+    assert_int_equal(n_conns(), 1);
 }
 
 /* A server that is removed keeps its connections; a service takes them. */
@@ -877,6 +908,7 @@ main(void)
         TEST(restart),
         TEST(restart_amid_inspection),
         TEST(orphans_are_bounded),
+        TEST(orphans_respect_limit),
         TEST(server_is_removed),
         TEST(service_is_removed),
         TEST(client_moves),

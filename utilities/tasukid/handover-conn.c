@@ -174,6 +174,9 @@ conn_forget(struct conn *conn)
     conn_cancel_timer(conn);
     conn_set_member(conn, NULL);
     member_unref(conn->first);
+    if (conn->orphan) {
+        conn->service->n_orphans--;
+    }
     hmap_remove(&hsw->conns, &conn->node);
     hmap_remove(&hsw->conn_ids, &conn->id_node);
     free(conn);
@@ -289,8 +292,9 @@ conns_init(struct hswitch *hsw)
     hmap_init(&hsw->conns);
     hmap_init(&hsw->conn_ids);
 
-    /* A restart makes orphans of the connections that were in progress. */
-    token_bucket_init(&hsw->orphans, 200, 2000);
+    /* A restart makes orphans of the connections that were in progress: so
+     * many at once, and one a millisecond. */
+    token_bucket_init(&hsw->orphans, 1, 1000);
 }
 
 void

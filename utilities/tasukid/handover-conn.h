@@ -61,6 +61,7 @@ struct conn {
     uint8_t state;              /* enum conn_state. */
     uint8_t flows : 4;          /* CONN_TO_*: in the switch. */
     uint8_t closing : 4;        /* CONN_TO_*: FIN or RST came here. */
+    bool orphan;                /* Joined in the middle. */
     bool timer_set;
     bool has_isn;
     uint32_t client_isn;

@@ -25,7 +25,9 @@ join_orphan(struct hswitch *hsw, struct service *service,
 {
     struct member *candidates[SERVICE_MAX_CANDIDATES];
 
-    if (seg->flags & TCP_RST || !token_bucket_withdraw(&hsw->orphans, 1)
+    if (seg->flags & TCP_RST || hmap_count(&hsw->conns) >= MAX_TRACKED
+        || service->n_orphans >= service->cfg->max_connections
+        || !token_bucket_withdraw(&hsw->orphans, 1)
         || !service_choose(service, NULL, candidates)
         || !member_is_resolved(candidates[0])) {
         handover_count(hsw, service, HC_DROP_ORPHAN);
@@ -34,6 +36,8 @@ join_orphan(struct hswitch *hsw, struct service *service,
     handover_count(hsw, service, HC_ORPHANS);
 
     struct conn *conn = conn_create(service, pi, seg, false);
+    conn->orphan = true;
+    service->n_orphans++;
     conn_set_member(conn, candidates[0]);
     bypass_remove_for(conn, candidates[0]);
     conn_forward(conn, CONN_TO_SERVER, pi->packet, pi->flow.in_port.ofp_port);

@@ -32,6 +32,9 @@
  * no flow but still the connection (see conn_flow_removed()). */
 #define FIN_IDLE_TIMEOUT 10
 
+/* And one that nobody has seen a handshake of, and that may not exist. */
+#define ORPHAN_IDLE_TIMEOUT 10
+
 /* Bypasses carry other people's connections, which come back here if they were
  * quiet for longer. */
 #define BYPASS_IDLE_TIMEOUT 60
@@ -262,6 +265,20 @@ add_flow(struct ofswitch *ofsw, const struct match *match,
     minimatch_destroy(&fm.match);
 }
 
+static uint16_t
+idle_timeout(const struct conn *conn, enum conn_direction direction)
+{
+    uint16_t timeout = conn->service->cfg->idle_timeout;
+
+    if (conn->orphan) {
+        timeout = MIN(timeout, ORPHAN_IDLE_TIMEOUT);
+    }
+    if (conn->closing & direction) {
+        timeout = MIN(timeout, FIN_IDLE_TIMEOUT);
+    }
+    return timeout;
+}
+
 void
 flow_install(const struct conn *conn, enum conn_direction direction)
 {
@@ -278,9 +295,7 @@ flow_install(const struct conn *conn, enum conn_direction direction)
     add_flow(conn->service->hsw->ofsw, &match,
              to_server ? FLOW_TO_SERVER : FLOW_TO_CLIENT,
              make_cookie(KIND_CONN, conn->id),
-             (conn->closing & direction
-              ? MIN(FIN_IDLE_TIMEOUT, conn->service->cfg->idle_timeout)
-              : conn->service->cfg->idle_timeout), &ofpacts);
+             idle_timeout(conn, direction), &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 

@@ -114,6 +114,7 @@ struct service {
     struct ovs_list half_open;
     struct ovs_list waiting;
     uint32_t n_in_progress;
+    uint32_t n_orphans;         /* Joined in the middle. */
 
     uint64_t counters[HC_N];
 };
