@@ -816,30 +816,133 @@ service_is_removed(void **state)
     assert_int_equal(handover_limits.n_in_progress, 0);
 }
 
-/* A host that shows up at another port is followed. */
+static void
+arp_from(ofp_port_t port, uint16_t op, struct eth_addr mac, uint32_t ip)
+{
+    struct dp_packet *packet = dp_packet_new(64);
+
+    compose_arp(packet, op, mac, eth_addr_zero, op == ARP_OP_REQUEST,
+                htonl(ip), htonl(VIP));
+    fake_packet_in(packet, port);
+}
+
+static void
+packet_from(ofp_port_t port, struct tcp_segment seg, struct eth_addr src,
+            uint32_t ip_src, uint16_t tp_src, uint32_t ip_dst,
+            uint16_t tp_dst)
+{
+    seg.eth_src = src;
+    seg.ip_src = htonl(ip_src);
+    seg.ip_dst = htonl(ip_dst);
+    seg.tp_src = htons(tp_src);
+    seg.tp_dst = htons(tp_dst);
+    fake_packet_in(tcp_segment_compose(&seg), port);
+}
+
+/* Nobody at 'port' hears anything but questions. */
+static void
+expect_only_arp(ofp_port_t port)
+{
+    struct dp_packet *packet;
+
+    while ((packet = fake_output(port))) {
+        const struct eth_header *eth = dp_packet_data(packet);
+
+        assert_int_equal(eth->eth_type, htons(ETH_TYPE_ARP));
+        dp_packet_delete(packet);
+    }
+}
+
+static void
+client_on_port(ofp_port_t port, struct tcp_segment seg, struct eth_addr mac)
+{
+    packet_from(port, seg, mac, CLIENT_IP, 40000, VIP, VIP_PORT);
+}
+
+static const struct eth_addr other_mac = ETH_ADDR_C(02,00,00,00,00,99);
+
+/* A host that shows up at another port is followed, if ARP says so, too. */
 static void
 client_moves(void **state)
 {
     (void) state;
     start();
     move(2, GET_IMAGES);
+    fake_pass(2000);
+    fake_drain();
 
-    struct tcp_segment ack = from_client(TCP_ACK, "");
-    ack.eth_src = client_mac;
-    ack.ip_src = htonl(CLIENT_IP);
-    ack.ip_dst = htonl(VIP);
-    ack.tp_src = htons(40000);
-    ack.tp_dst = htons(VIP_PORT);
-    fake_packet_in(tcp_segment_compose(&ack), 3);
+    client_on_port(3, from_client(TCP_ACK, ""), client_mac);
+    expect_only_arp(2);
+    assert_int_equal(fake_counter(HC_RELOCATED), 0);
+    assert_int_equal(fake_counter(HC_DROP_LOCATION), 1);
+
+    /* A reset never is a reason. */
+    arp_from(3, ARP_OP_REPLY, client_mac, CLIENT_IP);
+    client_on_port(3, from_client(TCP_RST, ""), client_mac);
+    assert_int_equal(fake_counter(HC_RELOCATED), 0);
+
+    fake_drain();
+    client_on_port(3, from_client(TCP_ACK, ""), client_mac);
     expect(2, TCP_ACK, C_ISN + 1, S2_ISN + 1, "");
     assert_int_equal(fake_counter(HC_RELOCATED), 1);
     assert_int_equal(fake_n_flows(), 2);
 
     fake_from_server(2, from_server(2, TCP_ACK, 0, "image"));
-    expect_nothing(CLIENT_PORT);
+    expect_only_arp(CLIENT_PORT);
     struct tcp_segment seg;
     assert_true(fake_next(3, &seg));
     assert_int_equal(seg.len, 5);
+
+    /* Not there and back all the time. */
+    arp_from(CLIENT_PORT, ARP_OP_REPLY, client_mac, CLIENT_IP);
+    client_on_port(CLIENT_PORT, from_client(TCP_ACK, ""), client_mac);
+    assert_int_equal(fake_counter(HC_RELOCATED), 1);
+}
+
+/* Whoever has the client's address in its segments gets nothing. */
+static void
+client_is_forged(void **state)
+{
+    (void) state;
+    start();
+    move(2, GET_IMAGES);
+    fake_pass(2000);
+    fake_drain();
+    arp_from(3, ARP_OP_REQUEST, other_mac, CLIENT_IP + 1);
+    client_on_port(3, from_client(TCP_ACK, "x"), other_mac);
+    client_on_port(3, (struct tcp_segment) { .seq = 5, .flags = TCP_SYN },
+                   other_mac);
+    client_on_port(3, from_client(TCP_RST, ""), other_mac);
+    expect_only_arp(1);
+    expect_only_arp(2);
+    fake_drain();
+    assert_int_equal(fake_counter(HC_DROP_LOCATION), 3);
+    assert_int_equal(fake_n_flows(), 2);
+    fake_from_server(2, from_server(2, TCP_ACK, 0, "image"));
+    expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "image");
+}
+
+/* The same with a server that has an address of its own. */
+static void
+server_is_forged(void **state)
+{
+    (void) state;
+    start();
+    move(3, GET_VIDEO);
+    fake_pass(2000);
+    fake_drain();
+    packet_from(CLIENT_PORT, from_server(3, TCP_RST, 0, ""), other_mac,
+                0x0a000003, 8080, CLIENT_IP, 40000);
+    packet_from(2, from_server(3, TCP_ACK, 0, "forged"), server_macs[2],
+                0x0a000003, 8080, CLIENT_IP, 40000);
+    arp_from(2, ARP_OP_REQUEST, other_mac, 0x0a000003);
+    packet_from(2, from_server(3, TCP_ACK, 0, "forged"), other_mac,
+                0x0a000003, 8080, CLIENT_IP, 40000);
+    expect_only_arp(CLIENT_PORT);
+    assert_int_equal(fake_counter(HC_DROP_LOCATION), 3);
+    assert_int_equal(fake_counter(HC_RELOCATED), 0);
+    fake_from_server(3, from_server(3, TCP_ACK, 0, "video"));
+    expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "video");
 }
 
 /* Somebody talks to a server by its own address. */
@@ -912,6 +1015,8 @@ main(void)
         TEST(server_is_removed),
         TEST(service_is_removed),
         TEST(client_moves),
+        TEST(client_is_forged),
+        TEST(server_is_forged),
         TEST(direct_connection),
     };
 

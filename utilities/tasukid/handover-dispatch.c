@@ -16,6 +16,9 @@
 /* Most connections to keep track of, a switch: some 200 MB. */
 #define MAX_TRACKED 1000000
 
+/* How often a connection may be found elsewhere. */
+#define RELOCATE_INTERVAL_MS 1000
+
 /* A segment without a record: most likely of a connection that was being
  * inspected when the daemon was restarted.  The default server is the one that
  * shook hands with it, or will reset it. */
@@ -86,7 +89,6 @@ open_connection(struct hswitch *hsw, struct service *service,
         return;
     }
     handover_count(hsw, service, HC_CONNECTIONS);
-    neigh_learn(hsw, seg->ip_src, seg->eth_src, pi->flow.in_port.ofp_port);
     handshake_start(conn_create(service, pi, seg, true), seg, replaces);
 }
 
@@ -111,6 +113,40 @@ parse_segment(struct hswitch *hsw, struct service *service,
     return true;
 }
 
+/* A reset is no reason to look for a connection elsewhere, and one that is
+ * here and there in turn would cost more than it is worth. */
+static bool
+may_relocate(const struct conn *conn, const struct tcp_segment *seg)
+{
+    return (!(seg->flags & TCP_RST)
+            && (!conn->installed
+                || time_msec() >= conn->installed + RELOCATE_INTERVAL_MS));
+}
+
+/* Returns true if '*seg' comes from where the client of 'conn' is.  That can be
+ * elsewhere than before only if ARP says so. */
+static bool
+client_is_there(struct conn *conn, ofp_port_t port,
+                const struct tcp_segment *seg)
+{
+    if (conn->client_port == port
+        && eth_addr_equals(conn->client_mac, seg->eth_src)) {
+        return true;
+    }
+    if (!may_relocate(conn, seg)
+        || !neigh_has_moved(conn->service->hsw, conn->service, conn->client,
+                            conn->client_mac, seg->eth_src, port,
+                            seg->vlan_tci)) {
+        return false;
+    }
+    conn->client_port = port;
+    conn->client_mac = seg->eth_src;
+    if (!conn->hs) {
+        conn_relocate(conn);
+    }
+    return true;
+}
+
 void
 conn_from_client(struct hswitch *hsw, struct service *service,
                  const struct packet_in *pi)
@@ -124,6 +160,10 @@ conn_from_client(struct hswitch *hsw, struct service *service,
     struct conn *conn = conn_lookup(hsw, service, seg.ip_src, seg.tp_src);
     bool syn = (seg.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
     bool replaces = false;
+    if (conn && !client_is_there(conn, pi->flow.in_port.ofp_port, &seg)) {
+        conn_count(conn, HC_DROP_LOCATION);
+        return;
+    }
     if (conn && syn && !(conn->has_isn && conn->client_isn == seg.seq)) {
         /* The client is done with the old connection, or it would not use its
          * port again. */
@@ -147,14 +187,6 @@ conn_from_client(struct hswitch *hsw, struct service *service,
         return;
     }
 
-    if (conn->client_port != pi->flow.in_port.ofp_port
-        || !eth_addr_equals(conn->client_mac, seg.eth_src)) {
-        conn->client_port = pi->flow.in_port.ofp_port;
-        conn->client_mac = seg.eth_src;
-        if (!conn->hs) {
-            conn_relocate(conn);
-        }
-    }
     if (conn->hs) {
         handshake_from_client(conn, pi, &seg);
     } else if (seg.flags & TCP_SYN) {
@@ -179,8 +211,7 @@ find_by_server(struct hswitch *hsw, const struct tcp_segment *seg,
          i = member_lookup_next(hsw, i->address, i->tp_port, i)) {
         struct conn *conn = conn_lookup(hsw, i->service, seg->ip_dst,
                                         seg->tp_dst);
-        bool is_sender = (member_shares_vip(i)
-                          ? member_is_source(i, seg->eth_src, port) : true);
+        bool is_sender = member_is_source(i, seg->eth_src, port);
         if (is_sender && (conn || !sender)) {
             sender = i;
         }
@@ -239,6 +270,39 @@ not_in_charge(struct hswitch *hsw, struct service *service, bool shares_vip,
     }
 }
 
+/* Something claims to come from 'm', or another member at its address and
+ * port, and is not where any of them is. */
+static void
+check_members(struct hswitch *hsw, struct member *m)
+{
+    for (; m; m = member_lookup_next(hsw, m->address, m->tp_port, m)) {
+        neigh_check_member(m);
+    }
+}
+
+/* Returns true if '*seg' comes from where the server of 'conn' is.  That can be
+ * elsewhere than before only if ARP says so. */
+static bool
+server_is_there(struct conn *conn, struct member *m, ofp_port_t port,
+                const struct tcp_segment *seg)
+{
+    if ((conn->member_port == OFPP_NONE || conn->member_port == port)
+        && eth_addr_equals(conn->member_mac, seg->eth_src)) {
+        return true;
+    }
+    if (m->port != port || !eth_addr_equals(m->mac, seg->eth_src)) {
+        neigh_check_member(m);
+        return false;
+    }
+    if (!may_relocate(conn, seg)) {
+        return false;
+    }
+    conn->member_port = port;
+    conn->member_mac = seg->eth_src;
+    conn_relocate(conn);
+    return true;
+}
+
 void
 conn_from_server(struct hswitch *hsw, struct member *m,
                  const struct packet_in *pi)
@@ -252,24 +316,28 @@ conn_from_server(struct hswitch *hsw, struct member *m,
         return;
     }
 
+    struct member *claimed = m;
     struct conn *conn = find_by_server(hsw, &seg, in_port, &m);
-    if (!conn || !m || (!conn->hs && m != conn->member)) {
+    if (!m) {
+        handover_count(hsw, service, HC_DROP_LOCATION);
+        check_members(hsw, claimed);
+        return;
+    }
+    if (!conn || (!conn->hs && m != conn->member)) {
         not_in_charge(hsw, service, shares_vip, pi, &seg);
         return;
     }
 
-    if (m->configured && m->port != in_port) {
-        member_set_location(m, seg.eth_src, in_port);
-    }
     if (conn->hs) {
+        if (m->port != OFPP_NONE && m->port != in_port) {
+            neigh_check_member(m);
+        }
         handshake_from_server(conn, m, pi, &seg);
         return;
     }
-    if (conn->member_port != in_port
-        || !eth_addr_equals(conn->member_mac, seg.eth_src)) {
-        conn->member_port = in_port;
-        conn->member_mac = seg.eth_src;
-        conn_relocate(conn);
+    if (!server_is_there(conn, m, in_port, &seg)) {
+        conn_count(conn, HC_DROP_LOCATION);
+        return;
     }
     conn_late(conn, CONN_TO_CLIENT, pi);
 }

@@ -322,6 +322,16 @@ inspecting_from_server(struct conn *conn, const struct packet_in *pi,
     }
 }
 
+/* Only the one who got our SYN can have answered it, so that the port of a
+ * server that is not known yet is where that came from. */
+static void
+note_port(struct member *m, const struct packet_in *pi)
+{
+    if (m->configured && m->port == OFPP_NONE) {
+        member_set_location(m, m->mac, pi->flow.in_port.ofp_port);
+    }
+}
+
 void
 handshake_from_server(struct conn *conn, struct member *m,
                       const struct packet_in *pi,
@@ -341,6 +351,7 @@ handshake_from_server(struct conn *conn, struct member *m,
     switch ((enum conn_state) conn->state) {
     case CONN_SYN_SENT:
         if (handshake_try_from_server(conn, seg)) {
+            note_port(m, pi);
             handshake_set_state(conn, CONN_SYN_RCVD);
             conn->first = member_ref(m);
             handshake_clear_candidates(hs);
@@ -358,6 +369,7 @@ handshake_from_server(struct conn *conn, struct member *m,
     case CONN_REPLAY:
         if (m == hs->second.m) {
             if (handshake_try_from_server(conn, seg)) {
+                note_port(m, pi);
                 replay_move(conn);
             }
         } else if (seg->flags & TCP_RST && seg->seq == hs->first.snd_nxt) {

@@ -21,14 +21,22 @@ VLOG_DEFINE_THIS_MODULE(handover_neigh);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
 
-/* Every SYN adds an entry or refreshes one, so that neither time nor number
- * needs to be generous. */
+/* Who is not known is asked for, so that neither time nor number needs to be
+ * generous. */
 #define NEIGH_TIMEOUT_MS 60000
 #define NEIGH_MAX 4096
 
 /* As long as Linux waits for an answer before it asks again. */
 #define ASKER_TIMEOUT_MS 1000
 #define ASKERS_MAX 64
+
+/* How often to ask where a server is that something seems to come from, and
+ * how long its answer may take. */
+#define CHECK_INTERVAL_MS 1000
+#define ANSWER_TIMEOUT_MS 1000
+
+/* Of the bucket for asking where clients are, which gets one a millisecond. */
+#define CHECK_COST 20
 
 struct neigh {
     struct hmap_node hmap_node; /* In hswitch's 'neighs'. */
@@ -87,7 +95,9 @@ neigh_oldest(const struct hswitch *hsw)
                            lru_node));
 }
 
-void
+/* Notes that 'mac' at 'port' is where packets to 'ip' go, as ARP from there
+ * says. */
+static void
 neigh_learn(struct hswitch *hsw, ovs_be32 ip, struct eth_addr mac,
             ofp_port_t port)
 {
@@ -118,6 +128,7 @@ neigh_init(struct hswitch *hsw)
     hmap_init(&hsw->neighs);
     ovs_list_init(&hsw->neigh_lru);
     ovs_list_init(&hsw->askers);
+    token_bucket_init(&hsw->checks, 1, 50 * CHECK_COST);
 }
 
 void
@@ -196,22 +207,64 @@ send_arp(struct hswitch *hsw, uint16_t op, struct eth_addr sha, ovs_be32 spa,
     hswitch_send(hsw, packet, port);
 }
 
+/* A neighbor whose own entry says nothing of 'mac' may be behind a gateway
+ * that has it.  Of that no more is known than its MAC address, so that only
+ * its port may change. */
+bool
+neigh_has_moved(struct hswitch *hsw, const struct service *service,
+                ovs_be32 ip, struct eth_addr old_mac, struct eth_addr mac,
+                ofp_port_t port, ovs_be16 vlan_tci)
+{
+    const struct neigh *neigh = neigh_lookup(hsw, ip);
+
+    if (neigh && neigh->port == port && eth_addr_equals(neigh->mac, mac)) {
+        return true;
+    }
+    if (!neigh && eth_addr_equals(old_mac, mac)) {
+        const struct neigh *gateway;
+
+        LIST_FOR_EACH (gateway, lru_node, &hsw->neigh_lru) {
+            if (gateway->port == port && eth_addr_equals(gateway->mac, mac)) {
+                return true;
+            }
+        }
+    }
+    if (token_bucket_withdraw(&hsw->checks, CHECK_COST)) {
+        send_arp(hsw, ARP_OP_REQUEST, service->cfg->mac, service->cfg->vip,
+                 eth_addr_zero, ip, true, vlan_tci, OFPP_FLOOD);
+    }
+    return false;
+}
+
 void
-neigh_probe_member(struct member *m)
+neigh_check_member(struct member *m)
+{
+    long long int now = time_msec();
+
+    if (m->configured && now >= m->checked + CHECK_INTERVAL_MS) {
+        m->checked = now;
+        neigh_probe_member(m, true);
+    }
+}
+
+void
+neigh_probe_member(struct member *m, bool everywhere)
 {
     struct hswitch *hsw = m->service->hsw;
     const struct service_config *cfg = m->service->cfg;
 
     /* A server that shares the address answers a probe for it, as it would
      * another host's before that host took the address.  It can only be told
-     * from the others by its port. */
+     * from the others by its port or its MAC address. */
     bool probe = member_shares_vip(m);
-    if (probe && m->port == OFPP_NONE) {
+    if (probe && m->port == OFPP_NONE && !m->mac_configured) {
         return;
     }
+    m->probed = time_msec();
+    everywhere = !m->port_configured && (everywhere || m->port == OFPP_NONE);
     send_arp(hsw, ARP_OP_REQUEST, cfg->mac, probe ? 0 : cfg->vip,
              eth_addr_zero, m->address, true, 0,
-             m->port != OFPP_NONE ? m->port : OFPP_FLOOD);
+             everywhere ? OFPP_FLOOD : m->port);
 }
 
 /* Receiving. */
@@ -234,6 +287,22 @@ may_have_sent(const struct member *m, const struct packet_in *pi)
             || member_is_source(m, pi->flow.arp_sha, port));
 }
 
+/* Returns true if 'm' may be where 'pi' comes from.  Anybody may claim to have
+ * its address: while it is somewhere and heard from, it can only be elsewhere
+ * if it says so when asked. */
+static bool
+may_be_there(const struct member *m, const struct packet_in *pi)
+{
+    ofp_port_t port = pi->flow.in_port.ofp_port;
+    long long int now = time_msec();
+
+    return (!member_is_resolved(m)
+            || ((m->port == OFPP_NONE || m->port == port)
+                && eth_addr_equals(m->mac, pi->flow.arp_sha))
+            || (pi->flow.nw_proto == ARP_OP_REPLY
+                && now < m->probed + ANSWER_TIMEOUT_MS));
+}
+
 /* Notes where the sender of 'pi', which has 'address', is in every member that
  * it may be.  Returns true if there is one. */
 static bool
@@ -247,8 +316,12 @@ learn_members(struct hswitch *hsw, ovs_be32 address,
         for (size_t i = 0; i < service->cfg->n_members; i++) {
             struct member *m = service->members[i];
             if (m->address == address && may_have_sent(m, pi)) {
-                member_set_location(m, pi->flow.arp_sha,
-                                    pi->flow.in_port.ofp_port);
+                if (may_be_there(m, pi)) {
+                    member_set_location(m, pi->flow.arp_sha,
+                                        pi->flow.in_port.ofp_port);
+                } else {
+                    neigh_check_member(m);
+                }
                 found = true;
             }
         }
@@ -356,6 +429,7 @@ neigh_handle_arp(struct hswitch *hsw, const struct packet_in *pi)
 {
     if ((pi->flow.nw_proto != ARP_OP_REQUEST
          && pi->flow.nw_proto != ARP_OP_REPLY)
+        || !eth_addr_equals(pi->flow.arp_sha, pi->flow.dl_src)
         || eth_addr_is_multicast(pi->flow.arp_sha)
         || eth_addr_is_zero(pi->flow.arp_sha)) {
         return;

@@ -16,17 +16,24 @@
 
 struct member;
 struct packet_in;
+struct service;
 
 /* Handles an ARP packet that names a service's address. */
 void neigh_handle_arp(struct hswitch *, const struct packet_in *);
 
-/* Notes that 'mac' at 'port' is where packets to 'ip' go, as seen in traffic
- * from there. */
-void neigh_learn(struct hswitch *, ovs_be32 ip, struct eth_addr mac,
-                 ofp_port_t port);
+/* Returns true if ARP says that what 'ip' sends, or its gateway for it, comes
+ * from 'mac' on 'port', other than from 'old_mac' as before.  If it says
+ * nothing, asks for 'ip', so that the answer may be another one next time. */
+bool neigh_has_moved(struct hswitch *, const struct service *, ovs_be32 ip,
+                     struct eth_addr old_mac, struct eth_addr mac,
+                     ofp_port_t port, ovs_be16 vlan_tci);
 
-/* Asks for the MAC address of 'm'. */
-void neigh_probe_member(struct member *m);
+/* Asks for the MAC address of 'm', at the port where it was last if it is
+ * anywhere, or everywhere. */
+void neigh_probe_member(struct member *m, bool everywhere);
+
+/* Something came from where 'm' was not: asks where it is, now and then. */
+void neigh_check_member(struct member *m);
 
 /* Forgets old entries. */
 void neigh_run(struct hswitch *);

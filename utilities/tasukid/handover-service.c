@@ -177,7 +177,8 @@ bool
 member_is_source(const struct member *m, struct eth_addr mac, ofp_port_t port)
 {
     return (member_is_resolved(m)
-            ? eth_addr_equals(m->mac, mac)
+            ? (eth_addr_equals(m->mac, mac)
+               && (!m->port_configured || m->port == port))
             : m->port != OFPP_NONE && m->port == port);
 }
 
@@ -531,7 +532,8 @@ member_run(struct member *m, long long int now)
         ofswitch_redeclare(m->service->hsw->ofsw);
     }
     if (now >= m->next_probe) {
-        neigh_probe_member(m);
+        neigh_probe_member(m, !member_is_resolved(m)
+                              || now - m->seen >= PROBE_RESOLVED_MS);
         m->next_probe = now + (member_is_resolved(m)
                                && now - m->seen < PROBE_RESOLVED_MS
                                ? PROBE_RESOLVED_MS : PROBE_UNRESOLVED_MS);

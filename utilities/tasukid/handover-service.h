@@ -87,6 +87,8 @@ struct member {
     bool port_configured;
     ofp_port_t port;            /* OFPP_NONE if not known. */
     long long int next_probe;   /* When to ask next, in ms. */
+    long long int probed;       /* When last asked, in ms. */
+    long long int checked;      /* The same, because of something odd. */
     long long int seen;         /* Last ARP answer, in ms. */
 
     /* Health. */
@@ -161,7 +163,8 @@ member_is_resolved(const struct member *m)
 bool member_shares_vip(const struct member *);
 
 /* Returns true if frames with source 'mac' from 'port' can come from 'm': by
- * the MAC address if it is known, else by the port. */
+ * the MAC address if it is known, and the port if it is configured; else by
+ * the port. */
 bool member_is_source(const struct member *m, struct eth_addr mac,
                       ofp_port_t port);
 
