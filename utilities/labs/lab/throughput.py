@@ -8,6 +8,7 @@ import re
 import statistics
 
 from .errors import LabError
+from .lab import wait_for
 from .servers import Iperf
 
 SERVICE = "10.1.0.1"
@@ -88,12 +89,14 @@ class Throughput:
         return received["bits_per_second"] / 1e6
 
     def _check_used(self, n_bytes):
-        """Makes sure that the connection went the way that was meant."""
-        text = self.switch.ofctl("dump-flows", self.bridge)
-        counted = sum(map(int, re.findall(r"n_bytes=(\d+)", text)))
-        if counted < n_bytes:
-            raise LabError("the flow entries saw %d bytes of %d"
-                           % (counted, n_bytes))
+        """Makes sure that the connection went the way that was meant.  The
+        datapath's counters reach the flow entries a little later."""
+        def counted():
+            text = self.switch.ofctl("dump-flows", self.bridge)
+            return sum(map(int, re.findall(r"n_bytes=(\d+)", text)))
+        wait_for(lambda: counted() >= n_bytes,
+                 "the flow entries to have seen %d bytes" % n_bytes,
+                 interval=0.1)
 
     def compare(self, kinds=tuple(KINDS), runs=5, progress=None, **kwargs):
         """Returns a dictionary of lists of Mbit/s by kind, of 'runs' runs that
