@@ -239,18 +239,31 @@ impostor(void **state)
     assert_int_equal(fake_hswitch()->counters[HC_DROP_ARP], 1);
 }
 
-/* A SYN is as good as ARP. */
+/* Anybody can send a SYN with any source: it is not what servers are told. */
 static void
-client_known_from_syn(void **state)
+syn_teaches_nothing(void **state)
 {
     (void) state;
     start();
     fake_from_client((struct tcp_segment) { .flags = TCP_SYN });
     fake_drain();
     arp(1, ARP_OP_REQUEST, server_macs[1], VIP, eth_addr_zero, CLIENT_IP);
+    expect_arp(CLIENT_PORT, ARP_OP_REQUEST, vmac, VIP, eth_addr_zero,
+               CLIENT_IP);
+}
+
+/* What ARP says is known for a while. */
+static void
+client_is_forgotten(void **state)
+{
+    (void) state;
+    start();
+    arp(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP, eth_addr_zero,
+        VIP);
+    fake_drain();
+    arp(1, ARP_OP_REQUEST, server_macs[1], VIP, eth_addr_zero, CLIENT_IP);
     expect_arp(1, ARP_OP_REPLY, client_mac, CLIENT_IP, server_macs[1], VIP);
 
-    /* Not forever. */
     fake_pass(61000);
     fake_drain();
     arp(1, ARP_OP_REQUEST, server_macs[1], VIP, eth_addr_zero, CLIENT_IP);
@@ -314,7 +327,8 @@ main(void)
         TEST(sharing_server_asks_for_stranger),
         TEST(sharing_server_announces),
         TEST(impostor),
-        TEST(client_known_from_syn),
+        TEST(syn_teaches_nothing),
+        TEST(client_is_forgotten),
         TEST(memory_is_bounded),
         TEST(connection_waits_for_mac),
     };
