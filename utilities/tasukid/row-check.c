@@ -188,28 +188,48 @@ check_ofport(const char *ofport)
     return NULL;
 }
 
-/* A server that shares the service's address cannot be found by asking for
- * that address, so its MAC must be known. */
+static bool
+shares_address(const struct tasukirec_service *service,
+               const struct tasukirec_server *row)
+{
+    ovs_be32 address, vip;
+
+    return (!row->address || (ip_parse(row->address, &address)
+                              && ip_parse(service->address, &vip)
+                              && address == vip));
+}
+
+/* Servers that share the service's address cannot be told apart by asking for
+ * that address, only by asking for it on their ports. */
 static char *
 check_server_address(const struct tasukirec_service *service,
                      const struct tasukirec_server *row)
 {
-    ovs_be32 address, vip;
-    char *error;
+    ovs_be32 address;
 
     if (row->address) {
-        error = row_check_ipv4("address", row->address, &address);
+        char *error = row_check_ipv4("address", row->address, &address);
         if (error) {
             return error;
         }
     }
-    if (!row->mac
-        && (!row->address || (ip_parse(service->address, &vip)
-                              && address == vip))) {
-        return xasprintf("mac: required, as server \"%s\" shares the address "
-                         "of service \"%s\"", row->name, service->name);
+    if (!row->mac && !row->ofport && shares_address(service, row)) {
+        return xasprintf("mac: required, or ofport, as server \"%s\" shares "
+                         "the address of service \"%s\"", row->name,
+                         service->name);
     }
     return NULL;
+}
+
+/* Returns true if nothing tells servers 'a' and 'b' apart. */
+static bool
+look_the_same(const struct tasukirec_service *service,
+              const struct tasukirec_server *a,
+              const struct tasukirec_server *b)
+{
+    return (shares_address(service, a) && shares_address(service, b)
+            && (!a->mac || !b->mac) && a->ofport && b->ofport
+            && !strcmp(a->ofport, b->ofport));
 }
 
 char *
@@ -237,6 +257,10 @@ row_check_server(const struct tasukirec_service *service,
         } else if (!strcmp(s->name, row->name)) {
             error = xasprintf("name: service \"%s\" has a server \"%s\" "
                               "already", service->name, row->name);
+        } else if (look_the_same(service, s, row)) {
+            error = xasprintf("mac: required, as servers \"%s\" and \"%s\" "
+                              "share an address and port %s", s->name,
+                              row->name, row->ofport);
         }
     }
     return error;
