@@ -24,8 +24,6 @@ COVERAGE_DEFINE(tcp_offset_truncated);
 COVERAGE_DEFINE(tcp_offset_bad_doff);
 COVERAGE_DEFINE(tcp_offset_bad_option);
 
-#define WSCALE_MAX 14           /* RFC 7323, section 2.3. */
-
 /* Arguments. */
 
 /* The arguments that are numbers modulo 2**32, in the order in which they
@@ -94,8 +92,8 @@ parse_arg(const char *key, const char *value, struct tcp_offset *to)
         return xasprintf("tcp_offset: %s is given twice", key);
     }
 
-    long long int min = arg ? INT32_MIN : -WSCALE_MAX;
-    long long int max = arg ? UINT32_MAX : WSCALE_MAX;
+    long long int min = arg ? INT32_MIN : -TCP_OFFSET_WSCALE_MAX;
+    long long int max = arg ? UINT32_MAX : TCP_OFFSET_WSCALE_MAX;
     long long int number;
     if (!parse_number(value, min, max, &number)) {
         return xasprintf("tcp_offset: %s=%s is not a number from %lld to %lld",
@@ -156,7 +154,7 @@ static bool
 tcp_offset_is_valid(const struct tcp_offset *to)
 {
     if (!to->fields || to->fields & ~ALL_FIELDS
-        || to->wscale < -WSCALE_MAX || to->wscale > WSCALE_MAX
+        || abs(to->wscale) > TCP_OFFSET_WSCALE_MAX
         || !is_all_zeros(to->pad, sizeof to->pad)) {
         return false;
     }

@@ -8,8 +8,8 @@ usage: frames.py FIELDS...
        frames.py --pairs FIELDS FILE IN OUT
 
 FIELDS are keyword arguments of frame() below, e.g. "seq=5,flags='SA'", where
-the names in NAMES may stand for options and headers.  Scapy makes the frames, their
-lengths and checksums, so a frame says what a correct stack would send,
+the names in NAMES may stand for options and headers.  Scapy makes the frames,
+their lengths and checksums, so a frame says what a correct stack would send,
 independently of the program under test.
 
 With --pairs, each line of FILE is "FIELDS | FIELDS": the first, together with
