@@ -20,6 +20,7 @@
 #include "timeval.h"
 #include "util.h"
 #include "utilities/tasukid/app.h"
+#include "utilities/tasukid/config-db.h"
 #include "utilities/tasukid/handover-config.h"
 #include "utilities/tasukid/handover-conn.h"
 #include "utilities/tasukid/handover-flow.h"
@@ -506,6 +507,13 @@ flow_set_add(struct flow_set *flows OVS_UNUSED,
 }
 
 /* Configuration. */
+
+void
+config_set_status(const struct uuid *uuid OVS_UNUSED,
+                  const char *key OVS_UNUSED, const char *format OVS_UNUSED,
+                  ...)
+{
+}
 
 struct service_config **
 handover_config_read(const struct tasukirec_tasuki *root OVS_UNUSED,

@@ -563,6 +563,68 @@ request_with_fin(void **state)
     expect(2, TCP_ACK | TCP_PSH | TCP_FIN, C_ISN + 1, S2_ISN + 1, GET_IMAGES);
 }
 
+/* Asserts that 'n' bytes with their checksum in them add up (RFC 1071). */
+static void
+assert_sum(const uint8_t *p, size_t n)
+{
+    uint32_t sum = 0;
+
+    for (size_t i = 0; i < n; i += 2) {
+        sum += p[i] << 8 | p[i + 1];
+    }
+    while (sum >> 16) {
+        sum = (sum & 0xffff) + (sum >> 16);
+    }
+    assert_int_equal(sum, 0xffff);
+}
+
+/* A router between the switch and the client has a smaller link (RFC 1191): the
+ * server gets to know, in its own numbers. */
+static void
+path_mtu(void **state)
+{
+    struct tcp_segment sent = {
+        .eth_src = ETH_ADDR_C(02,54,0a,00,00,01),
+        .eth_dst = client_mac,
+        .ip_src = htonl(VIP),
+        .ip_dst = htonl(CLIENT_IP),
+        .tp_src = htons(VIP_PORT),
+        .tp_dst = htons(40000),
+        .seq = S1_ISN + 1,
+        .flags = TCP_ACK,
+        .len = 1448,
+    };
+
+    (void) state;
+    start();
+    move(3, GET_VIDEO);
+    fake_packet_in(tcp_segment_compose_frag_needed(&sent, 1400), CLIENT_PORT);
+    struct dp_packet *packet = fake_output(3);
+    assert_non_null(packet);
+    const uint8_t *p = dp_packet_data(packet);
+    assert_memory_equal(p, &server_macs[3], 6);
+    assert_memory_equal(p + 26, "\x0a\x00\x00\x64\x0a\x00\x00\x03", 8);
+    assert_int_equal(p[40] << 8 | p[41], 1400);
+
+    /* The quote: 10.0.0.3:8080 to 10.0.0.100:40000. */
+    assert_memory_equal(p + 54, "\x0a\x00\x00\x03\x0a\x00\x00\x64", 8);
+    assert_int_equal(p[62] << 8 | p[63], 8080);
+    assert_int_equal(p[64] << 8 | p[65], 40000);
+    assert_int_equal(p[66] << 24 | p[67] << 16 | p[68] << 8 | p[69],
+                     S3_ISN + 1);
+
+    assert_sum(p + 14, 20);             /* IP header. */
+    assert_sum(p + 34, 8 + 28);         /* ICMP. */
+    assert_sum(p + 42, 20);             /* IP header in the quote. */
+    dp_packet_delete(packet);
+
+    /* About no connection. */
+    sent.tp_dst = htons(40001);
+    fake_packet_in(tcp_segment_compose_frag_needed(&sent, 1400), CLIENT_PORT);
+    expect_nothing_anywhere();
+    assert_int_equal(fake_hswitch()->counters[HC_DROP_ICMP], 1);
+}
+
 /* What a connection costs. */
 static void
 memory(void **state)
@@ -598,6 +660,7 @@ main(void)
         TEST(data_on_syn),
         TEST(ecn),
         TEST(request_with_fin),
+        TEST(path_mtu),
         TEST(memory),
     };
 

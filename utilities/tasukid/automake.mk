@@ -53,6 +53,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/handover-flow.h \
 	utilities/tasukid/handover-handshake.c \
 	utilities/tasukid/handover-handshake.h \
+	utilities/tasukid/handover-icmp.c \
+	utilities/tasukid/handover-icmp.h \
 	utilities/tasukid/handover-inspect.c \
 	utilities/tasukid/handover-neigh.c \
 	utilities/tasukid/handover-neigh.h \

@@ -9,6 +9,7 @@
 #include "ofswitch.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/vlog.h"
+#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(handover_adopt);
@@ -39,7 +40,8 @@ adopt_member(struct service *service, const struct flow_info *info)
 }
 
 static bool
-adopt_to_server(struct hswitch *hsw, const struct flow_info *info)
+adopt_to_server(struct hswitch *hsw, const struct flow_info *info,
+                unsigned int age)
 {
     struct service *service = service_lookup(hsw, info->ip_dst, info->tp_dst);
     if (!service) {
@@ -59,6 +61,7 @@ adopt_to_server(struct hswitch *hsw, const struct flow_info *info)
     member_unref(m);
     conn->member_mac = info->new_eth_dst;
     conn->member_port = info->out_port;
+    conn->created = time_msec() - age * 1000LL;
     conn->client_mac = info->eth_src;
     conn->client_port = info->in_port;
     conn->seq_delta = info->ack;
@@ -99,11 +102,12 @@ conn_adopt_flow(struct hswitch *hsw, const struct ofputil_flow_stats *fs)
     if (info.kind == FLOW_KIND_BYPASS) {
         bypass_adopt(hsw, &info);
         return true;
-    } else if (info.kind != FLOW_KIND_CONN) {
-        return false;
+    } else if (info.kind == FLOW_KIND_CONN) {
+        return (info.direction == CONN_TO_SERVER
+                ? adopt_to_server(hsw, &info, fs->duration_sec)
+                : adopt_to_client(hsw, &info));
     }
-    return (info.direction == CONN_TO_SERVER ? adopt_to_server(hsw, &info)
-            : adopt_to_client(hsw, &info));
+    return false;
 }
 
 /* One direction alone does not say enough to go on with. */

@@ -428,6 +428,24 @@ declare_arp(struct flow_set *flows, ovs_be32 vip)
     declare_to_controller(flows, PIPE_CLASSIFY, FLOW_SERVICE, &match);
 }
 
+/* ICMP errors to 'vip' are about what its servers sent. */
+static void
+declare_icmp(struct flow_set *flows, ovs_be32 vip)
+{
+    static const uint8_t types[] = { ICMP4_DST_UNREACH, ICMP4_TIME_EXCEEDED };
+
+    for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+        struct match match;
+
+        match_init_catchall(&match);
+        match_set_dl_type(&match, htons(ETH_TYPE_IP));
+        match_set_nw_proto(&match, IPPROTO_ICMP);
+        match_set_nw_dst(&match, vip);
+        match_set_icmp_type(&match, types[i]);
+        declare_to_controller(flows, PIPE_SERVICE, FLOW_SERVICE, &match);
+    }
+}
+
 /* What is neither TCP nor for one of the services at 'vip' goes to one server
  * that has the address, and comes from that one under the service's MAC
  * address; without such a server it goes nowhere. */
@@ -476,6 +494,7 @@ flow_declare(struct hswitch *hsw, struct flow_set *flows)
         /* Once for each address. */
         if (service_lookup_vip(hsw, service->cfg->vip) == service) {
             declare_arp(flows, service->cfg->vip);
+            declare_icmp(flows, service->cfg->vip);
             declare_others(flows, hsw, service);
         }
     }

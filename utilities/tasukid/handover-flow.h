@@ -13,7 +13,8 @@
  *   FLOW_TO_CLIENT  segments of that server to that client
  *   FLOW_BYPASS     segments of a server to one host that talks to it directly
  *   FLOW_SYN        SYNs to services, and from their servers: come here
- *   FLOW_SERVICE    all other segments to and from services: come here
+ *   FLOW_SERVICE    all other segments to and from services, and ICMP errors:
+ *                   come here
  *   FLOW_OTHER      whatever else is sent to, or from, a service's address
  *
  * A RST always comes here because it ends both directions, of which the flow

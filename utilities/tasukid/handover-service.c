@@ -7,6 +7,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "config-db.h"
 #include "hash.h"
 #include "handover-conn.h"
 #include "handover-neigh.h"
@@ -291,6 +292,25 @@ member_has_failed(const struct member *m)
     return time_msec() < m->failed_until;
 }
 
+const char *
+member_status(const struct member *m)
+{
+    return (member_has_failed(m) ? "failed"
+            : member_is_resolved(m) ? "up" : "unresolved");
+}
+
+/* Shows in the database how 'm' is, if that has changed. */
+static void
+member_publish(struct member *m)
+{
+    const char *status = member_status(m);
+
+    if (status != m->status) {
+        m->status = status;
+        config_set_status(&m->uuid, "state", "%s", status);
+    }
+}
+
 void
 member_failed(struct member *m, const char *reason)
 {
@@ -522,6 +542,7 @@ services_destroy(struct hswitch *hsw)
 static void
 member_run(struct member *m, long long int now)
 {
+    member_publish(m);
     if (m->mac_configured) {
         return;
     }

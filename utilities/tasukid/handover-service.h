@@ -102,6 +102,7 @@ struct member {
     uint16_t mss;               /* 0 if not known. */
 
     unsigned int n_conns;
+    const char *status;         /* As in the database; static. */
 };
 
 struct service {
@@ -180,6 +181,9 @@ void services_port_changed(struct hswitch *, ofp_port_t port, bool live);
 void member_failed(struct member *, const char *reason);
 void member_worked(struct member *);
 bool member_has_failed(const struct member *);
+
+/* Returns a word for how 'm' is: "up", "failed" or "unresolved". */
+const char *member_status(const struct member *);
 
 /* Notes what a SYN-ACK says about the server's TCP, given what the SYN
  * offered. */

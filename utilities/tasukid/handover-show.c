@@ -70,8 +70,7 @@ format_member(const struct member *m, struct ds *ds)
         ds_put_format(ds, " mss=%"PRIu16, m->mss);
     }
     ds_put_format(ds, " connections=%u state=%s", m->n_conns,
-                  member_has_failed(m) ? "failed"
-                  : member_is_resolved(m) ? "up" : "unresolved");
+                  member_status(m));
     if (m->n_failures) {
         ds_put_format(ds, " failures=%u", m->n_failures);
     }

@@ -13,6 +13,7 @@
 #include "handover-config.h"
 #include "handover-conn.h"
 #include "handover-flow.h"
+#include "handover-icmp.h"
 #include "handover-neigh.h"
 #include "handover-show.h"
 #include "ofswitch.h"
@@ -215,6 +216,11 @@ packet_in(struct ofswitch *ofsw, const struct packet_in *pi)
 
     if (flow->dl_type == htons(ETH_TYPE_ARP)) {
         neigh_handle_arp(hsw, pi);
+        return;
+    }
+
+    if (flow->nw_proto == IPPROTO_ICMP) {
+        icmp_from_network(hsw, pi);
         return;
     }
 

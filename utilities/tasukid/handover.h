@@ -14,6 +14,7 @@
  *   handover-service.c    services and their servers, and choosing one
  *   handover-rules.c      requests to servers
  *   handover-neigh.c      ARP
+ *   handover-icmp.c       ICMP errors about segments of servers
  *   handover-dispatch.c   segments to connections
  *   handover-conn.c       table of connections, timers
  *   handover-handshake.c  a connection until the switch forwards it, with
@@ -77,6 +78,7 @@ struct service;
     X(RELOCATED, "relocated", "hosts that moved to another port or MAC") \
     X(FLOW_FAILED, "flow_failed", "flows that the switch refused") \
     X(BYPASSED, "bypassed", "direct connections to a server") \
+    X(ICMP, "icmp", "ICMP errors passed on to a server") \
     X(DROP_NOT_TCP, "drop_not_tcp", "not TCP over IPv4") \
     X(DROP_TRUNCATED, "drop_truncated", "longer than it is") \
     X(DROP_FRAGMENT, "drop_fragment", "IP fragments") \
@@ -89,6 +91,7 @@ struct service;
     X(DROP_ORPHAN, "drop_orphan", "segments without a connection") \
     X(DROP_LOCATION, "drop_location", "from where ARP has not found the host") \
     X(DROP_NO_SERVER, "drop_no_server", "SYNs while there is no server") \
+    X(DROP_ICMP, "drop_icmp", "ICMP errors about no connection") \
     X(DROP_ARP, "drop_arp", "ARP that claims a service's address")
 
 enum handover_counter {
