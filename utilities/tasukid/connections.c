@@ -322,7 +322,10 @@ set_switch_status(const struct tasukirec_switch *row,
         config_set_status(uuid, "name", "%s", ofswitch_name(sw));
         config_set_status(uuid, "version", "%s", version_to_string(sw));
         config_set_status(uuid, "target", "%s", rconn_get_name(sw->rconn));
+        config_set_status(uuid, "flows", sw->retry_at == LLONG_MAX ? NULL
+                          : "the switch refuses some, trying again");
     } else {
+        config_set_status(uuid, "flows", NULL);
         config_set_status(uuid, "name", NULL);
         config_set_status(uuid, "version", NULL);
         config_set_status(uuid, "target", NULL);

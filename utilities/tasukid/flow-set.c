@@ -38,6 +38,7 @@ struct static_flow {
     struct ofpact *ofpacts;
     size_t ofpacts_len;
     bool present;               /* The switch has exactly this. */
+    bool refused;               /* Unless it refused it. */
 };
 
 struct flow_set {
@@ -170,6 +171,7 @@ flow_set_add(struct flow_set *set, enum pipeline_app app, uint64_t cookie,
     flow->ofpacts_len = decoded.size;
     flow->ofpacts = ofpbuf_steal_data(&decoded);
     flow->present = false;
+    flow->refused = false;
     hmap_insert(&set->flows, &flow->node,
                 minimatch_hash(&flow->match, hash_2words(table, priority)));
 }
@@ -207,6 +209,21 @@ flow_set_lost(struct flow_set *set, const struct ofputil_flow_removed *fr)
     return true;
 }
 
+bool
+flow_set_refused(struct flow_set *set, uint64_t cookie)
+{
+    struct static_flow *flow;
+    bool found = false;
+
+    HMAP_FOR_EACH (flow, node, &set->flows) {
+        if (flow->cookie == htonll(cookie)) {
+            flow->refused = true;
+            found = true;
+        }
+    }
+    return found;
+}
+
 static void
 static_flow_send(const struct static_flow *flow, uint16_t command,
                  flow_set_send_func *send, void *aux)
@@ -233,18 +250,22 @@ static_flow_send(const struct static_flow *flow, uint16_t command,
     minimatch_destroy(&fm.match);
 }
 
-void
+size_t
 flow_set_push(struct flow_set *set, flow_set_send_func *send, void *aux)
 {
     struct static_flow *flow;
+    size_t n = 0;
 
     HMAP_FOR_EACH (flow, node, &set->flows) {
-        if (!flow->present) {
+        if (!flow->present || flow->refused) {
             COVERAGE_INC(flow_set_added);
             static_flow_send(flow, OFPFC_ADD, send, aux);
             flow->present = true;
+            flow->refused = false;
+            n++;
         }
     }
+    return n;
 }
 
 void
@@ -262,6 +283,7 @@ flow_set_replace(struct flow_set *old, struct flow_set *new,
                 static_flow_send(was, OFPFC_DELETE_STRICT, send, aux);
             }
         } else {
+            is->refused = was->refused;
             is->present = (was->present && is->cookie == was->cookie
                            && ofpacts_equal(is->ofpacts, is->ofpacts_len,
                                             was->ofpacts, was->ofpacts_len));

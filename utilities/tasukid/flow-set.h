@@ -13,6 +13,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "openvswitch/ofp-protocol.h"
 
@@ -38,9 +39,14 @@ bool flow_set_found(struct flow_set *, const struct ofputil_flow_stats *fs);
  * so that flow_set_push() would send it again. */
 bool flow_set_lost(struct flow_set *, const struct ofputil_flow_removed *);
 
+/* Notes that the switch refused a flow with 'cookie': which one is not known,
+ * so that flow_set_push() sends them all again.  Returns true if there are
+ * any. */
+bool flow_set_refused(struct flow_set *, uint64_t cookie);
+
 /* Calls 'send' to add (or replace) each flow in 'fs' that the switch is not
- * known to have. */
-void flow_set_push(struct flow_set *fs, flow_set_send_func *send, void *aux);
+ * known to have.  Returns how many. */
+size_t flow_set_push(struct flow_set *fs, flow_set_send_func *send, void *aux);
 
 /* Takes over what is known about the switch from 'old', the set that was
  * pushed before: calls 'send' to delete each flow that is in 'old' and not in

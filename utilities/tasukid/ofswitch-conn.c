@@ -73,6 +73,7 @@ ofswitch_create(int probe_interval)
     sw->conn_seqno = rconn_get_connection_seqno(sw->rconn);
     sw->state = OSS_DISCONNECTED;
     sw->deadline = LLONG_MAX;
+    sw->retry_at = LLONG_MAX;
     hmap_init(&sw->ports);
     ovs_list_push_back(&ofswitches, &sw->node);
     return sw;
@@ -373,6 +374,11 @@ report_failed_flow(struct ofswitch *sw, const struct ofpbuf *request)
         return;
     }
     memcpy(&cookie, oh + 1, sizeof cookie);
+    if (sw->flows && flow_set_refused(sw->flows, ntohll(cookie))
+        && sw->retry_at == LLONG_MAX) {
+        sw->retry_at = time_msec() + OFSWITCH_RETRY_MS;
+        ofswitch_seqno++;
+    }
     index = app_index_from_id(PIPE_COOKIE_APP(ntohll(cookie)));
     if (index >= 0 && sw->running & (UINT32_C(1) << index)
         && app_classes[index]->flow_failed) {
@@ -557,6 +563,9 @@ ofswitch_conn_wait(struct ofswitch *sw)
     rconn_recv_wait(sw->rconn);
     if (sw->deadline != LLONG_MAX) {
         poll_timer_wait_until(sw->deadline);
+    }
+    if (sw->retry_at != LLONG_MAX) {
+        poll_timer_wait_until(sw->retry_at);
     }
     if (sw->doomed
         || rconn_get_connection_seqno(sw->rconn) != sw->conn_seqno

@@ -32,6 +32,9 @@ enum ofswitch_state {
     OSS_HELD,               /* Reached through a newer connection. */
 };
 
+/* How long to wait before flows that a switch refused are sent again. */
+#define OFSWITCH_RETRY_MS 5000
+
 struct ofswitch_stats {
     uint64_t packet_ins;        /* Handed to an application. */
     uint64_t packet_ins_ignored; /* Belonging to none. */
@@ -74,6 +77,8 @@ struct ofswitch {
     struct flow_set *flows;     /* Declared ones. */
     bool redeclare;             /* Must be declared anew. */
     unsigned int flows_lost;    /* Declared ones deleted by somebody else. */
+    long long int retry_at;     /* When to push flows that the switch refused
+                                 * again, msec, or LLONG_MAX. */
     ovs_be32 sync_xid;          /* Barrier that ends adoption. */
 
     struct ofswitch_stats stats;

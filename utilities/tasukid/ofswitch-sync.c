@@ -217,6 +217,7 @@ ofswitch_stop_applications(struct ofswitch *sw)
     sw->flows = NULL;
     sw->redeclare = false;
     sw->flows_lost = 0;
+    sw->retry_at = LLONG_MAX;
     sw->sync_xid = 0;
 }
 
@@ -360,5 +361,14 @@ ofswitch_sync_run(struct ofswitch *sw)
         }
         update_declared_flows(sw);
         flow_set_push(sw->flows, send_flow_mod, sw);
+    }
+    if (time_msec() >= sw->retry_at) {
+        /* Until it has not refused any for as long as that. */
+        sw->retry_at = LLONG_MAX;
+        if (sw->flows && flow_set_push(sw->flows, send_flow_mod, sw)) {
+            sw->retry_at = time_msec() + OFSWITCH_RETRY_MS;
+        } else {
+            ofswitch_seqno++;
+        }
     }
 }
