@@ -456,7 +456,11 @@ service_configure(struct service *service, const struct service_config *cfg)
         struct member *m = NULL;
 
         for (size_t j = 0; j < n_old; j++) {
-            if (old[j] && uuid_equals(&old[j]->uuid, &mc->uuid)) {
+            /* One that listens elsewhere now is another server: connections
+             * go on with the one that they have. */
+            if (old[j] && uuid_equals(&old[j]->uuid, &mc->uuid)
+                && old[j]->address == mc->address
+                && old[j]->tp_port == mc->port) {
                 m = old[j];
                 old[j] = NULL;
             }
