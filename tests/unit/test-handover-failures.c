@@ -370,32 +370,155 @@ old_syn(void **state)
     assert_int_equal(fake_n_flows(), 2);
 }
 
-/* Another SYN can only mean that the client is done with the old connection. */
+static void
+syn_again(void)
+{
+    fake_from_client((struct tcp_segment) { .seq = C_ISN - 100,
+                                            .flags = TCP_SYN });
+}
+
+/* The connection is the second SYN's, and server 1 gets that when the datapath
+ * has forgotten the first one. */
+static void
+expect_reopened(void)
+{
+    assert_int_equal(fake_n_flows(), 0);
+    assert_int_equal(n_conns(), 1);
+    fake_pass(60);
+    expect(1, TCP_SYN, C_ISN - 100, 0, "");
+}
+
+/* Another SYN may mean that the client is done with the old connection.  It
+ * says so when it is asked. */
 static void
 client_reuses_port(void **state)
 {
     (void) state;
     start();
-    for (int i = 0; i < 3; i++) {
-        if (i == 1) {
-            shake_hands();
-        } else if (i == 2) {
-            fake_drain();
-            move(2, GET_IMAGES);
+
+    client_syn();
+    expect_syn(1);
+    syn_again();
+    expect_reopened();
+
+    fake_switch_stop();
+    start();
+    shake_hands();
+    syn_again();
+    expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "");
+    assert_int_equal(n_conns(), 1);
+    fake_from_client((struct tcp_segment) { .seq = C_ISN + 1,
+                                            .flags = TCP_RST });
+    expect(1, TCP_RST | TCP_ACK, C_ISN + 1, S1_ISN + 1, "");
+    expect_reopened();
+}
+
+/* A server that still has the connection challenges the SYN itself. */
+static void
+client_reuses_moved_port(void **state)
+{
+    (void) state;
+    start();
+    move(2, GET_IMAGES);
+    fake_drain();
+    syn_again();
+    expect(2, TCP_SYN, C_ISN - 100, 0, "");
+    assert_int_equal(fake_n_flows(), 2);
+    fake_from_server(2, from_server(2, TCP_ACK, 0, ""));
+    expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "");
+    fake_from_client((struct tcp_segment) { .seq = C_ISN + 1,
+                                            .flags = TCP_RST });
+    expect(2, TCP_RST, C_ISN + 1, 0, "");
+    expect_reopened();
+}
+
+/* One that does not takes the SYN for itself, or refuses it. */
+static void
+server_forgot_connection(void **state)
+{
+    (void) state;
+    for (int i = 0; i < 2; i++) {
+        start();
+        move(2, GET_IMAGES);
+        fake_drain();
+        syn_again();
+        expect(2, TCP_SYN, C_ISN - 100, 0, "");
+        fake_from_server(2, (struct tcp_segment) {
+            .seq = 4711,
+            .ack = C_ISN - 99,
+            .flags = (i ? TCP_RST : TCP_SYN) | TCP_ACK,
+        });
+        if (!i) {
+            expect(2, TCP_RST, C_ISN - 99, 0, "");
         }
-        fake_from_client((struct tcp_segment) { .seq = C_ISN - 100,
-                                                .flags = TCP_SYN });
-        if (i == 1) {
-            expect(1, TCP_RST | TCP_ACK, C_ISN + 1, S1_ISN + 1, "");
-        } else if (i == 2) {
-            /* The datapath may not have forgotten the old one's flows. */
-            expect_nothing_anywhere();
-            fake_pass(50);
+        expect_nothing(CLIENT_PORT);
+        expect_reopened();
+        if (!i) {
+            fake_switch_stop();
         }
-        expect(1, TCP_SYN, C_ISN - 100, 0, "");
-        assert_int_equal(fake_n_flows(), 0);
-        assert_int_equal(n_conns(), 1);
     }
+}
+
+/* A client that knows nothing of the SYN goes on, in every state. */
+static void
+forged_syn(void **state)
+{
+    (void) state;
+    start();
+    shake_hands();
+    syn_again();
+    fake_drain();
+    fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_IMAGES));
+    server_synack(2);
+    assert_int_equal(fake_n_flows(), 2);
+    syn_again();
+    fake_drain();
+    fake_from_client(from_client(TCP_ACK, "more"));
+    expect(2, TCP_ACK, C_ISN + 1, S2_ISN + 1, "more");
+    fake_pass(5000);
+    assert_int_equal(fake_counter(HC_CONNECTIONS), 1);
+    assert_int_equal(fake_n_flows(), 2);
+
+    /* And when it resets the connection later it means just that. */
+    fake_from_client((struct tcp_segment) { .seq = C_ISN + 1,
+                                            .flags = TCP_RST });
+    expect(2, TCP_RST, C_ISN + 1, 0, "");
+    expect_nothing_anywhere();
+    assert_int_equal(fake_counter(HC_CONNECTIONS), 1);
+}
+
+/* The daemon does not remember the SYN of a connection that it found. */
+static void
+old_syn_after_restart(void **state)
+{
+    (void) state;
+    start();
+    move(2, GET_IMAGES);
+    fake_switch_restart();
+    client_syn();
+    fake_drain();
+    fake_from_server(2, from_server(2, TCP_ACK, 0, ""));
+    expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "");
+    fake_pass(5000);
+    assert_int_equal(fake_n_flows(), 2);
+    assert_int_equal(n_conns(), 1);
+}
+
+/* Only the number that is expected next ends a connection (RFC 5961 section
+ * 3.2); others in the window are challenged. */
+static void
+forged_reset(void **state)
+{
+    (void) state;
+    start();
+    shake_hands();
+    fake_from_client((struct tcp_segment) { .seq = C_ISN + 2,
+                                            .flags = TCP_RST });
+    expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "");
+    fake_from_client((struct tcp_segment) { .seq = C_ISN,
+                                            .flags = TCP_RST });
+    expect_nothing_anywhere();
+    assert_int_equal(n_conns(), 1);
 }
 
 static void
@@ -671,8 +794,29 @@ table_is_full(void **state)
     assert_int_equal(fake_n_flows(), 2);
     fake_drain();
 
+    /* From then on it is theirs to notice the end. */
     fake_pass(301000);
+    assert_int_equal(n_conns(), 1);
+    assert_int_equal(fake_n_flows(), 2);
+    fake_expire_flows();
     assert_int_equal(n_conns(), 0);
+}
+
+/* There never is. */
+static void
+table_stays_full(void **state)
+{
+    (void) state;
+    start();
+    shake_hands();
+    fake_table_full = true;
+    fake_from_client(from_client(TCP_ACK, GET_IMAGES));
+    server_synack(2);
+    fake_pass(299000);
+    assert_int_equal(n_conns(), 1);
+    fake_pass(2000);
+    assert_int_equal(n_conns(), 0);
+    assert_int_equal(fake_n_flows(), 0);
 }
 
 /* All that is needed to go on after a crash is in the switch. */
@@ -803,6 +947,26 @@ server_is_removed(void **state)
     get.tp_src = htons(40001);
     fake_from_client(get);
     expect(1, TCP_ACK | TCP_PSH, C_ISN + 1, S1_ISN + 1, GET_IMAGES);
+}
+
+/* It listens elsewhere: a connection goes on with the one that it has. */
+static void
+server_is_edited(void **state)
+{
+    struct service_config *cfg = fake_config();
+
+    (void) state;
+    start();
+    move(3, GET_VIDEO);
+    cfg->members[2].port = htons(8081);
+    fake_switch_configure(cfg);
+    fake_expire_flow(FLOW_TO_SERVER);
+    fake_pass(2000);
+    fake_drain();
+    fake_from_client(from_client(TCP_ACK, "more"));
+    struct tcp_segment seg = expect(3, TCP_ACK, C_ISN + 1, S3_ISN + 1, "more");
+    assert_int_equal(ntohs(seg.tp_dst), 8080);
+    assert_int_equal(fake_n_flows(), 2);
 }
 
 static void
@@ -997,6 +1161,11 @@ main(void)
         TEST(client_repeats_syn),
         TEST(old_syn),
         TEST(client_reuses_port),
+        TEST(client_reuses_moved_port),
+        TEST(server_forgot_connection),
+        TEST(forged_syn),
+        TEST(old_syn_after_restart),
+        TEST(forged_reset),
         TEST(client_never_finishes_handshake),
         TEST(client_never_sends),
         TEST(client_sends_half_a_request),
@@ -1012,11 +1181,13 @@ main(void)
         TEST(flows_expire),
         TEST(one_direction_is_quiet),
         TEST(table_is_full),
+        TEST(table_stays_full),
         TEST(restart),
         TEST(restart_amid_inspection),
         TEST(orphans_are_bounded),
         TEST(orphans_respect_limit),
         TEST(server_is_removed),
+        TEST(server_is_edited),
         TEST(service_is_removed),
         TEST(client_moves),
         TEST(client_is_forged),

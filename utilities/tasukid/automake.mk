@@ -59,6 +59,7 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/handover-neigh.c \
 	utilities/tasukid/handover-neigh.h \
 	utilities/tasukid/handover-replay.c \
+	utilities/tasukid/handover-reuse.c \
 	utilities/tasukid/handover-rules.c \
 	utilities/tasukid/handover-rules.h \
 	utilities/tasukid/handover-service.c \

@@ -93,6 +93,33 @@ conn_lookup(const struct hswitch *hsw, const struct service *service,
     return NULL;
 }
 
+static bool
+is_same_server(const struct member *a, const struct member *b)
+{
+    return (a && a->address == b->address && a->tp_port == b->tp_port
+            && eth_addr_equals(a->mac, b->mac));
+}
+
+bool
+conn_collides(const struct service *service, ovs_be32 client,
+              ovs_be16 client_tp, const struct member *m)
+{
+    const struct service *other;
+
+    LIST_FOR_EACH (other, node, &service->hsw->services) {
+        const struct conn *conn = (other == service ? NULL
+                                   : conn_lookup(service->hsw, other, client,
+                                                 client_tp));
+        if (conn
+            && (is_same_server(conn->member, m)
+                || (conn->hs && (is_same_server(conn->hs->first.m, m)
+                                 || is_same_server(conn->hs->second.m, m))))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct conn *
 conn_lookup_id(const struct hswitch *hsw, uint64_t id)
 {
@@ -145,14 +172,14 @@ conn_insert(struct service *service, ovs_be32 client, ovs_be16 client_tp,
 }
 
 struct conn *
-conn_create(struct service *service, const struct packet_in *pi,
+conn_create(struct service *service, ofp_port_t in_port,
             const struct tcp_segment *seg, bool handshake)
 {
     struct conn *conn = conn_insert(service, seg->ip_src, seg->tp_src,
                                     new_id());
 
     conn->client_mac = seg->eth_src;
-    conn->client_port = pi->flow.in_port.ofp_port;
+    conn->client_port = in_port;
     conn->vlan_tci = seg->vlan_tci;
     if (handshake) {
         conn->state = CONN_SYN_SENT;
@@ -171,6 +198,7 @@ conn_forget(struct conn *conn)
     struct hswitch *hsw = conn->service->hsw;
 
     handshake_destroy(conn);
+    conn_forget_syn(conn);
     conn_cancel_timer(conn);
     conn_set_member(conn, NULL);
     member_unref(conn->first);
@@ -253,15 +281,22 @@ next_timeout(void)
             : UINT64_MAX - heap_max(&timers)->priority);
 }
 
-/* Only connections whose flows the switch refused have a timer after their
- * handshake. */
+/* After their handshake only connections that wait for the answer to a
+ * challenge, or whose flows the switch refused, have a timer. */
 static void
 conn_timeout(struct conn *conn)
 {
     if (conn->hs) {
         handshake_timeout(conn);
+    } else if (!conn->carried || conn->flows) {
+        /* If flows were refused before, they were not any more when they were
+         * installed last. */
+        conn_forget_syn(conn);
+        conn->carried = false;
     } else {
-        conn_destroy(conn);
+        /* One of the flows may be there. */
+        flow_delete(conn);
+        conn_forget(conn);
     }
 }
 
@@ -295,6 +330,7 @@ conns_init(struct hswitch *hsw)
     /* A restart makes orphans of the connections that were in progress: so
      * many at once, and one a millisecond. */
     token_bucket_init(&hsw->orphans, 1, 1000);
+    token_bucket_init(&hsw->challenges, 1, 1000);
 }
 
 void
@@ -380,6 +416,10 @@ conn_late(struct conn *conn, enum conn_direction direction,
     conn_forward(conn, direction, pi->packet, pi->flow.in_port.ofp_port);
 
     uint16_t flags = ntohs(pi->flow.tcp_flags);
+    if (direction == CONN_TO_SERVER) {
+        /* The client goes on with it. */
+        conn_forget_syn(conn);
+    }
     if (flags & (TCP_FIN | TCP_RST)) {
         /* The flow has not seen that it is about to end.  After a reset
          * neither direction has anything to say; but it may be a forged one,
@@ -391,12 +431,12 @@ conn_late(struct conn *conn, enum conn_direction direction,
 
     /* A flow that expired while the connection was quiet; one that somebody
      * deleted; one that the switch had no room for. */
-    long long int wait = conn->timer_set ? RETRY_MS : LATE_MS;
+    long long int wait = conn->carried ? RETRY_MS : LATE_MS;
     if (time_msec() >= conn->installed + wait) {
         conn_count(conn, HC_REINSTALLED);
-        conn_install(conn, conn->timer_set ? CONN_BOTH : direction);
+        conn_install(conn, conn->carried ? CONN_BOTH : direction);
     }
-    if (conn->timer_set) {
+    if (conn->carried) {
         conn_set_timer(conn, (time_msec()
                               + conn->service->cfg->idle_timeout * 1000LL));
     }
@@ -446,7 +486,7 @@ conn_flow_removed(struct hswitch *hsw, const struct ofputil_flow_removed *fr)
     if (fr->byte_count != UINT64_MAX) {
         conn->n_bytes += fr->byte_count;
     }
-    if (!conn->flows && !conn->timer_set) {
+    if (!conn->flows && !conn->carried) {
         conn_count(conn, HC_FINISHED);
         conn_log_end(conn);
         conn_forget(conn);
@@ -462,6 +502,8 @@ conn_flow_failed(struct hswitch *hsw, uint64_t cookie)
 
     if (conn && !conn->hs) {
         conn_count(conn, HC_FLOW_FAILED);
+        conn->flows = 0;
+        conn->carried = true;
         conn_set_timer(conn, (time_msec()
                               + conn->service->cfg->idle_timeout * 1000LL));
     }

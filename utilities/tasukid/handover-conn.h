@@ -51,6 +51,8 @@ struct conn {
     struct member *first;       /* That shook hands first, for display.  Owns
                                  * a reference.  Null if not known. */
     struct handshake *hs;       /* Null once the switch forwards. */
+    struct tcp_segment *syn;    /* Of a client that may have used its port
+                                 * again (see handover-reuse.c), or null. */
     uint64_t id;                /* Lower bits of the cookie. */
     long long int created;      /* In ms. */
     long long int installed;    /* In ms, of the flows, when last. */
@@ -62,6 +64,7 @@ struct conn {
     uint8_t flows : 4;          /* CONN_TO_*: in the switch. */
     uint8_t closing : 4;        /* CONN_TO_*: FIN or RST came here. */
     bool orphan;                /* Joined in the middle. */
+    bool carried;               /* By packet-ins: flows were refused. */
     bool timer_set;
     bool has_isn;
     uint32_t client_isn;
@@ -110,12 +113,33 @@ struct conn *conn_lookup(const struct hswitch *, const struct service *,
                          ovs_be32 client, ovs_be16 client_tp);
 struct conn *conn_lookup_id(const struct hswitch *, uint64_t id);
 
+/* Returns true if a connection to another service than 'service' has the
+ * client's address and port, and 'm' or another member that is the same
+ * server: at that server they would be one connection. */
+bool conn_collides(const struct service *, ovs_be32 client,
+                   ovs_be16 client_tp, const struct member *m);
+
 /* For the files that make up a connection's life. */
 
 /* Creates a connection without handshake in state CONN_KEPT, or with one in
  * CONN_SYN_SENT. */
-struct conn *conn_create(struct service *, const struct packet_in *,
+struct conn *conn_create(struct service *, ofp_port_t in_port,
                          const struct tcp_segment *, bool handshake);
+
+/* Opens a connection for '*syn' from 'in_port' if there is room.  'replaces' is
+ * as for handshake_start(). */
+void conn_open(struct service *, ofp_port_t in_port,
+               const struct tcp_segment *syn, bool replaces);
+
+/* '*syn', in 'pi', has the ports of 'conn' and is not the one that opened it:
+ * has client or server say which of the two is to be. */
+void conn_challenge(struct conn *, const struct packet_in *pi,
+                    const struct tcp_segment *syn);
+
+/* Ends 'conn' and opens a connection for the SYN that challenged it; forgets
+ * that SYN. */
+void conn_reopen(struct conn *);
+void conn_forget_syn(struct conn *);
 
 /* Creates an empty record with the given id. */
 struct conn *conn_insert(struct service *, ovs_be32 client,

@@ -32,13 +32,15 @@ join_orphan(struct hswitch *hsw, struct service *service,
         || service->n_orphans >= service->cfg->max_connections
         || !token_bucket_withdraw(&hsw->orphans, 1)
         || !service_choose(service, NULL, candidates)
-        || !member_is_resolved(candidates[0])) {
+        || !member_is_resolved(candidates[0])
+        || conn_collides(service, seg->ip_src, seg->tp_src, candidates[0])) {
         handover_count(hsw, service, HC_DROP_ORPHAN);
         return;
     }
     handover_count(hsw, service, HC_ORPHANS);
 
-    struct conn *conn = conn_create(service, pi, seg, false);
+    struct conn *conn = conn_create(service, pi->flow.in_port.ofp_port, seg,
+                                    false);
     conn->orphan = true;
     service->n_orphans++;
     conn_set_member(conn, candidates[0]);
@@ -79,17 +81,18 @@ make_room(struct service *service)
     return false;
 }
 
-static void
-open_connection(struct hswitch *hsw, struct service *service,
-                const struct packet_in *pi, const struct tcp_segment *seg,
-                bool replaces)
+void
+conn_open(struct service *service, ofp_port_t in_port,
+          const struct tcp_segment *syn, bool replaces)
 {
+    struct hswitch *hsw = service->hsw;
+
     if (!make_room(service)) {
         handover_count(hsw, service, HC_DROP_CONN_LIMIT);
         return;
     }
     handover_count(hsw, service, HC_CONNECTIONS);
-    handshake_start(conn_create(service, pi, seg, true), seg, replaces);
+    handshake_start(conn_create(service, in_port, syn, true), syn, replaces);
 }
 
 /* Parses and counts what does not parse. */
@@ -159,26 +162,12 @@ conn_from_client(struct hswitch *hsw, struct service *service,
 
     struct conn *conn = conn_lookup(hsw, service, seg.ip_src, seg.tp_src);
     bool syn = (seg.flags & (TCP_SYN | TCP_ACK)) == TCP_SYN;
-    bool replaces = false;
-    if (conn && !client_is_there(conn, pi->flow.in_port.ofp_port, &seg)) {
-        conn_count(conn, HC_DROP_LOCATION);
-        return;
-    }
-    if (conn && syn && !(conn->has_isn && conn->client_isn == seg.seq)) {
-        /* The client is done with the old connection, or it would not use its
-         * port again. */
-        if (conn->hs) {
-            handshake_abort(conn, false);
-        } else {
-            conn_destroy(conn);
-            replaces = true;
-        }
-        conn = NULL;
-    }
+    bool rst = seg.flags & TCP_RST;
+    ofp_port_t in_port = pi->flow.in_port.ofp_port;
 
     if (!conn) {
         if (syn && !(seg.flags & (TCP_RST | TCP_FIN))) {
-            open_connection(hsw, service, pi, &seg, replaces);
+            conn_open(service, in_port, &seg, false);
         } else if (seg.flags & TCP_SYN) {
             handover_count(hsw, service, HC_DROP_UNEXPECTED);
         } else {
@@ -187,6 +176,23 @@ conn_from_client(struct hswitch *hsw, struct service *service,
         return;
     }
 
+    if (!client_is_there(conn, in_port, &seg)) {
+        conn_count(conn, HC_DROP_LOCATION);
+        return;
+    }
+    if (syn && !(seg.flags & (TCP_RST | TCP_FIN))
+        && !(conn->has_isn && conn->client_isn == seg.seq)) {
+        conn_challenge(conn, pi, &seg);
+        return;
+    }
+    if (conn->syn && rst
+        && (!conn->hs || handshake_accepts_reset(conn, &seg))) {
+        if (!conn->hs) {
+            conn_forward(conn, CONN_TO_SERVER, pi->packet, in_port);
+        }
+        conn_reopen(conn);
+        return;
+    }
     if (conn->hs) {
         handshake_from_client(conn, pi, &seg);
     } else if (seg.flags & TCP_SYN) {
@@ -337,6 +343,13 @@ conn_from_server(struct hswitch *hsw, struct member *m,
     }
     if (!server_is_there(conn, m, in_port, &seg)) {
         conn_count(conn, HC_DROP_LOCATION);
+        return;
+    }
+    if (conn->syn && seg.flags & (TCP_SYN | TCP_RST) && seg.flags & TCP_ACK
+        && seg.ack == conn->syn->seq + 1) {
+        /* It does not know the old connection any more. */
+        reset_half_open(hsw, pi, &seg);
+        conn_reopen(conn);
         return;
     }
     conn_late(conn, CONN_TO_CLIENT, pi);

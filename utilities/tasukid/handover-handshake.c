@@ -195,13 +195,29 @@ note_client(struct handshake *hs, const struct tcp_segment *seg)
     }
 }
 
+/* RFC 5961 section 3.2, with two numbers that are expected next: what we
+ * acknowledged and what we hold. */
+bool
+handshake_accepts_reset(const struct conn *conn, const struct tcp_segment *seg)
+{
+    const struct handshake *hs = conn->hs;
+
+    return (seg->seq == hs->hold.base + hs->acked
+            || seg->seq == tcp_hold_rcv_nxt(&hs->hold));
+}
+
 static void
 reset_from_client(struct conn *conn, const struct tcp_segment *seg)
 {
-    int32_t ofs = seg->seq - conn->hs->hold.base;
+    if (!handshake_accepts_reset(conn, seg)) {
+        int32_t ofs = seg->seq - conn->hs->hold.base;
 
-    if (ofs < 0 || ofs > MAX_CLIENT_WINDOW) {
         conn_count(conn, HC_DROP_UNEXPECTED);
+        if (conn->state != CONN_SYN_SENT && ofs >= 0
+            && ofs <= MAX_CLIENT_WINDOW
+            && token_bucket_withdraw(&conn->service->hsw->challenges, 1)) {
+            handshake_challenge(conn);
+        }
         return;
     }
     conn_count(conn, HC_CLIENT_RESET);

@@ -91,6 +91,10 @@ void handshake_from_server(struct conn *, struct member *m,
                            const struct packet_in *,
                            const struct tcp_segment *seg);
 
+/* Returns true if '*seg', a reset from the client, is not a forged one. */
+bool handshake_accepts_reset(const struct conn *,
+                             const struct tcp_segment *seg);
+
 /* The connection's timer expired. */
 void handshake_timeout(struct conn *);
 
@@ -141,6 +145,9 @@ void peer_clear(struct peer *);
  * CONN_INSPECT. */
 void handshake_inspect(struct conn *, const struct packet_in *,
                        const struct tcp_segment *seg);
+
+/* Acknowledges to the client what was acknowledged before. */
+void handshake_challenge(struct conn *);
 
 /* Ends inspection without looking any further. */
 void handshake_decide_default(struct conn *, enum handover_counter why);

@@ -25,6 +25,31 @@ window_for_client(const struct handshake *hs, uint32_t acked)
     return MIN((edge - acked) >> wscale, UINT16_MAX);
 }
 
+/* Acknowledges 'acked' bytes to the client. */
+static void
+send_ack(struct conn *conn, uint32_t acked)
+{
+    const struct handshake *hs = conn->hs;
+
+    conn_send_to_client(conn, &(struct tcp_segment) {
+        .seq = hs->first.snd_nxt,
+        .ack = hs->hold.base + acked,
+        .flags = TCP_ACK,
+        .window = window_for_client(hs, acked),
+        .opts = {
+            .present = hs->first.opts.present & TCP_OPT_TS,
+            .tsval = hs->first.tsval,
+            .tsecr = hs->tsval,
+        },
+    });
+}
+
+void
+handshake_challenge(struct conn *conn)
+{
+    send_ack(conn, conn->hs->acked);
+}
+
 /* Acknowledges to the client what is held, in the first server's name: a
  * client that has more to send may be waiting for it (Nagle's algorithm, or a
  * full congestion window).  From then on these bytes are ours to deliver. */
@@ -34,17 +59,7 @@ ack_held(struct conn *conn)
     struct handshake *hs = conn->hs;
     uint32_t contiguous = tcp_hold_contiguous(&hs->hold);
 
-    conn_send_to_client(conn, &(struct tcp_segment) {
-        .seq = hs->first.snd_nxt,
-        .ack = hs->hold.base + contiguous,
-        .flags = TCP_ACK,
-        .window = window_for_client(hs, contiguous),
-        .opts = {
-            .present = hs->first.opts.present & TCP_OPT_TS,
-            .tsval = hs->first.tsval,
-            .tsecr = hs->tsval,
-        },
-    });
+    send_ack(conn, contiguous);
     hs->acked = contiguous;
 }
 

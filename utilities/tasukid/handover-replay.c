@@ -175,6 +175,7 @@ finish(struct conn *conn)
 
     conn_count(conn, moved ? HC_MOVED : HC_KEPT);
     conn_cancel_timer(conn);
+    conn_forget_syn(conn);
     handshake_destroy(conn);
     conn->state = moved ? CONN_MOVED : CONN_KEPT;
     log_handover(conn);

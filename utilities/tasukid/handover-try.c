@@ -151,6 +151,11 @@ handshake_try_next(struct conn *conn)
     struct peer *peer = trying(conn);
 
     peer_clear(peer);
+    while (hs->next_candidate < hs->n_candidates
+           && conn_collides(conn->service, conn->client, conn->client_tp,
+                            hs->candidates[hs->next_candidate])) {
+        hs->next_candidate++;
+    }
     if (hs->next_candidate >= hs->n_candidates) {
         give_up(conn);
         return;

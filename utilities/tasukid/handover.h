@@ -16,6 +16,7 @@
  *   handover-neigh.c      ARP
  *   handover-icmp.c       ICMP errors about segments of servers
  *   handover-dispatch.c   segments to connections
+ *   handover-reuse.c      ports of a connection that are used again
  *   handover-conn.c       table of connections, timers
  *   handover-handshake.c  a connection until the switch forwards it, with
  *   handover-try.c        shaking hands with servers
@@ -115,6 +116,7 @@ struct hswitch {
     struct hmap conn_ids;       /* The same, by id. */
     struct hmap bypasses;       /* Contains 'struct bypass'es. */
     struct token_bucket orphans; /* Limits joining in the middle. */
+    struct token_bucket challenges; /* Limits those of RFC 5961. */
     struct token_bucket checks; /* Limits asking where clients are. */
 
     struct hmap neighs;         /* Contains 'struct neigh'es, by address. */
