@@ -493,7 +493,9 @@ config_wait(void)
     }
     if (status_txn) {
         ovsdb_idl_txn_wait(status_txn);
-    } else if (active && status_changed && ovsdb_idl_has_lock(idl)) {
+    } else if (active && ovsdb_idl_has_lock(idl)
+               && (status_changed || connections_seqno() != connections_seen)
+               && tasukirec_tasuki_first(idl)) {
         poll_immediate_wake();
     }
 }
