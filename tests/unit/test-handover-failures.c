@@ -1113,27 +1113,102 @@ server_is_forged(void **state)
     expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "video");
 }
 
-/* Somebody talks to a server by its own address. */
+/* Lets server 3 send a segment of a direct connection with the client's ports
+ * and asserts that the client gets it as it is. */
+static void
+direct_segment(uint16_t flags, uint32_t seq)
+{
+    struct tcp_segment out;
+
+    fake_from_server(3, (struct tcp_segment) { .seq = seq, .ack = 815,
+                                               .flags = flags });
+    assert_true(fake_next(CLIENT_PORT, &out));
+    assert_int_equal(out.flags, flags);
+    assert_int_equal(out.seq, seq);
+    assert_int_equal(ntohl(out.ip_src), 0x0a000003);
+    assert_int_equal(ntohs(out.tp_src), 8080);
+    expect_nothing_anywhere();
+}
+
+/* Somebody talks to a server by its own address: that is none of our business
+ * but for how it begins and ends. */
 static void
 direct_connection(void **state)
 {
-    struct tcp_segment seg = from_server(3, TCP_ACK, 0, "direct");
-
     (void) state;
     start();
-    fake_from_server(3, seg);
-    struct tcp_segment out;
-    assert_true(fake_next(CLIENT_PORT, &out));
-    assert_int_equal(out.seq, S3_ISN + 1);
-    assert_int_equal(ntohl(out.ip_src), 0x0a000003);
+    direct_segment(TCP_SYN | TCP_ACK, 4711);
     assert_int_equal(fake_n_flows(), 1);
-
-    /* That does not keep the same ports from a handover to it. */
-    fake_drain();
-    move(3, GET_VIDEO);
+    assert_int_equal(hmap_count(&fake_hswitch()->bypasses), 1);
+    direct_segment(TCP_ACK, 4712);
+    direct_segment(TCP_ACK | TCP_FIN, 4712);
+    assert_int_equal(fake_n_flows(), 1);
+    fake_expire_flows();
     assert_int_equal(hmap_count(&fake_hswitch()->bypasses), 0);
+}
+
+/* While it lasts, the server has no use for the same ports, and a connection
+ * that would need them goes elsewhere. */
+static void
+direct_connection_has_ports(void **state)
+{
+    (void) state;
+    start();
+    direct_segment(TCP_SYN | TCP_ACK, 4711);
+    shake_hands();
+    fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_VIDEO));
+    expect(1, TCP_ACK | TCP_PSH, C_ISN + 1, S1_ISN + 1, GET_VIDEO);
+    direct_segment(TCP_ACK, 4712);
+}
+
+/* When it has ended they can be used as soon as the datapath knows. */
+static void
+direct_connection_had_ports(void **state)
+{
+    (void) state;
+    start();
+    direct_segment(TCP_SYN | TCP_ACK, 4711);
+    direct_segment(TCP_ACK | TCP_FIN, 4712);
+    shake_hands();
+    fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_VIDEO));
+    expect_nothing_anywhere();
+    assert_int_equal(fake_n_flows(), 0);
+    fake_pass(60);
+    expect_syn(3);
+    server_synack(3);
+    expect(3, TCP_ACK | TCP_PSH, C_ISN + 1, S3_ISN + 1, GET_VIDEO);
+    fake_drain();
     fake_from_server(3, from_server(3, TCP_ACK, 0, "video"));
     expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "video");
+}
+
+/* The other way round: a server that takes a SYN that came directly is done
+ * with the connection that we had there. */
+static void
+direct_connection_takes_ports(void **state)
+{
+    (void) state;
+    start();
+    move(3, GET_VIDEO);
+    fake_from_server(3, (struct tcp_segment) { .seq = 4711, .ack = 815,
+                                               .flags = TCP_SYN | TCP_ACK });
+    expect_nothing_anywhere();
+    assert_int_equal(fake_n_flows(), 0);
+    assert_int_equal(n_conns(), 0);
+    fake_pass(60);
+    struct tcp_segment out;
+    assert_true(fake_next(CLIENT_PORT, &out));
+    assert_int_equal(out.seq, 4711);
+    assert_int_equal(ntohl(out.ip_src), 0x0a000003);
+    direct_segment(TCP_ACK, 4712);
+
+    /* Its SYN-ACK once more was no such thing. */
+    fake_switch_stop();
+    start();
+    move(3, GET_VIDEO);
+    server_synack(3);
+    expect(CLIENT_PORT, TCP_SYN | TCP_ACK, S1_ISN, C_ISN + 1, "");
+    assert_int_equal(n_conns(), 1);
 }
 
 #define TEST(NAME) cmocka_unit_test_teardown(NAME, stop)
@@ -1193,6 +1268,9 @@ main(void)
         TEST(client_is_forged),
         TEST(server_is_forged),
         TEST(direct_connection),
+        TEST(direct_connection_has_ports),
+        TEST(direct_connection_had_ports),
+        TEST(direct_connection_takes_ports),
     };
 
     return cmocka_run_group_tests_name("handover-failures", tests, NULL,

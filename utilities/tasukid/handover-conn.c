@@ -374,9 +374,6 @@ conn_send_to_member(struct conn *conn, const struct member *m,
     seg->tp_src = conn->client_tp;
     seg->ip_dst = m->address;
     seg->tp_dst = m->tp_port;
-    if (seg->flags & TCP_SYN) {
-        bypass_remove_for(conn, m);
-    }
     hswitch_send(conn->service->hsw, tcp_segment_compose(seg), m->port);
 }
 

@@ -272,7 +272,7 @@ not_in_charge(struct hswitch *hsw, struct service *service, bool shares_vip,
         handover_count(hsw, service, HC_DROP_STALE);
         reset_half_open(hsw, pi, seg);
     } else {
-        bypass_start(hsw, pi, seg);
+        bypass_start(hsw, pi->packet, pi->flow.in_port.ofp_port, seg);
     }
 }
 
@@ -350,6 +350,14 @@ conn_from_server(struct hswitch *hsw, struct member *m,
         /* It does not know the old connection any more. */
         reset_half_open(hsw, pi, &seg);
         conn_reopen(conn);
+        return;
+    }
+    if (!shares_vip && seg.flags & TCP_SYN
+        && !(conn->has_isn && seg.ack == conn->client_isn + 1)) {
+        /* It takes the SYN of a direct connection with these ports, and would
+         * not if it still had ours. */
+        conn_destroy(conn);
+        bypass_replace(hsw, pi->packet, in_port);
         return;
     }
     conn_late(conn, CONN_TO_CLIENT, pi);

@@ -111,7 +111,7 @@ static void
 match_bypass(const struct bypass *bypass, struct match *match)
 {
     match_tcp(match);
-    match_no_flags(match, TCP_SYN);
+    match_no_flags(match, TCP_SYN | TCP_FIN | TCP_RST);
     match_set_nw_src(match, bypass->server);
     match_set_tp_src(match, bypass->server_tp);
     match_set_nw_dst(match, bypass->client);
@@ -330,7 +330,8 @@ flow_install_bypass(struct hswitch *hsw, const struct bypass *bypass)
     match_bypass(bypass, &match);
     put_goto(&ofpacts, PIPE_MIRROR);
     add_flow(hsw->ofsw, &match, FLOW_BYPASS, make_cookie(KIND_BYPASS, 0),
-             BYPASS_IDLE_TIMEOUT, &ofpacts);
+             bypass->closing ? FIN_IDLE_TIMEOUT : BYPASS_IDLE_TIMEOUT,
+             &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 

@@ -53,6 +53,7 @@ void flow_delete(const struct conn *);
 void flow_put_actions(const struct conn *, enum conn_direction,
                       ofp_port_t in_port, struct ofpbuf *ofpacts);
 
+/* The same for a bypass. */
 void flow_install_bypass(struct hswitch *, const struct bypass *);
 void flow_delete_bypass(struct hswitch *, const struct bypass *);
 

@@ -16,11 +16,6 @@
  * the SYN-ACK. */
 #define HALF_OPEN_TIMEOUT_MS 8000
 
-/* How long the datapath may take to notice that flows were deleted.  A client
- * that sends its request before that, on a connection with the ports of one
- * that was in the switch, would reach the server of the old one. */
-#define REPLACE_WAIT_MS 50
-
 /* How far beyond what was acknowledged a client may send. */
 #define MAX_CLIENT_WINDOW (1 << 20)
 
@@ -100,7 +95,7 @@ handshake_start(struct conn *conn, const struct tcp_segment *syn,
     hs->syn_window = hs->window = syn->window;
     hs->tos = syn->tos;
     hs->tsval = syn->opts.tsval;
-    hs->not_before = replaces ? time_msec() + REPLACE_WAIT_MS : 0;
+    hs->not_before = replaces ? time_msec() + HANDOVER_DATAPATH_WAIT_MS : 0;
     tcp_hold_init(&hs->hold, &handover_limits.held, conn->client_isn + 1,
                   hs->cfg->inspect_bytes);
     http_request_init(&hs->http, &hs->cfg->rules.wanted);

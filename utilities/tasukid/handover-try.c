@@ -4,6 +4,7 @@
 #include <config.h>
 #include "handover-handshake.h"
 
+#include "handover-bypass.h"
 #include "packets.h"
 #include "timeval.h"
 #include "util.h"
@@ -144,6 +145,15 @@ give_up(struct conn *conn)
     conn_destroy(conn);
 }
 
+/* Returns true if the client has a connection to 'm' by another way, whose
+ * ports there would be the same. */
+static bool
+collides(const struct conn *conn, const struct member *m)
+{
+    return (bypass_is_alive(conn, m)
+            || conn_collides(conn->service, conn->client, conn->client_tp, m));
+}
+
 void
 handshake_try_next(struct conn *conn)
 {
@@ -152,8 +162,7 @@ handshake_try_next(struct conn *conn)
 
     peer_clear(peer);
     while (hs->next_candidate < hs->n_candidates
-           && conn_collides(conn->service, conn->client, conn->client_tp,
-                            hs->candidates[hs->next_candidate])) {
+           && collides(conn, hs->candidates[hs->next_candidate])) {
         hs->next_candidate++;
     }
     if (hs->next_candidate >= hs->n_candidates) {
@@ -173,6 +182,9 @@ handshake_try_next(struct conn *conn)
     hs->rto = SYN_RTO_MS;
     hs->n_resets = 0;
     hs->deadline = time_msec() + hs->cfg->connect_timeout;
+    if (bypass_remove_for(conn, m)) {
+        hs->not_before = time_msec() + HANDOVER_DATAPATH_WAIT_MS;
+    }
     send_syn(conn);
 }
 

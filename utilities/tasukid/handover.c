@@ -268,6 +268,7 @@ run_switch(struct ofswitch *ofsw, void *aux OVS_UNUSED)
     struct hswitch *hsw = hswitch_from_ofswitch(ofsw);
 
     services_run(hsw);
+    bypasses_run(hsw);
     neigh_run(hsw);
 }
 
@@ -284,6 +285,7 @@ wait_switch(struct ofswitch *ofsw, void *aux OVS_UNUSED)
     struct hswitch *hsw = hswitch_from_ofswitch(ofsw);
 
     services_wait(hsw);
+    bypasses_wait(hsw);
     neigh_wait(hsw);
 }
 

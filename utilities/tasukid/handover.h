@@ -105,6 +105,10 @@ enum handover_counter {
 const char *handover_counter_name(enum handover_counter);
 const char *handover_counter_description(enum handover_counter);
 
+/* How long the datapath may take to notice that flows were deleted.  Until then
+ * segments that they match come and go as if they were still there. */
+#define HANDOVER_DATAPATH_WAIT_MS 50
+
 /* The application on one switch. */
 struct hswitch {
     struct ofswitch *ofsw;
@@ -115,6 +119,7 @@ struct hswitch {
     struct hmap conns;          /* Contains 'struct conn's, by 4-tuple. */
     struct hmap conn_ids;       /* The same, by id. */
     struct hmap bypasses;       /* Contains 'struct bypass'es. */
+    struct ovs_list kept_packets; /* Contains 'struct kept_packet's. */
     struct token_bucket orphans; /* Limits joining in the middle. */
     struct token_bucket challenges; /* Limits those of RFC 5961. */
     struct token_bucket checks; /* Limits asking where clients are. */
