@@ -138,7 +138,7 @@ class Dpdk:
         flow = "in_port=1,tcp,actions=" + (actions + "," if actions else "")
         self.switch.ofctl("del-flows", "br0")
         self.switch.ofctl("add-flow", "br0", flow + "output:2")
-        time.sleep(0.5)         # For the datapath flows, and the caches.
+        time.sleep(0.3)         # For the datapath flows, and the caches.
         self.switch.appctl("dpif-netdev/pmd-stats-clear")
         time.sleep(seconds)
         text = self.switch.appctl("dpif-netdev/pmd-stats-show")

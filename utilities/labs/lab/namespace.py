@@ -18,8 +18,13 @@ class Namespace:
     Switch has attached it, 'mac' and 'address' say who it is on interface
     'eth' and 'port' is its OpenFlow port number."""
 
+    # Reno is in every kernel and allowed in every namespace.  It yields to
+    # loss, of which a switch with short queues has a lot to offer; BBR, where a
+    # machine prefers that, sends a tenth of everything twice.
+    #
     # The labs speak IPv4: what IPv6 says by itself would be noise in captures.
-    DEFAULTS = {
+    DEFAULTS = {"net.ipv4.tcp_congestion_control": "reno"}
+    DEFAULTS_IPV6 = {
         "net.ipv6.conf.default.disable_ipv6": 1,
         "net.ipv6.conf.all.disable_ipv6": 1,
     }
@@ -36,8 +41,9 @@ class Namespace:
             lab.journal.note("namespace", name=self.netns)
             lab.run("ip", "netns", "add", self.netns)
         self.ip("link", "set", "lo", "up")
+        self.sysctl(self.DEFAULTS)
         if os.path.exists("/proc/sys/net/ipv6"):
-            self.sysctl(self.DEFAULTS)
+            self.sysctl(self.DEFAULTS_IPV6)
         self.sysctl(sysctls)
         self.mac = self.address = self.port = None
 
