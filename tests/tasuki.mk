@@ -138,6 +138,12 @@ tests_fuzz_fuzz_http_request_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_fuzz_fuzz_http_request_LDFLAGS = $(tasuki_fuzz_ldflags)
 tests_fuzz_fuzz_http_request_LDADD = $(tasukid_fuzz_ldadd)
 
+TASUKI_FUZZERS += tests/fuzz/fuzz-openflow
+tests_fuzz_fuzz_openflow_SOURCES = tests/fuzz/fuzz-openflow.c
+tests_fuzz_fuzz_openflow_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_fuzz_fuzz_openflow_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_openflow_LDADD = $(tasukid_fuzz_ldadd)
+
 TASUKI_FUZZERS += tests/fuzz/fuzz-handover-segment
 tests_fuzz_fuzz_handover_segment_SOURCES = tests/fuzz/fuzz-handover-segment.c
 tests_fuzz_fuzz_handover_segment_CPPFLAGS = $(tasukid_unit_cppflags)

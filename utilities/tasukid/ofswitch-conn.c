@@ -62,7 +62,8 @@ ofswitch_allowed_versions(void)
                                          | (1u << OFP15_VERSION));
 }
 
-static struct ofswitch *
+/* Creates a switch without a connection. */
+struct ofswitch *
 ofswitch_create(int probe_interval)
 {
     struct ofswitch *sw = xzalloc(sizeof *sw);
@@ -427,8 +428,10 @@ handle_role_status(struct ofswitch *sw, const struct ofp_header *oh)
     return error;
 }
 
-static enum ofperr
-handle_message(struct ofswitch *sw, const struct ofpbuf *msg)
+/* Processes 'msg', which the switch sent: at least a header, and of the length
+ * that the header says.  Returns 0, or the reason why it is bad. */
+enum ofperr
+ofswitch_handle_message(struct ofswitch *sw, const struct ofpbuf *msg)
 {
     const struct ofp_header *oh = msg->data;
     enum ofptype type;
@@ -507,7 +510,7 @@ receive_messages(struct ofswitch *sw)
         if (!msg) {
             break;
         }
-        error = handle_message(sw, msg);
+        error = ofswitch_handle_message(sw, msg);
         if (error) {
             log_bad_message(sw, msg, error);
         }

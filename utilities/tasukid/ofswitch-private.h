@@ -16,6 +16,7 @@
 #include "ofswitch.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
+#include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/types.h"
 
@@ -104,6 +105,8 @@ void ofswitch_set_name(struct ofswitch *);
 void ofswitch_set_state(struct ofswitch *, enum ofswitch_state);
 
 /* ofswitch-conn.c */
+struct ofswitch *ofswitch_create(int probe_interval);
+enum ofperr ofswitch_handle_message(struct ofswitch *, const struct ofpbuf *);
 struct ofswitch *ofswitch_create_active(const char *target);
 struct ofswitch *ofswitch_create_passive(struct vconn *);
 void ofswitch_destroy(struct ofswitch *);

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+/* Feeds tasukid OpenFlow messages as a broken or hostile switch might send
+ * them, with all applications running on it: whatever they are, nothing but
+ * that switch may be affected.
+ *
+ * The input is a byte that selects the version and then messages, each after
+ * two bytes: what to make of it, and its length.  Most of what a random header
+ * leads to is an unknown type, so some messages get theirs from here. */
+
+#include <config.h>
+
+#include <stdint.h>
+
+#include "dp-packet.h"
+#include "openflow/openflow.h"
+#include "openvswitch/match.h"
+#include "openvswitch/ofp-msgs.h"
+#include "openvswitch/ofp-packet.h"
+#include "openvswitch/ofp-util.h"
+#include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
+#include "util.h"
+#include "utilities/tasukid/config-db.h"
+#include "utilities/tasukid/ofswitch-private.h"
+#include "utilities/tasukid/tasuki-idl.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *, size_t);
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+
+/* What config-db.h says, without a database. */
+
+static struct tasukirec_tasuki root;
+static struct tasukirec_switch switch_row;
+
+const struct tasukirec_tasuki *
+config_get(void)
+{
+    return &root;
+}
+
+const struct tasukirec_switch *
+config_find_switch(uint64_t dpid)
+{
+    return dpid == 1 ? &switch_row : NULL;
+}
+
+uint64_t
+config_generation_id(void)
+{
+    return 1;
+}
+
+void
+config_set_status(const struct uuid *uuid OVS_UNUSED,
+                  const char *key OVS_UNUSED, const char *format OVS_UNUSED,
+                  ...)
+{
+}
+
+const char *
+config_get_status(const struct uuid *uuid OVS_UNUSED,
+                  const char *key OVS_UNUSED)
+{
+    return NULL;
+}
+
+/* One service with a server of each kind and a rule. */
+static void
+make_config(void)
+{
+    static char *applications[] = { "forward", "handover" };
+    static struct tasukirec_service service, *services[] = { &service };
+    static struct tasukirec_server one, two, *servers[] = { &one, &two };
+    static struct tasukirec_rule rule, *rules[] = { &rule };
+
+    tasukirec_switch_init(&switch_row);
+    switch_row.datapath_id = "0000000000000001";
+    switch_row.applications = applications;
+    switch_row.n_applications = ARRAY_SIZE(applications);
+
+    tasukirec_server_init(&one);
+    one.header_.uuid.parts[0] = 1;
+    one.name = "one";
+    one.mac = "02:00:00:00:00:01";
+    one.ofport = "1";
+    tasukirec_server_init(&two);
+    two.header_.uuid.parts[0] = 2;
+    two.name = "two";
+    two.address = "10.0.0.2";
+
+    tasukirec_rule_init(&rule);
+    rule.path = "/two*";
+    rule.servers = &servers[1];
+    rule.n_servers = 1;
+
+    tasukirec_service_init(&service);
+    service.name = "web";
+    service.address = "10.0.0.1";
+    service.port = 80;
+    service.servers = servers;
+    service.n_servers = ARRAY_SIZE(servers);
+    service.default_server = &one;
+    service.rules = rules;
+    service.n_rules = ARRAY_SIZE(rules);
+
+    tasukirec_tasuki_init(&root);
+    root.services = services;
+    root.n_services = ARRAY_SIZE(services);
+}
+
+int
+LLVMFuzzerInitialize(int *argc OVS_UNUSED, char ***argv OVS_UNUSED)
+{
+    vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
+    make_config();
+    for (size_t i = 0; i < app_count(); i++) {
+        if (app_classes[i]->configure) {
+            app_classes[i]->configure(&root);
+        }
+    }
+    return 0;
+}
+
+/* Messages. */
+
+static struct ofswitch *
+make_switch(enum ofp_version version)
+{
+    struct ofswitch *sw = ofswitch_create(0);
+    struct ofputil_phy_port port = { .name = "p" };
+
+    sw->version = version;
+    sw->protocol = ofputil_protocol_from_ofp_version(version);
+    sw->state = OSS_HANDSHAKE;
+    for (int i = 1; i <= 3; i++) {
+        port.port_no = u16_to_ofp(i);
+        ofswitch_put_port(sw, &port);
+    }
+    sw->dpid = 1;
+    sw->have_features = true;
+    sw->have_ports = true;
+    ofswitch_set_name(sw);
+    ofswitch_configure(sw);
+    return sw;
+}
+
+/* Returns a packet-in for application 'app' with a frame from port 1. */
+static struct ofpbuf *
+make_packet_in(struct ofswitch *sw, enum pipeline_app app, uint8_t table,
+               const uint8_t *frame, size_t size)
+{
+    struct ofputil_packet_in_private pin = {
+        .base = {
+            .packet = CONST_CAST(uint8_t *, frame),
+            .packet_len = size,
+            .reason = OFPR_ACTION,
+            .table_id = table,
+            .cookie = htonll(PIPE_COOKIE(app, 0)),
+        },
+    };
+
+    match_init_catchall(&pin.base.flow_metadata);
+    match_set_in_port(&pin.base.flow_metadata, u16_to_ofp(1));
+    return ofputil_encode_packet_in_private(&pin, sw->protocol,
+                                            OFPUTIL_PACKET_IN_STD);
+}
+
+/* Returns the message that 'kind' and the bytes make. */
+static struct ofpbuf *
+make_message(struct ofswitch *sw, uint8_t kind, const uint8_t *data,
+             size_t size)
+{
+    /* OpenFlow 1.3.5 section A.1, and for the last one 1.4.1 section 7.1. */
+    static const uint8_t types[] = {
+        0,                      /* OFPT_HELLO */
+        1,                      /* OFPT_ERROR */
+        6,                      /* OFPT_FEATURES_REPLY */
+        10,                     /* OFPT_PACKET_IN */
+        11,                     /* OFPT_FLOW_REMOVED */
+        12,                     /* OFPT_PORT_STATUS */
+        19,                     /* OFPT_MULTIPART_REPLY */
+        21,                     /* OFPT_BARRIER_REPLY */
+        30,                     /* OFPT_ROLE_STATUS */
+    };
+    struct ofp_header *oh;
+    struct ofpbuf *msg;
+
+    if (kind == 0xff) {
+        return make_packet_in(sw, PIPE_APP_FORWARD, PIPE_FORWARD, data, size);
+    } else if (kind == 0xfe) {
+        return make_packet_in(sw, PIPE_APP_HANDOVER, PIPE_SERVICE, data,
+                              size);
+    } else if (kind == 0xfd) {
+        return make_packet_in(sw, PIPE_APP_HANDOVER, PIPE_CLASSIFY, data,
+                              size);
+    }
+
+    msg = ofpbuf_new(sizeof *oh + size);
+    ofpbuf_put_zeros(msg, sizeof *oh);
+    ofpbuf_put(msg, data, size);
+    oh = msg->data;
+    oh->version = kind & 0x80 ? kind : sw->version;
+    oh->type = (kind & 0x40 && size ? data[0]
+                : types[(kind & 0x3f) % ARRAY_SIZE(types)]);
+    oh->length = htons(msg->size);
+    /* The end of adoption, or the answer to the request for a role. */
+    oh->xid = kind & 0x20 ? sw->role_xid : sw->sync_xid;
+    return msg;
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    static const enum ofp_version versions[] = {
+        OFP13_VERSION, OFP14_VERSION, OFP15_VERSION
+    };
+    struct ofswitch *sw;
+
+    if (!size) {
+        return 0;
+    }
+    sw = make_switch(versions[data[0] % ARRAY_SIZE(versions)]);
+    data++;
+    size--;
+    while (size >= 2) {
+        size_t len = MIN(data[1], size - 2);
+        struct ofpbuf *msg = make_message(sw, data[0], data + 2, len);
+
+        ofswitch_handle_message(sw, msg);
+        ofswitch_sync_run(sw);
+        ofpbuf_delete(msg);
+        data += 2 + len;
+        size -= 2 + len;
+    }
+    for (size_t i = 0; i < app_count(); i++) {
+        if (app_classes[i]->run) {
+            app_classes[i]->run();
+        }
+    }
+    ofswitch_destroy(sw);
+    return 0;
+}
