@@ -845,6 +845,25 @@ restart(void **state)
     assert_int_equal(n_conns(), 0);
 }
 
+/* The client has closed its half and is quiet. */
+static void
+restart_half_closed(void **state)
+{
+    (void) state;
+    start();
+    move(3, GET_VIDEO);
+    fake_expire_flow(FLOW_TO_SERVER);
+    fake_switch_restart();
+    assert_int_equal(n_conns(), 1);
+    fake_pass(2000);
+    fake_drain();
+    fake_from_client(from_client(TCP_ACK, ""));
+    struct tcp_segment seg = expect(3, TCP_ACK, C_ISN + 1, S3_ISN + 1, "");
+    assert_int_equal(seg.opts.tsecr, S3_TSVAL);
+    assert_int_equal(ntohs(seg.tp_dst), 8080);
+    assert_int_equal(fake_n_flows(), 2);
+}
+
 /* It was being inspected: the default server is the one that knows it. */
 static void
 restart_amid_inspection(void **state)
@@ -1258,6 +1277,7 @@ main(void)
         TEST(table_is_full),
         TEST(table_stays_full),
         TEST(restart),
+        TEST(restart_half_closed),
         TEST(restart_amid_inspection),
         TEST(orphans_are_bounded),
         TEST(orphans_respect_limit),

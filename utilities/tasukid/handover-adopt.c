@@ -18,25 +18,34 @@ VLOG_DEFINE_THIS_MODULE(handover_adopt);
  * not any more: after a restart, or after the OpenFlow channel was lost.  All
  * that is needed to go on is in the flows themselves. */
 
-/* Returns the member that 'info', of a flow to a server, leads to. */
-static struct member *
-adopt_member(struct service *service, const struct flow_info *info)
+/* Makes the member at 'address' and 'tp_port', with 'mac' at 'port', the one
+ * that 'conn' has. */
+static void
+adopt_member(struct conn *conn, ovs_be32 address, ovs_be16 tp_port,
+             struct eth_addr mac, ofp_port_t port)
 {
-    bool shared = info->new_ip_dst == service->cfg->vip;
+    struct service *service = conn->service;
+    bool shared = address == service->cfg->vip;
+    struct member *found = NULL;
 
-    for (size_t i = 0; i < service->cfg->n_members; i++) {
+    for (size_t i = 0; i < service->cfg->n_members && !found; i++) {
         struct member *m = service->members[i];
 
-        if (m->address == info->new_ip_dst && m->tp_port == info->new_tp_dst
-            && (!shared
-                || member_is_source(m, info->new_eth_dst, info->out_port))) {
+        if (m->address == address && m->tp_port == tp_port
+            && (!shared || member_is_source(m, mac, port))) {
             if (!member_is_resolved(m)) {
-                member_set_location(m, info->new_eth_dst, info->out_port);
+                member_set_location(m, mac, port);
             }
-            return member_ref(m);
+            found = member_ref(m);
         }
     }
-    return member_create_stray(service, info->new_ip_dst, info->new_tp_dst);
+    if (!found) {
+        found = member_create_stray(service, address, tp_port);
+    }
+    conn_set_member(conn, found);
+    member_unref(found);
+    conn->member_mac = mac;
+    conn->member_port = port;
 }
 
 static bool
@@ -56,11 +65,8 @@ adopt_to_server(struct hswitch *hsw, const struct flow_info *info,
         conn = conn_insert(service, info->ip_src, info->tp_src, info->id);
     }
 
-    struct member *m = adopt_member(service, info);
-    conn_set_member(conn, m);
-    member_unref(m);
-    conn->member_mac = info->new_eth_dst;
-    conn->member_port = info->out_port;
+    adopt_member(conn, info->new_ip_dst, info->new_tp_dst, info->new_eth_dst,
+                 info->out_port);
     conn->created = time_msec() - age * 1000LL;
     conn->client_mac = info->eth_src;
     conn->client_port = info->in_port;
@@ -88,6 +94,14 @@ adopt_to_client(struct hswitch *hsw, const struct flow_info *info)
         }
         conn = conn_insert(service, info->ip_dst, info->tp_dst, info->id);
     }
+    if (!conn->member) {
+        adopt_member(conn, info->ip_src, info->tp_src, info->eth_src,
+                     info->in_port);
+        conn->client_mac = info->new_eth_dst;
+        conn->client_port = info->out_port;
+        conn->seq_delta = -info->seq;
+        conn->ts_delta = info->tsval;
+    }
     conn->member_wscale = info->wscale;
     conn->flows |= CONN_TO_CLIENT;
     return true;
@@ -110,7 +124,10 @@ conn_adopt_flow(struct hswitch *hsw, const struct ofputil_flow_stats *fs)
     return false;
 }
 
-/* One direction alone does not say enough to go on with. */
+/* The direction to the client may be the only one that is left, after the
+ * client's FIN.  It says enough to go on with, but for the shift of the
+ * client's windows, which seem smaller without.  The other direction alone
+ * does not. */
 void
 conn_adopt_done(struct hswitch *hsw)
 {
@@ -118,7 +135,7 @@ conn_adopt_done(struct hswitch *hsw)
     size_t n = 0;
 
     HMAP_FOR_EACH_SAFE (conn, node, &hsw->conns) {
-        if (conn->flows != CONN_BOTH) {
+        if (!(conn->flows & CONN_TO_CLIENT)) {
             conn_destroy(conn);
             continue;
         }
