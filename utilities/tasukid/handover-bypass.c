@@ -78,6 +78,7 @@ bypasses_init(struct hswitch *hsw)
 {
     hmap_init(&hsw->bypasses);
     ovs_list_init(&hsw->kept_packets);
+    token_bucket_init(&hsw->new_bypasses, 1, 1000);
 }
 
 void
@@ -154,7 +155,9 @@ install(struct hswitch *hsw, const struct bypass *key, uint16_t flags)
     bool closing = flags & (TCP_FIN | TCP_RST);
 
     if (!b) {
-        if (hmap_count(&hsw->bypasses) >= MAX_BYPASSES) {
+        /* After a reset there is nothing left to keep away. */
+        if (flags & TCP_RST || hmap_count(&hsw->bypasses) >= MAX_BYPASSES
+            || !token_bucket_withdraw(&hsw->new_bypasses, 1)) {
             return;
         }
         handover_count(hsw, NULL, HC_BYPASSED);

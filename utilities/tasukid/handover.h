@@ -90,7 +90,7 @@ struct service;
     X(DROP_UNEXPECTED, "drop_unexpected", "not acceptable in this state") \
     X(DROP_STALE, "drop_stale", "from a server no longer in charge") \
     X(DROP_ORPHAN, "drop_orphan", "segments without a connection") \
-    X(DROP_LOCATION, "drop_location", "from where ARP has not found the host") \
+    X(DROP_LOCATION, "drop_location", "from where ARP found nobody") \
     X(DROP_NO_SERVER, "drop_no_server", "SYNs while there is no server") \
     X(DROP_ICMP, "drop_icmp", "ICMP errors about no connection") \
     X(DROP_ARP, "drop_arp", "ARP that claims a service's address")
@@ -120,6 +120,7 @@ struct hswitch {
     struct hmap conn_ids;       /* The same, by id. */
     struct hmap bypasses;       /* Contains 'struct bypass'es. */
     struct ovs_list kept_packets; /* Contains 'struct kept_packet's. */
+    struct token_bucket new_bypasses; /* Limits flows for those. */
     struct token_bucket orphans; /* Limits joining in the middle. */
     struct token_bucket challenges; /* Limits those of RFC 5961. */
     struct token_bucket checks; /* Limits asking where clients are. */
