@@ -252,6 +252,35 @@ split_request_is_never_taken(void **state)
     expect(CLIENT_PORT, TCP_RST | TCP_ACK, S1_ISN + 1,
            C_ISN + 1 + strlen(GET_IMAGES), "");
     assert_int_equal(hmap_count(&fake_hswitch()->conns), 0);
+
+    /* Nor the server that there is more to come: the number is the one that it
+     * expects if it got the request after all. */
+    struct tcp_segment seg, last = { .flags = 0 };
+    while (fake_next(2, &seg)) {
+        last = seg;
+    }
+    assert_int_equal(last.flags, TCP_RST | TCP_ACK);
+    assert_int_equal(last.seq, C_ISN + 1 + strlen(GET_IMAGES));
+}
+
+/* Between, neither an old acknowledgment nor a reset with any number does
+ * harm. */
+static void
+split_request_and_forgeries(void **state)
+{
+    (void) state;
+    start();
+    shake_hands();
+    send_in_halves();
+    fake_from_server(2, from_server(2, TCP_ACK, -10, ""));
+    assert_int_equal(fake_n_flows(), 0);
+    fake_from_server(2, (struct tcp_segment) { .seq = S2_ISN + 5,
+                                               .flags = TCP_RST });
+    assert_int_equal(hmap_count(&fake_hswitch()->conns), 1);
+    fake_from_server(2, (struct tcp_segment) { .seq = S2_ISN + 1,
+                                               .flags = TCP_RST });
+    assert_int_equal(hmap_count(&fake_hswitch()->conns), 0);
+    assert_int_equal(fake_counter(HC_SERVER_RESET), 1);
 }
 
 /* Out of order, twice, overlapping, and with other bytes the second time. */
@@ -651,6 +680,7 @@ main(void)
         TEST(split_request),
         TEST(split_request_gets_lost),
         TEST(split_request_is_never_taken),
+        TEST(split_request_and_forgeries),
         TEST(request_in_disorder),
         TEST(body_comes_meanwhile),
         TEST(smaller_mss),

@@ -126,8 +126,8 @@ bool conn_collides(const struct service *, ovs_be32 client,
 struct conn *conn_create(struct service *, ofp_port_t in_port,
                          const struct tcp_segment *, bool handshake);
 
-/* Opens a connection for '*syn' from 'in_port' if there is room.  'replaces' is
- * as for handshake_start(). */
+/* Opens a connection for '*syn' from 'in_port' if there is room.  'replaces'
+ * is as for handshake_start(). */
 void conn_open(struct service *, ofp_port_t in_port,
                const struct tcp_segment *syn, bool replaces);
 

@@ -26,7 +26,8 @@ handshake_reset_client(struct conn *conn)
     bool synchronized = conn->state != CONN_SYN_SENT;
 
     conn_send_to_client(conn, &(struct tcp_segment) {
-        .seq = synchronized ? hs->first.snd_nxt : 0,
+        .seq = (hs->target ? hs->server_nxt - conn->seq_delta
+                : synchronized ? hs->first.snd_nxt : 0),
         .ack = (synchronized ? tcp_hold_rcv_nxt(&hs->hold)
                 : conn->client_isn + 1),
         .flags = TCP_RST | TCP_ACK,

@@ -72,6 +72,8 @@ struct handshake {
     uint32_t snd_una;           /* What the server acknowledged. */
     uint32_t snd_nxt;           /* What it was sent. */
     uint32_t snd_wnd;           /* Its window, in bytes. */
+    bool fin_sent;              /* After that. */
+    uint32_t server_nxt;        /* What it sends next, in its numbers. */
 };
 
 /* handover-handshake.c */
@@ -157,6 +159,9 @@ void handshake_decide_default(struct conn *, enum handover_counter why);
 bool handshake_hold(struct conn *, const struct tcp_segment *seg);
 
 /* handover-replay.c */
+
+/* Returns the client's window as a server sees it behind the flow. */
+uint16_t handshake_client_window(const struct conn *);
 
 /* In state CONN_REPLAY: starts to shake hands with one of the candidates, or
  * hands the connection over to the first server if that is the best of them or

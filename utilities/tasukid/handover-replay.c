@@ -34,12 +34,12 @@ wscale_of(const struct tcp_options *opts)
 static uint16_t
 mss_of(const struct tcp_options *opts)
 {
-    return opts->present & TCP_OPT_MSS ? opts->mss : TCP_MSS_DEFAULT;
+    return (opts->present & TCP_OPT_MSS ? MAX(opts->mss, TCP_MSS_MIN)
+            : TCP_MSS_DEFAULT);
 }
 
-/* Returns the client's window as a server sees it behind the flow. */
-static uint16_t
-client_window(const struct conn *conn)
+uint16_t
+handshake_client_window(const struct conn *conn)
 {
     return MIN((uint32_t) conn->hs->window << conn->client_wscale,
                UINT16_MAX);
@@ -57,7 +57,7 @@ send_held(struct conn *conn, uint32_t start, uint32_t end)
         .ack = peer->snd_nxt,
         .flags = TCP_ACK,
         .tos = hs->tos,
-        .window = client_window(conn),
+        .window = handshake_client_window(conn),
         .opts = {
             .present = peer->opts.present & TCP_OPT_TS,
             .tsval = hs->tsval,
@@ -81,6 +81,7 @@ send_held(struct conn *conn, uint32_t start, uint32_t end)
         conn_send_to_member(conn, peer->m, &seg);
         peer->acked = true;
         if (seg.flags & TCP_FIN) {
+            hs->fin_sent = true;
             break;
         }
     }
@@ -196,6 +197,7 @@ deliver(struct conn *conn, struct peer *target)
     conn_set_member(conn, target->m);
     handshake_set_state(conn, CONN_DELIVER);
     hs->target = target;
+    hs->server_nxt = target->snd_nxt;
     hs->snd_wnd = target->window;   /* Of a SYN: never scaled. */
 
     if (hs->acked) {
@@ -310,14 +312,24 @@ replay_from_server(struct conn *conn, const struct packet_in *pi,
 
     conn_forward(conn, CONN_TO_CLIENT, pi->packet, pi->flow.in_port.ofp_port);
     if (seg->flags & TCP_RST) {
-        conn_count(conn, HC_SERVER_RESET);
-        conn_destroy(conn);
+        /* The client judges one with another number (RFC 5961 section 3.2). */
+        if (seg->seq == hs->server_nxt) {
+            conn_count(conn, HC_SERVER_RESET);
+            conn_destroy(conn);
+        } else {
+            conn_count(conn, HC_DROP_UNEXPECTED);
+        }
         return;
+    }
+    uint32_t end = seg->seq + seg->len + (seg->flags & TCP_FIN ? 1 : 0);
+    if (tcp_seq_after(end, hs->server_nxt)) {
+        hs->server_nxt = end;
     }
 
     /* The FIN counts as a byte that we never acknowledged. */
     uint32_t acked = MIN(seg->ack - hs->hold.base, hs->hold.fin);
-    if (!(seg->flags & TCP_ACK) || acked < hs->snd_una
+    if (!(seg->flags & TCP_ACK) || tcp_seq_before(seg->ack, hs->hold.base)
+        || acked < hs->snd_una
         || acked > hs->snd_nxt) {
         return;
     }

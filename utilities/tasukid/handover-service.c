@@ -351,8 +351,8 @@ member_learn_options(struct member *m, const struct tcp_segment *syn,
     bool ecn_offered = (syn->flags & TCP_ECE) && (syn->flags & TCP_CWR);
     bool ecn_missing = ecn_offered && !(synack->flags & TCP_ECE);
 
-    m->mss = (synack->opts.present & TCP_OPT_MSS ? synack->opts.mss
-              : TCP_MSS_DEFAULT);
+    m->mss = (synack->opts.present & TCP_OPT_MSS
+              ? MAX(synack->opts.mss, TCP_MSS_MIN) : TCP_MSS_DEFAULT);
     m->missing_opts = ((m->missing_opts & ~synack->opts.present) | missing);
     m->missing_ecn = ecn_offered ? ecn_missing : m->missing_ecn;
     if (missing || ecn_missing) {

@@ -31,16 +31,21 @@ peer_clear(struct peer *peer)
 }
 
 /* A reset that a server accepts carries the very sequence number it expects
- * next (RFC 5961 section 3.2): nothing after the SYN has reached it. */
+ * next (RFC 5961 section 3.2): nothing after the SYN has reached it, unless
+ * what is held is being delivered to it. */
 void
 peer_reset(struct conn *conn, struct peer *peer)
 {
+    const struct handshake *hs = conn->hs;
+
     if (peer->m && peer->alive && member_is_resolved(peer->m)) {
         conn_send_to_member(conn, peer->m, &(struct tcp_segment) {
-            .seq = conn->client_isn + 1,
+            .seq = (hs->target == peer
+                    ? hs->hold.base + hs->snd_nxt + hs->fin_sent
+                    : conn->client_isn + 1),
             .ack = peer->snd_nxt,
             .flags = TCP_RST | TCP_ACK,
-            .tos = conn->hs->tos,
+            .tos = hs->tos,
         });
     }
     peer->alive = false;
@@ -66,7 +71,7 @@ peer_ack(struct conn *conn, struct peer *peer)
         .ack = peer->snd_nxt,
         .flags = TCP_ACK,
         .tos = hs->tos,
-        .window = hs->window,
+        .window = handshake_client_window(conn),
         .opts = {
             .present = peer->opts.present & TCP_OPT_TS,
             .tsval = hs->tsval,

@@ -33,6 +33,11 @@ enum tcp_option_bit {
 /* MSS to assume where a SYN has no such option (RFC 9293 section 3.7.1). */
 #define TCP_MSS_DEFAULT 536
 
+/* The least MSS to go by: 8 bytes of data after the longest possible headers
+ * (60 + 60 + 8 - 40), as Linux's TCP_MIN_MSS, so that a hostile SYN-ACK does
+ * not multiply the packets that data is cut into. */
+#define TCP_MSS_MIN 88
+
 struct tcp_options {
     uint8_t present;            /* TCP_OPT_*. */
     uint8_t wscale;             /* 0..TCP_WSCALE_MAX. */
