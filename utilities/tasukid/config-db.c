@@ -337,11 +337,15 @@ config_generation_id(void)
     return generation_id;
 }
 
-/* Makes the rest of the process do what 'cfg' says, or nothing if it is
- * null. */
+/* Makes the rest of the process do what 'cfg' says, or nothing if it is null:
+ * then the connections go first, as the flows are to stay in the switches when
+ * the services that they are for are gone from here. */
 static void
 apply(const struct tasukirec_tasuki *cfg)
 {
+    if (!cfg) {
+        connections_configure(NULL);
+    }
     forget_deleted_rows();
     forget_errors();
     if (cfg) {
@@ -352,8 +356,8 @@ apply(const struct tasukirec_tasuki *cfg)
             app_classes[i]->configure(cfg);
         }
     }
-    connections_configure(cfg);
     if (cfg) {
+        connections_configure(cfg);
         for_each_status_row(log_error_change);
         connections_set_status(cfg);
     }

@@ -16,6 +16,7 @@
 #include "connections.h"
 #include "daemon.h"
 #include "dirs.h"
+#include "dns-resolve.h"
 #include "fatal-signal.h"
 #include "memory.h"
 #include "ofp-version-opt.h"
@@ -24,6 +25,7 @@
 #include "openvswitch/vconn.h"
 #include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
+#include "ovs-thread.h"
 #include "simap.h"
 #include "stream.h"
 #include "stream-ssl.h"
@@ -68,6 +70,8 @@ main(int argc, char *argv[])
     char *remote;
     int retval;
 
+    ovsthread_id_init();
+    dns_resolve_init(true);
     ovs_cmdl_proctitle_init(argc, argv);
     set_program_name(argv[0]);
     service_start(&argc, &argv);
@@ -111,6 +115,8 @@ main(int argc, char *argv[])
             settled = config_is_settled() || time_msec() >= settle_by;
             if (settled) {
                 daemonize_complete();
+                /* A slow disk must not hold packets up. */
+                vlog_enable_async();
                 VLOG_INFO("%s (Tasuki) %s", program_name, VERSION);
             } else {
                 poll_timer_wait_until(settle_by);
@@ -146,7 +152,9 @@ main(int argc, char *argv[])
     config_destroy();
     unixctl_server_destroy(unixctl);
     service_stop();
+    vlog_disable_async();
     ovsrcu_exit();
+    dns_resolve_destroy();
     return 0;
 }
 
