@@ -232,6 +232,30 @@ look_the_same(const struct tasukirec_service *service,
             && !strcmp(a->ofport, b->ofport));
 }
 
+static int64_t
+effective_port(const struct tasukirec_service *service,
+               const struct tasukirec_server *row)
+{
+    return row->n_port ? row->port[0] : service->port;
+}
+
+/* Returns true if 'a' and 'b' are one and the same server: segments from one
+ * could not be told from the other's. */
+static bool
+are_the_same(const struct tasukirec_service *service,
+             const struct tasukirec_server *a,
+             const struct tasukirec_server *b)
+{
+    if (effective_port(service, a) != effective_port(service, b)) {
+        return false;
+    } else if (shares_address(service, a)) {
+        return (shares_address(service, b)
+                && a->mac && b->mac && !strcasecmp(a->mac, b->mac));
+    } else {
+        return b->address && !strcmp(a->address, b->address);
+    }
+}
+
 char *
 row_check_server(const struct tasukirec_service *service,
                  const struct tasukirec_server *row)
@@ -257,6 +281,11 @@ row_check_server(const struct tasukirec_service *service,
         } else if (!strcmp(s->name, row->name)) {
             error = xasprintf("name: service \"%s\" has a server \"%s\" "
                               "already", service->name, row->name);
+        } else if (are_the_same(service, s, row)) {
+            error = xasprintf("%s: server \"%s\" of service \"%s\" has the "
+                              "same, and the same port",
+                              shares_address(service, row) ? "mac" : "address",
+                              s->name, service->name);
         } else if (look_the_same(service, s, row)) {
             error = xasprintf("mac: required, as servers \"%s\" and \"%s\" "
                               "share an address and port %s", s->name,
