@@ -38,7 +38,11 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core.c \
 	utilities/tasukid/flow-set.c \
 	utilities/tasukid/flow-set.h \
+	utilities/tasukid/forward-flow.c \
+	utilities/tasukid/forward-flow.h \
+	utilities/tasukid/forward-show.c \
 	utilities/tasukid/forward.c \
+	utilities/tasukid/forward.h \
 	utilities/tasukid/glob.c \
 	utilities/tasukid/glob.h \
 	utilities/tasukid/handover-adopt.c \

@@ -2,28 +2,25 @@
  * Copyright (c) 2026 the Tasuki developers. */
 
 #include <config.h>
-#include "app.h"
+#include "forward.h"
 
 #include <inttypes.h>
 
-#include "config-db.h"
+#include "app.h"
 #include "byte-order.h"
 #include "coverage.h"
+#include "forward-flow.h"
 #include "hash.h"
-#include "mac-learning.h"
 #include "ofswitch.h"
-#include "openvswitch/dynamic-string.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-monitor.h"
 #include "openvswitch/ofpbuf.h"
-#include "openvswitch/token-bucket.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "simap.h"
 #include "smap.h"
-#include "unixctl.h"
 #include "util.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
@@ -51,16 +48,6 @@ COVERAGE_DEFINE(forward_rate_limited);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-enum {
-    /* What tells our flows apart. */
-    COOKIE_STATIC = 0,
-    COOKIE_LEARNED = 1,
-
-    PRIO_RESERVED = 40000,
-    PRIO_LEARNED = 100,
-    PRIO_MISS = 1,
-};
-
 /* Enough of the packet to see the addresses behind a stack of VLAN tags. */
 #define MISS_LEN 64
 
@@ -69,7 +56,7 @@ enum {
 #define LEARN_RATE 1
 #define LEARN_BURST 4096
 
-/* A second after its flows were sent, an address that still misses has lost
+/* An address that still misses this long after its flows were sent has lost
  * them, and they are sent again. */
 #define RELEARN_SECONDS 2
 
@@ -84,24 +71,16 @@ struct found_dst {
     ofp_port_t port;
 };
 
-/* One switch. */
-struct forward {
-    struct mac_learning *ml;    /* Null in mode "normal". */
-    struct token_bucket limit;
-    uint16_t aging_time;        /* Seconds. */
-    struct hmap found_dsts;     /* During adoption. */
-};
-
-static struct forward *
-get_forward(const struct ofswitch *sw)
+struct forward *
+forward_get(const struct ofswitch *sw)
 {
     return ofswitch_get_data(sw, PIPE_APP_FORWARD);
 }
 
 /* mac_learning keeps a pointer per entry, which here is the port number.  No
  * port has number 0, so it is never null. */
-static ofp_port_t
-entry_port(const struct mac_learning *ml, const struct mac_entry *e)
+ofp_port_t
+forward_entry_port(const struct mac_learning *ml, const struct mac_entry *e)
     OVS_REQ_RDLOCK(ml->rwlock)
 {
     void *port = mac_entry_get_port(ml, e);
@@ -116,156 +95,14 @@ set_entry_port(struct mac_learning *ml, struct mac_entry *e, ofp_port_t port)
     mac_entry_set_port(ml, e, (void *) (OVS_FORCE uintptr_t) port);
 }
 
-/* Matches VLAN 'vlan', or packets without a tag if it is 0. */
-static void
-match_vlan(struct match *match, uint16_t vlan)
-{
-    match_set_vlan_vid(match, htons(vlan ? vlan | VLAN_CFI : 0));
-}
-
-static uint16_t
-flow_vlan(const struct flow *flow)
-{
-    return vlan_tci_to_vid(flow->vlans[0].tci);
-}
-
-static void
-match_src(struct match *match, struct eth_addr mac, uint16_t vlan,
-          ofp_port_t port)
-{
-    match_init_catchall(match);
-    match_set_default_packet_type(match);
-    match_set_in_port(match, port);
-    match_vlan(match, vlan);
-    match_set_dl_src(match, mac);
-}
-
-static void
-match_dst(struct match *match, struct eth_addr mac, uint16_t vlan)
-{
-    match_init_catchall(match);
-    match_set_default_packet_type(match);
-    match_vlan(match, vlan);
-    match_set_dl_dst(match, mac);
-}
-
-/* Flows of learned addresses. */
-
-static void
-send_flow(struct ofswitch *sw, uint16_t command, uint8_t table,
-          const struct match *match, const struct ofpbuf *ofpacts,
-          uint16_t idle_timeout)
-{
-    bool add = command == OFPFC_ADD;
-    ovs_be64 cookie = htonll(PIPE_COOKIE(PIPE_APP_FORWARD, COOKIE_LEARNED));
-    struct ofputil_flow_mod fm = {
-        .priority = PRIO_LEARNED,
-        .cookie = add ? 0 : cookie,
-        .cookie_mask = add ? 0 : OVS_BE64_MAX,
-        .new_cookie = add ? cookie : OVS_BE64_MAX,
-        .table_id = table,
-        .command = command,
-        .idle_timeout = idle_timeout,
-        .buffer_id = UINT32_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-        .flags = idle_timeout ? OFPUTIL_FF_SEND_FLOW_REM : 0,
-        .ofpacts = ofpacts ? ofpacts->data : NULL,
-        .ofpacts_len = ofpacts ? ofpacts->size : 0,
-    };
-
-    minimatch_init(&fm.match, match);
-    ofswitch_flow_mod(sw, &fm);
-    minimatch_destroy(&fm.match);
-}
-
-static void
-add_src_flow(struct ofswitch *sw, struct eth_addr mac, uint16_t vlan,
-             ofp_port_t port)
-{
-    uint64_t stub[64 / 8];
-    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-    struct match match;
-
-    match_src(&match, mac, vlan, port);
-    ofpact_put_GOTO_TABLE(&ofpacts)->table_id = PIPE_FORWARD_DST;
-    send_flow(sw, OFPFC_ADD, PIPE_FORWARD, &match, &ofpacts,
-              get_forward(sw)->aging_time);
-    ofpbuf_uninit(&ofpacts);
-}
-
-static void
-add_dst_flow(struct ofswitch *sw, struct eth_addr mac, uint16_t vlan,
-             ofp_port_t port)
-{
-    uint64_t stub[64 / 8];
-    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-    struct match match;
-
-    match_dst(&match, mac, vlan);
-    ofpact_put_OUTPUT(&ofpacts)->port = port;
-    send_flow(sw, OFPFC_ADD, PIPE_FORWARD_DST, &match, &ofpacts, 0);
-    ofpbuf_uninit(&ofpacts);
-}
-
-static void
-delete_src_flow(struct ofswitch *sw, struct eth_addr mac, uint16_t vlan,
-                ofp_port_t port)
-{
-    struct match match;
-
-    match_src(&match, mac, vlan, port);
-    send_flow(sw, OFPFC_DELETE_STRICT, PIPE_FORWARD, &match, NULL, 0);
-}
-
-static void
-delete_dst_flow(struct ofswitch *sw, struct eth_addr mac, uint16_t vlan)
-{
-    struct match match;
-
-    match_dst(&match, mac, vlan);
-    send_flow(sw, OFPFC_DELETE_STRICT, PIPE_FORWARD_DST, &match, NULL, 0);
-}
-
-/* Deletes all learned flows of 'port', or of all ports if it is OFPP_ANY. */
-static void
-delete_port_flows(struct ofswitch *sw, ofp_port_t port)
-{
-    struct ofputil_flow_mod fm = {
-        .cookie = htonll(PIPE_COOKIE(PIPE_APP_FORWARD, COOKIE_LEARNED)),
-        .cookie_mask = OVS_BE64_MAX,
-        .new_cookie = OVS_BE64_MAX,
-        .table_id = PIPE_FORWARD,
-        .command = OFPFC_DELETE,
-        .buffer_id = UINT32_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-    };
-    struct match match;
-
-    match_init_catchall(&match);
-    if (port != OFPP_ANY) {
-        match_set_in_port(&match, port);
-    }
-    minimatch_init(&fm.match, &match);
-    ofswitch_flow_mod(sw, &fm);
-    minimatch_destroy(&fm.match);
-
-    fm.table_id = PIPE_FORWARD_DST;
-    fm.out_port = port;
-    minimatch_init_catchall(&fm.match);
-    ofswitch_flow_mod(sw, &fm);
-    minimatch_destroy(&fm.match);
-}
-
 /* The table of addresses. */
 
 static void
 forget(struct ofswitch *sw, struct mac_learning *ml, struct mac_entry *e)
     OVS_REQ_WRLOCK(ml->rwlock)
 {
-    delete_src_flow(sw, e->mac, e->vlan, entry_port(ml, e));
-    delete_dst_flow(sw, e->mac, e->vlan);
+    forward_delete_src_flow(sw, e->mac, e->vlan, forward_entry_port(ml, e));
+    forward_delete_dst_flow(sw, e->mac, e->vlan);
     mac_learning_expire(ml, e);
 }
 
@@ -295,12 +132,12 @@ learn(struct ofswitch *sw, struct mac_learning *ml, struct eth_addr mac,
 {
     struct mac_entry *e = mac_learning_lookup(ml, mac, vlan);
 
-    if (e && entry_port(ml, e) == port
+    if (e && forward_entry_port(ml, e) == port
         && mac_entry_age(ml, e) < RELEARN_SECONDS) {
         /* On its way before our flow was in place. */
         return;
     }
-    if (!token_bucket_withdraw(&get_forward(sw)->limit, 1)) {
+    if (!token_bucket_withdraw(&forward_get(sw)->limit, 1)) {
         COVERAGE_INC(forward_rate_limited);
         return;
     }
@@ -311,39 +148,45 @@ learn(struct ofswitch *sw, struct mac_learning *ml, struct eth_addr mac,
                     "%"PRIu32, ofswitch_name(sw), ETH_ADDR_ARGS(mac), vlan,
                     port);
         make_room(sw, ml);
-    } else if (entry_port(ml, e) != port) {
+    } else if (forward_entry_port(ml, e) != port) {
         COVERAGE_INC(forward_moved);
         ml->total_moved++;
         VLOG_DBG_RL(&rl, "%s: "ETH_ADDR_FMT" vlan %"PRIu16" moves from port "
                     "%"PRIu32" to %"PRIu32, ofswitch_name(sw),
-                    ETH_ADDR_ARGS(mac), vlan, entry_port(ml, e), port);
-        delete_src_flow(sw, mac, vlan, entry_port(ml, e));
+                    ETH_ADDR_ARGS(mac), vlan, forward_entry_port(ml, e), port);
+        forward_delete_src_flow(sw, mac, vlan, forward_entry_port(ml, e));
     }
 
     e = mac_learning_insert(ml, mac, vlan);
     set_entry_port(ml, e, port);
 
     /* In this order, as the source flow ends the packet-ins. */
-    add_dst_flow(sw, mac, vlan, port);
-    add_src_flow(sw, mac, vlan, port);
+    forward_add_dst_flow(sw, mac, vlan, port);
+    forward_add_src_flow(sw, mac, vlan, port,
+                         forward_get(sw)->aging_time);
 }
 
-static void
-flush_port(struct ofswitch *sw, struct mac_learning *ml, ofp_port_t port)
+void
+forward_flush_port(struct ofswitch *sw, ofp_port_t port)
 {
+    struct mac_learning *ml = forward_get(sw)->ml;
     struct mac_entry *e;
     bool any = false;
 
+    if (!ml) {
+        return;
+    }
+
     ovs_rwlock_wrlock(&ml->rwlock);
     HMAP_FOR_EACH_SAFE (e, hmap_node, &ml->table) {
-        if (port == OFPP_ANY || entry_port(ml, e) == port) {
+        if (port == OFPP_ANY || forward_entry_port(ml, e) == port) {
             mac_learning_expire(ml, e);
             any = true;
         }
     }
     ovs_rwlock_unlock(&ml->rwlock);
     if (any) {
-        delete_port_flows(sw, port);
+        forward_delete_port_flows(sw, port);
     }
 }
 
@@ -360,15 +203,13 @@ static void
 configure_switch(struct ofswitch *sw, void *aux OVS_UNUSED)
 {
     const struct tasukirec_switch *row = ofswitch_row(sw);
-    struct forward *fwd = get_forward(sw);
+    struct forward *fwd = forward_get(sw);
     bool normal = row->forward_mode && !strcmp(row->forward_mode, "normal");
 
     if (normal) {
-        if (fwd->ml) {
-            flush_port(sw, fwd->ml, OFPP_ANY);
-            mac_learning_unref(fwd->ml);
-            fwd->ml = NULL;
-        }
+        forward_flush_port(sw, OFPP_ANY);
+        mac_learning_unref(fwd->ml);
+        fwd->ml = NULL;
         return;
     }
 
@@ -378,13 +219,13 @@ configure_switch(struct ofswitch *sw, void *aux OVS_UNUSED)
     }
     fwd->aging_time = MIN(MAX(smap_get_int(&row->other_config,
                                            "mac-aging-time",
-                                           MAC_ENTRY_DEFAULT_IDLE_TIME),
+                             MAC_ENTRY_DEFAULT_IDLE_TIME),
                               MIN_AGING_TIME), MAX_AGING_TIME);
     ovs_rwlock_wrlock(&fwd->ml->rwlock);
     mac_learning_set_max_entries(fwd->ml,
                                  MAX(0, smap_get_int(&row->other_config,
                                                      "mac-table-size",
-                                                     MAC_DEFAULT_MAX)));
+                                     MAC_DEFAULT_MAX)));
     if (hmap_count(&fwd->ml->table) > fwd->ml->max_entries) {
         make_room(sw, fwd->ml);
     }
@@ -415,7 +256,7 @@ clear_found_dsts(struct forward *fwd)
 static void
 forward_switch_down(struct ofswitch *sw)
 {
-    struct forward *fwd = get_forward(sw);
+    struct forward *fwd = forward_get(sw);
 
     clear_found_dsts(fwd);
     hmap_destroy(&fwd->found_dsts);
@@ -428,7 +269,7 @@ declare(struct flow_set *flows, uint8_t table, uint16_t priority,
         const struct match *match, struct ofpbuf *ofpacts)
 {
     flow_set_add(flows, PIPE_APP_FORWARD,
-                 PIPE_COOKIE(PIPE_APP_FORWARD, COOKIE_STATIC),
+                 PIPE_COOKIE(PIPE_APP_FORWARD, FORWARD_COOKIE_STATIC),
                  table, priority, match, ofpacts);
     ofpbuf_clear(ofpacts);
 }
@@ -443,9 +284,9 @@ forward_declare_flows(struct ofswitch *sw, struct flow_set *flows)
     configure_switch(sw, NULL);
     match_init_catchall(&match);
 
-    if (!get_forward(sw)->ml) {
+    if (!forward_get(sw)->ml) {
         ofpact_put_OUTPUT(&ofpacts)->port = OFPP_NORMAL;
-        declare(flows, PIPE_FORWARD, PRIO_MISS, &match, &ofpacts);
+        declare(flows, PIPE_FORWARD, FORWARD_PRIO_MISS, &match, &ofpacts);
         ofpbuf_uninit(&ofpacts);
         return;
     }
@@ -454,7 +295,7 @@ forward_declare_flows(struct ofswitch *sw, struct flow_set *flows)
     output->port = OFPP_CONTROLLER;
     output->max_len = MISS_LEN;
     ofpact_put_GOTO_TABLE(&ofpacts)->table_id = PIPE_FORWARD_DST;
-    declare(flows, PIPE_FORWARD, PRIO_MISS, &match, &ofpacts);
+    declare(flows, PIPE_FORWARD, FORWARD_PRIO_MISS, &match, &ofpacts);
 
     ofpact_put_OUTPUT(&ofpacts)->port = OFPP_FLOOD;
     declare(flows, PIPE_FORWARD_DST, 0, &match, &ofpacts);
@@ -465,14 +306,14 @@ forward_declare_flows(struct ofswitch *sw, struct flow_set *flows)
     match_set_dl_dst_masked(&match,
                             (struct eth_addr) ETH_ADDR_C(01,80,c2,00,00,00),
                             (struct eth_addr) ETH_ADDR_C(ff,ff,ff,ff,ff,f0));
-    declare(flows, PIPE_FORWARD, PRIO_RESERVED, &match, &ofpacts);
+    declare(flows, PIPE_FORWARD, FORWARD_PRIO_RESERVED, &match, &ofpacts);
 
     /* A group address never sends. */
     match_init_catchall(&match);
     match_set_dl_src_masked(&match,
                             (struct eth_addr) ETH_ADDR_C(01,00,00,00,00,00),
                             (struct eth_addr) ETH_ADDR_C(01,00,00,00,00,00));
-    declare(flows, PIPE_FORWARD, PRIO_RESERVED, &match, &ofpacts);
+    declare(flows, PIPE_FORWARD, FORWARD_PRIO_RESERVED, &match, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 
@@ -510,7 +351,7 @@ find_dst(const struct forward *fwd, struct eth_addr mac, uint16_t vlan)
     struct found_dst *dst;
 
     HMAP_FOR_EACH_WITH_HASH (dst, node, hash_mac_vlan(mac, vlan),
-                             &fwd->found_dsts) {
+                            &fwd->found_dsts) {
         if (eth_addr_equals(dst->mac, mac) && dst->vlan == vlan) {
             return dst;
         }
@@ -525,7 +366,7 @@ adopt_dst(struct forward *fwd, const struct ofputil_flow_stats *fs)
     struct found_dst *dst = xmalloc(sizeof *dst);
 
     dst->mac = fs->match.flow.dl_dst;
-    dst->vlan = flow_vlan(&fs->match.flow);
+    dst->vlan = forward_flow_vlan(&fs->match.flow);
     dst->port = output->port;
     hmap_insert(&fwd->found_dsts, &dst->node,
                 hash_mac_vlan(dst->mac, dst->vlan));
@@ -537,25 +378,26 @@ adopt_dst(struct forward *fwd, const struct ofputil_flow_stats *fs)
 static bool
 forward_adopt_flow(struct ofswitch *sw, const struct ofputil_flow_stats *fs)
 {
-    struct forward *fwd = get_forward(sw);
+    struct forward *fwd = forward_get(sw);
     const struct flow *flow = &fs->match.flow;
     struct match match;
 
-    if (!fwd->ml || fs->priority != PRIO_LEARNED
+    if (!fwd->ml || fs->priority != FORWARD_PRIO_LEARNED
         || fs->cookie != htonll(PIPE_COOKIE(PIPE_APP_FORWARD,
-                                            COOKIE_LEARNED))) {
+                                            FORWARD_COOKIE_LEARNED))) {
         return false;
     }
 
     if (fs->table_id == PIPE_FORWARD) {
-        match_src(&match, flow->dl_src, flow_vlan(flow),
-                  flow->in_port.ofp_port);
+        forward_match_src(&match, flow->dl_src, forward_flow_vlan(flow),
+                          flow->in_port.ofp_port);
         return (match_equal(&match, &fs->match)
                 && fs->idle_timeout == fwd->aging_time
-                && adopt_src(sw, fwd->ml, flow->dl_src, flow_vlan(flow),
+                && adopt_src(sw, fwd->ml, flow->dl_src,
+                             forward_flow_vlan(flow),
                              flow->in_port.ofp_port));
     } else if (fs->table_id == PIPE_FORWARD_DST) {
-        match_dst(&match, flow->dl_dst, flow_vlan(flow));
+        forward_match_dst(&match, flow->dl_dst, forward_flow_vlan(flow));
         return (match_equal(&match, &fs->match)
                 && fs->ofpacts_len && fs->ofpacts->type == OFPACT_OUTPUT
                 && ofpact_end(fs->ofpacts, fs->ofpacts_len)
@@ -568,7 +410,7 @@ forward_adopt_flow(struct ofswitch *sw, const struct ofputil_flow_stats *fs)
 static void
 forward_adopt_done(struct ofswitch *sw)
 {
-    struct forward *fwd = get_forward(sw);
+    struct forward *fwd = forward_get(sw);
     struct mac_learning *ml = fwd->ml;
     struct found_dst *dst;
     struct mac_entry *e;
@@ -580,13 +422,14 @@ forward_adopt_done(struct ofswitch *sw)
     ovs_rwlock_wrlock(&ml->rwlock);
     HMAP_FOR_EACH (dst, node, &fwd->found_dsts) {
         if (!mac_learning_lookup(ml, dst->mac, dst->vlan)) {
-            delete_dst_flow(sw, dst->mac, dst->vlan);
+            forward_delete_dst_flow(sw, dst->mac, dst->vlan);
         }
     }
     HMAP_FOR_EACH (e, hmap_node, &ml->table) {
         dst = find_dst(fwd, e->mac, e->vlan);
-        if (!dst || dst->port != entry_port(ml, e)) {
-            add_dst_flow(sw, e->mac, e->vlan, entry_port(ml, e));
+        if (!dst || dst->port != forward_entry_port(ml, e)) {
+            forward_add_dst_flow(sw, e->mac, e->vlan,
+                                 forward_entry_port(ml, e));
         }
     }
     ovs_rwlock_unlock(&ml->rwlock);
@@ -596,8 +439,8 @@ forward_adopt_done(struct ofswitch *sw)
 static void
 forward_packet_in(struct ofswitch *sw, const struct packet_in *pi)
 {
-    struct mac_learning *ml = get_forward(sw)->ml;
-    uint16_t vlan = flow_vlan(&pi->flow);
+    struct mac_learning *ml = forward_get(sw)->ml;
+    uint16_t vlan = forward_flow_vlan(&pi->flow);
 
     /* A packet that tasukid itself sent through the pipeline may claim to come
      * from a port that hosts cannot be on. */
@@ -618,19 +461,19 @@ static void
 forward_flow_removed(struct ofswitch *sw,
                      const struct ofputil_flow_removed *fr)
 {
-    struct mac_learning *ml = get_forward(sw)->ml;
+    struct mac_learning *ml = forward_get(sw)->ml;
     const struct flow *flow = &fr->match.flow;
     struct mac_entry *e;
 
     if (!ml || fr->table_id != PIPE_FORWARD
         || fr->cookie != htonll(PIPE_COOKIE(PIPE_APP_FORWARD,
-                                            COOKIE_LEARNED))) {
+                                            FORWARD_COOKIE_LEARNED))) {
         return;
     }
 
     ovs_rwlock_wrlock(&ml->rwlock);
-    e = mac_learning_lookup(ml, flow->dl_src, flow_vlan(flow));
-    if (e && entry_port(ml, e) == flow->in_port.ofp_port) {
+    e = mac_learning_lookup(ml, flow->dl_src, forward_flow_vlan(flow));
+    if (e && forward_entry_port(ml, e) == flow->in_port.ofp_port) {
         COVERAGE_INC(forward_aged);
         ml->total_expired++;
         forget(sw, ml, e);
@@ -641,116 +484,15 @@ forward_flow_removed(struct ofswitch *sw,
 static void
 forward_port_status(struct ofswitch *sw, const struct ofputil_port_status *ps)
 {
-    struct mac_learning *ml = get_forward(sw)->ml;
-
-    if (ml && (ps->reason == OFPPR_DELETE || !port_is_up(&ps->desc))) {
-        flush_port(sw, ml, ps->desc.port_no);
+    if (ps->reason == OFPPR_DELETE || !port_is_up(&ps->desc)) {
+        forward_flush_port(sw, ps->desc.port_no);
     }
-}
-
-/* Reporting. */
-
-static int
-compare_entries(const void *a_, const void *b_)
-{
-    const struct mac_entry *const *a = a_;
-    const struct mac_entry *const *b = b_;
-    int cmp = eth_addr_compare_3way((*a)->mac, (*b)->mac);
-
-    return cmp ? cmp : (*a)->vlan < (*b)->vlan ? -1 : 1;
-}
-
-static void
-format_table(struct ofswitch *sw, struct ds *ds)
-{
-    struct mac_learning *ml = get_forward(sw)->ml;
-    const struct mac_entry **entries;
-    const struct mac_entry *e;
-    size_t n = 0;
-
-    if (!ml) {
-        ds_put_format(ds, "%s: mode normal, see ovs-appctl fdb/show\n",
-                      ofswitch_name(sw));
-        return;
-    }
-
-    ovs_rwlock_rdlock(&ml->rwlock);
-    ds_put_format(ds, "%s: %"PRIuSIZE" of %"PRIuSIZE" entries, "
-                  "%"PRIu64" moved, %"PRIu64" aged, %"PRIu64" evicted\n",
-                  ofswitch_name(sw), hmap_count(&ml->table), ml->max_entries,
-                  ml->total_moved, ml->total_expired, ml->total_evicted);
-    ds_put_cstr(ds, " port  VLAN  MAC\n");
-    entries = xmalloc(hmap_count(&ml->table) * sizeof *entries);
-    HMAP_FOR_EACH (e, hmap_node, &ml->table) {
-        entries[n++] = e;
-    }
-    qsort(entries, n, sizeof *entries, compare_entries);
-    for (size_t i = 0; i < n; i++) {
-        ds_put_format(ds, "%5"PRIu32"  %4"PRIu16"  "ETH_ADDR_FMT"\n",
-                      entry_port(ml, entries[i]), entries[i]->vlan,
-                      ETH_ADDR_ARGS(entries[i]->mac));
-    }
-    free(entries);
-    ovs_rwlock_unlock(&ml->rwlock);
-}
-
-struct show_aux {
-    const char *name;           /* Which switch, or null for all. */
-    bool flush;
-    struct ds ds;
-    bool found;
-};
-
-static void
-show_cb(struct ofswitch *sw, void *aux_)
-{
-    struct show_aux *aux = aux_;
-
-    if (aux->name && strcmp(aux->name, ofswitch_name(sw))) {
-        return;
-    }
-    aux->found = true;
-    if (!aux->flush) {
-        format_table(sw, &aux->ds);
-    } else if (get_forward(sw)->ml) {
-        flush_port(sw, get_forward(sw)->ml, OFPP_ANY);
-    }
-}
-
-static void
-mac_table(struct unixctl_conn *conn, int argc, const char *argv[],
-          void *flush)
-{
-    struct show_aux aux = {
-        .name = argc > 1 ? argv[1] : NULL,
-        .flush = flush != NULL,
-        .ds = DS_EMPTY_INITIALIZER,
-    };
-
-    ofswitch_for_each(PIPE_APP_FORWARD, show_cb, &aux);
-    if (aux.name && !aux.found) {
-        unixctl_command_reply_error(conn, "no such switch");
-    } else {
-        unixctl_command_reply(conn, ds_cstr(&aux.ds));
-    }
-    ds_destroy(&aux.ds);
-}
-
-static void
-forward_init(void)
-{
-    static bool flush = true;
-
-    unixctl_command_register("mac-table/show", "[switch]", 0, 1, mac_table,
-                             NULL);
-    unixctl_command_register("mac-table/flush", "[switch]", 0, 1, mac_table,
-                             &flush);
 }
 
 static void
 count_entries(struct ofswitch *sw, void *usage)
 {
-    const struct mac_learning *ml = get_forward(sw)->ml;
+    const struct mac_learning *ml = forward_get(sw)->ml;
 
     if (ml) {
         simap_increase(usage, "MAC entries", hmap_count(&ml->table));
@@ -766,7 +508,7 @@ forward_memory_usage(struct simap *usage)
 const struct app_class forward_app = {
     .name = "forward",
     .id = PIPE_APP_FORWARD,
-    .init = forward_init,
+    .init = forward_show_init,
     .switch_up = forward_switch_up,
     .switch_down = forward_switch_down,
     .declare_flows = forward_declare_flows,
