@@ -109,6 +109,32 @@ def test_direct_traffic(site, big):
         assert f.read() == big.data
 
 
+def test_direct_and_moved_with_the_same_ports(site):
+    """One client port, to the service (moved to server3) and to server3
+    itself, at the same time: two connections."""
+
+    def connect(address):
+        s = site.client.socket(socket.AF_INET, socket.SOCK_STREAM)
+        s.settimeout(10)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("10.0.0.100", 41000))
+        s.connect((address, 80))
+        return s
+
+    request = b"GET /three/ HTTP/1.1\r\nHost: a\r\n\r\n"
+    direct = connect("10.0.0.3")
+    direct.sendall(request)
+    assert b"server3" in direct.recv(65536)
+    # To server3 a moved connection would be the one that it has already.  So
+    # it cannot move there; but neither may suffer.
+    moved = connect("10.0.0.1")
+    for _ in range(3):
+        moved.sendall(request)
+        assert b"X-Served-By: server" in moved.recv(65536)
+        direct.sendall(request)
+        assert b"X-Served-By: server3" in direct.recv(65536)
+
+
 def test_other_ports_of_a_server(site):
     """What is not the service's port goes to the server as it is."""
     Iperf(site.hosts["server3"])

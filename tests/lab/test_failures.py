@@ -10,6 +10,7 @@ import time
 import pytest
 
 from lab.lab import wait_for
+from labsite import file_digest
 from test_requests import read_all
 
 GET_TWO = b"GET /two/ HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
@@ -133,6 +134,59 @@ def test_controller_killed_and_restarted(site, big):
     download.rest()
     site.wait_no_connections()
     assert not offset_flows(site)
+
+
+def test_controller_killed_during_upload(site, big):
+    s = site.connect(timeout=20)
+    s.sendall(b"POST /two/upload HTTP/1.1\r\nHost: a\r\n"
+              b"Connection: close\r\nContent-Length: %d\r\n\r\n"
+              % len(big.data))
+    third = len(big.data) // 3
+    s.sendall(big.data[:third])
+    site.controller.kill()
+    s.sendall(big.data[third:2 * third])
+    site.controller.start()
+    site.controller.wait_connected()
+    s.sendall(big.data[2 * third:])
+    response = read_all(s).decode()
+    s.close()
+    assert "X-Served-By: server2" in response
+    path = next(line.split(": ")[1] for line in response.splitlines()
+                if line.startswith("X-Body-File"))
+    assert file_digest(path) == big.digest
+
+
+def test_server_removed_while_it_sends(make_site, big):
+    """A server that is taken out of the service finishes what it does."""
+    site = make_site(rules=False)
+    rule = site.controller.ctl("add-rule", "web", "server2",
+                               "path=/two/*").strip()
+    download = Download(site, big)
+    site.controller.ctl("del-rule", "web", rule)
+    site.controller.ctl("del-server", "web", "server2")
+    assert "server2" not in site.controller.ctl("show")
+    assert site.curl("/two/").server == "server1"
+    download.rest()
+    site.wait_no_connections()
+
+
+def test_rules_change_while_a_server_sends(site, big):
+    download = Download(site, big)
+    site.controller.ctl("add-rule", "web", "server3", "priority=9",
+                        "path=/two/*")
+    assert site.curl("/two/").server == "server3"
+    download.rest()
+    site.wait_no_connections()
+
+
+def test_service_removed(site, big):
+    """Without the service there is nothing left of it in the switch."""
+    download = Download(site, big)
+    site.controller.ctl("del-service", "web")
+    wait_for(lambda: not any("10.0.0.1" in flow for flow in
+                             site.switch.dump_flows()), "no flows")
+    assert not site.controller.connections()
+    download.socket.close()
 
 
 def test_connection_ends_while_controller_is_away(site, big):

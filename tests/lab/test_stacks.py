@@ -4,8 +4,12 @@
 
 Each case moves 10 MB in both directions and looks at every segment."""
 
+import socket
+
 import pytest
 
+from lab.segment import SYN
+from labsite import SERVICE
 from tcpcheck import check_moved
 
 NO_TIMESTAMPS = {"net.ipv4.tcp_timestamps": 0}
@@ -134,3 +138,73 @@ def test_chosen_server_has_smaller_mss(make_site, big):
         client, _, final = check_moved(captured, "server2")
         assert client.syn_ack.mss == (1460 if first else 1260)
         assert final.syn_ack.mss == 1260
+
+
+ECE, CWR = 0x40, 0x80           # RFC 3168.
+# Kinds of TCP options: RFC 7413, with the experimental one that Linux tries when
+# the other is not answered, and RFC 8684.
+FAST_OPEN, FAST_OPEN_EXPERIMENTAL, MPTCP = 34, 254, 30
+IPPROTO_MPTCP = 262             # From linux/in.h.
+
+
+@pytest.mark.parametrize("case", ("all", "client", "not-first", "not-final"))
+def test_ecn(make_site, big, case):
+    """ECN is used if everybody can, and nobody is told that it is if not."""
+    hosts = {"all": ALL, "client": ("client",),
+             "not-first": ("client", "server2", "server3"),
+             "not-final": ("client", "server1")}[case]
+    site = make_site(sysctls={
+        name: {"net.ipv4.tcp_ecn": 1 if name in hosts else 0}
+        for name in ALL})
+    client, _, final = transfer(site, big, "server3")
+    assert client.syn.has(ECE | CWR)
+    agreed = client.syn_ack.flags & (ECE | CWR) == ECE
+    final_agreed = (final.syn.has(ECE | CWR)
+                    and final.syn_ack.flags & (ECE | CWR) == ECE)
+    if case == "all":
+        assert agreed and final_agreed
+    elif case != "not-final":
+        assert not agreed and not final_agreed
+
+
+def test_fast_open(make_site):
+    """Data on a SYN is for a server that has not been chosen yet: nobody gets
+    to see that option, and nothing is lost."""
+    site = make_site(sysctls={name: {"net.ipv4.tcp_fastopen": 0x603}
+                              for name in ALL})
+    kinds = {FAST_OPEN, FAST_OPEN_EXPERIMENTAL}
+    for _ in range(2):
+        captures = site.capture()
+        response = site.curl("/two/", "--tcp-fastopen")
+        captured = site.captured(captures)
+        assert response.server == "server2"
+        asked = [s for s in captured["client"] if s.has(SYN)
+                 and kinds & set(s.options)]
+        assert asked, "the client did not ask for it: this shows nothing"
+        for name in ("server1", "server2"):
+            assert not [s for s in captured[name] if s.has(SYN)
+                        and (kinds & set(s.options) or s.payload)]
+
+
+def test_mptcp(site, big):
+    """A second path would not know of the move: there is none."""
+    site.publish("big.bin", big.data)
+    captures = site.capture()
+    s = site.client.socket(socket.AF_INET, socket.SOCK_STREAM, IPPROTO_MPTCP)
+    s.settimeout(20)
+    s.connect((SERVICE, 80))
+    s.sendall(b"GET /two/big.bin HTTP/1.0\r\nHost: a\r\n\r\n")
+    data = b""
+    while True:
+        more = s.recv(1 << 16)
+        if not more:
+            break
+        data += more
+    s.close()
+    captured = site.captured(captures)
+    head, _, body = data.partition(b"\r\n\r\n")
+    assert b"X-Served-By: server2" in head
+    assert body == big.data
+    assert MPTCP in captured["client"][0].options
+    for name in ("server1", "server2"):
+        assert not [x for x in captured[name] if MPTCP in x.options]
