@@ -75,8 +75,7 @@ class Dpdk:
 
     def __init__(self, lab, vswitchd):
         if not os.path.exists(vswitchd):
-            raise LabError("%s: not built: run tests/bench/build-ovs-dpdk"
-                           % vswitchd)
+            raise LabError("%s: not built" % vswitchd)
         self._reserve_huge_pages(lab)
         core = max(os.sched_getaffinity(0))
         self.switch = Switch(lab, "dpdk", vswitchd=vswitchd, other_config={
