@@ -60,6 +60,7 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/handover-icmp.c \
 	utilities/tasukid/handover-icmp.h \
 	utilities/tasukid/handover-inspect.c \
+	utilities/tasukid/handover-member.c \
 	utilities/tasukid/handover-neigh.c \
 	utilities/tasukid/handover-neigh.h \
 	utilities/tasukid/handover-replay.c \

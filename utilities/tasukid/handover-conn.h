@@ -28,7 +28,7 @@ enum conn_state {
     CONN_ESTABLISHED,           /* Client has not sent payload. */
     CONN_INSPECT,               /* Holding payload, no decision. */
     CONN_REPLAY,                /* Shaking hands with the chosen server. */
-    CONN_DELIVER,               /* Until the server has what we acknowledged. */
+    CONN_DELIVER,               /* Until the server has what we ACKed. */
     CONN_KEPT,                  /* In the switch, on the first server. */
     CONN_MOVED,                 /* In the switch, on another server. */
 };

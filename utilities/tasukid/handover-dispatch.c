@@ -126,8 +126,8 @@ may_relocate(const struct conn *conn, const struct tcp_segment *seg)
                 || time_msec() >= conn->installed + RELOCATE_INTERVAL_MS));
 }
 
-/* Returns true if '*seg' comes from where the client of 'conn' is.  That can be
- * elsewhere than before only if ARP says so. */
+/* Returns true if '*seg' comes from where the client of 'conn' is.  That can
+ * be elsewhere than before only if ARP says so. */
 static bool
 client_is_there(struct conn *conn, ofp_port_t port,
                 const struct tcp_segment *seg)
@@ -286,8 +286,8 @@ check_members(struct hswitch *hsw, struct member *m)
     }
 }
 
-/* Returns true if '*seg' comes from where the server of 'conn' is.  That can be
- * elsewhere than before only if ARP says so. */
+/* Returns true if '*seg' comes from where the server of 'conn' is.  That can
+ * be elsewhere than before only if ARP says so. */
 static bool
 server_is_there(struct conn *conn, struct member *m, ofp_port_t port,
                 const struct tcp_segment *seg)

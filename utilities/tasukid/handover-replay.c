@@ -236,8 +236,8 @@ replay_keep(struct conn *conn)
  *
  *   - D, where its stream stands minus where the first one's stood, as far as
  *     the client got that;
- *   - T, what to add to its timestamps so that those that the client sees never
- *     go back (RFC 7323 section 5);
+ *   - T, what to add to its timestamps so that those that the client sees
+ *     never go back (RFC 7323 section 5);
  *   - W, by how much its windows are to be shifted so that they mean the same
  *     with the first one's scale; and the client's if it does not scale. */
 static void

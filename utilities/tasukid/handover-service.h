@@ -12,6 +12,7 @@
 
 #include "handover.h"
 #include "handover-rules.h"
+#include "hash.h"
 #include "openvswitch/types.h"
 #include "openvswitch/uuid.h"
 #include "packets.h"
@@ -63,7 +64,7 @@ struct service_config *service_config_ref(const struct service_config *);
 void service_config_unref(struct service_config *);
 
 /* Adds a member and returns it for the caller to fill in: 'address' and 'port'
- * are the service's, the weight is 1.  Valid until the next member is added. */
+ * are the service's, the weight is 1.  Valid until another one is added. */
 struct member_config *service_config_add_member(struct service_config *,
                                                 const struct uuid *,
                                                 const char *name);
@@ -147,6 +148,26 @@ struct member *service_vip_owner(const struct hswitch *, ovs_be32 vip);
 struct member *member_lookup_next(const struct hswitch *, ovs_be32 address,
                                   ovs_be16 port, const struct member *prev);
 
+static inline uint32_t
+hash_endpoint(ovs_be32 address, ovs_be16 port)
+{
+    return hash_2words((OVS_FORCE uint32_t) address,
+                       (OVS_FORCE uint32_t) port);
+}
+
+/* handover-member.c */
+
+/* A member's life in the configuration of its service: created without
+ * address, given what the configuration says, taken out of it.  The first
+ * returns a reference, which the last takes. */
+struct member *member_create(struct service *, const struct uuid *,
+                             const char *name);
+void member_configure(struct member *, const struct member_config *);
+void member_unconfigure(struct hswitch *, struct member *);
+
+/* Periodic work. */
+void member_run(struct member *, long long int now);
+
 struct member *member_ref(struct member *);
 void member_unref(struct member *);
 
@@ -189,6 +210,8 @@ const char *member_status(const struct member *);
  * offered. */
 void member_learn_options(struct member *, const struct tcp_segment *syn,
                           const struct tcp_segment *synack);
+
+/* handover-service.c */
 
 /* Returns the options that no server of the service is known to lack, and in
  * '*ecn' whether that goes for ECN (RFC 3168), too. */

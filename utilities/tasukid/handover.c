@@ -59,7 +59,8 @@ const char *
 handover_counter_description(enum handover_counter counter)
 {
     static const char *const descriptions[] = {
-#define HANDOVER_COUNTER_DESCRIPTION(ENUMERATOR, NAME, DESCRIPTION) DESCRIPTION,
+#define HANDOVER_COUNTER_DESCRIPTION(ENUMERATOR, NAME, DESCRIPTION) \
+        DESCRIPTION,
         HANDOVER_COUNTERS(HANDOVER_COUNTER_DESCRIPTION)
 #undef HANDOVER_COUNTER_DESCRIPTION
     };

@@ -11,7 +11,8 @@
  *
  *   handover.c            callbacks of the application
  *   handover-config.c     database rows to 'struct service_config'
- *   handover-service.c    services and their servers, and choosing one
+ *   handover-service.c    services, and choosing a server
+ *   handover-member.c     their servers
  *   handover-rules.c      requests to servers
  *   handover-neigh.c      ARP
  *   handover-icmp.c       ICMP errors about segments of servers
@@ -105,8 +106,8 @@ enum handover_counter {
 const char *handover_counter_name(enum handover_counter);
 const char *handover_counter_description(enum handover_counter);
 
-/* How long the datapath may take to notice that flows were deleted.  Until then
- * segments that they match come and go as if they were still there. */
+/* How long the datapath may take to notice that flows were deleted.  Until
+ * then segments that they match come and go as if they were still there. */
 #define HANDOVER_DATAPATH_WAIT_MS 50
 
 /* The application on one switch. */

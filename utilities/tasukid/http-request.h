@@ -52,9 +52,9 @@ struct http_request {
     bool method_known;
     bool target_known;
     struct http_span method;
-    struct http_span target;    /* As sent: any form of RFC 9112 section 3.2. */
+    struct http_span target;    /* As sent, any form (RFC 9112, 3.2). */
     struct http_span path;      /* Of 'target', without the query. */
-    struct http_span authority; /* Of 'target' in absolute or authority form. */
+    struct http_span authority; /* Of 'target', if it has one. */
 
     struct http_field *fields;  /* In the order they came. */
     uint16_t n_fields;
@@ -68,7 +68,8 @@ struct http_request {
 
 /* Starts reading a request.  'wanted' is copied, the names it leads to must
  * stay until http_request_destroy(). */
-void http_request_init(struct http_request *, const struct http_wanted *wanted);
+void http_request_init(struct http_request *,
+                       const struct http_wanted *wanted);
 void http_request_destroy(struct http_request *);
 
 /* Reads on: the first 'len' bytes of the stream are at 'data', of which those
