@@ -219,6 +219,7 @@ ofswitch_stop_applications(struct ofswitch *sw)
     sw->flows_lost = 0;
     sw->retry_at = LLONG_MAX;
     sw->sync_xid = 0;
+    sw->deadline = LLONG_MAX;
 }
 
 static void
