@@ -5,6 +5,8 @@
 # this.
 
 lib_libopenvswitch_la_SOURCES += \
+	lib/nl-extack.c \
+	lib/nl-extack.h \
 	lib/tasuki-action.c \
 	lib/tasuki-action.h \
 	lib/tasuki-datapath.h \

@@ -34,10 +34,12 @@ void
 tasuki_check_support(struct dpif *dpif, struct dpif_backer_support *support)
 {
     /* A kernel module may refuse an action in a flow that it could not apply
-     * to, so the probe is a TCP flow. */
+     * to, so the probe is a TCP flow.  It has flags because odp-util leaves
+     * none out of the key, where the kernel wants them. */
     struct flow flow = {
         .dl_type = htons(ETH_TYPE_IP),
         .nw_proto = IPPROTO_TCP,
+        .tcp_flags = htons(TCP_ACK),
     };
     struct odp_flow_key_parms parms = { .flow = &flow, .probe = true };
     struct odputil_keybuf keybuf;
@@ -128,4 +130,23 @@ tasuki_isolate(const struct tasuki_mark *mark, bool is_last_action,
     ofpbuf_insert(odp_actions, mark->odp_size, &clone, sizeof clone);
     *base_flow = mark->base_flow;
     return support->clone ? 0 : SLOW_ACTION;
+}
+
+/* Does what flow_extract() does for the packet of 'upcall', whose key is in
+ * 'flow' already.
+ *
+ * Where the two disagree on the protocol the key stays.  The kernel does not
+ * mind if the length in an IP header is wrong, but flow_extract() then sees no
+ * TCP; and the datapath flow that results matches by the key.  So one damaged
+ * segment could have those behind it go where no segment of their connection
+ * goes. */
+void
+tasuki_upcall_extract(struct dpif_upcall *upcall, struct flow *flow)
+{
+    const uint8_t nw_proto = flow->nw_proto;
+
+    flow_extract(&upcall->packet, flow);
+    if (OVS_UNLIKELY(flow->nw_proto != nw_proto)) {
+        odp_flow_key_to_flow(upcall->key, upcall->key_len, flow, NULL);
+    }
 }

@@ -5,14 +5,15 @@
 #define TASUKI_XLATE_H 1
 
 /* Translation of our actions to the datapath's, and the slow path for a
- * datapath that lacks one.  Hooks for ofproto-dpif.c and
- * ofproto-dpif-xlate.c. */
+ * datapath that lacks one.  Hooks for ofproto-dpif.c, ofproto-dpif-xlate.c and
+ * ofproto-dpif-upcall.c. */
 
 #include "flow.h"
 #include "odp-util.h"
 #include "openvswitch/ofpbuf.h"
 
 struct dpif;
+struct dpif_upcall;
 struct dpif_backer_support;
 struct flow_wildcards;
 struct ofpact_tasuki;
@@ -43,5 +44,8 @@ enum slow_path_reason tasuki_isolate(const struct tasuki_mark *,
                                      struct ofpbuf *odp_actions,
                                      struct flow *base_flow,
                                      const struct dpif_backer_support *);
+
+/* Hook for ofproto-dpif-upcall.c. */
+void tasuki_upcall_extract(struct dpif_upcall *, struct flow *);
 
 #endif /* TASUKI_XLATE_H */

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKI_H
+#define TASUKI_H 1
+
+/* The extension point: how an action of Tasuki's plugs into the datapath.
+ *
+ * Upstream is hooked once, for one action attribute that carries the id of the
+ * action proper.  An action is a file that defines a struct tasuki_action and
+ * a line in the table in tasuki.c.
+ */
+
+#include <linux/netlink.h>
+#include <linux/types.h>
+
+#include "tasuki-datapath.h"
+
+struct nlattr;
+struct sk_buff;
+struct sw_flow_actions;
+struct sw_flow_key;
+
+/* Above OVS_ACTION_ATTR_MAX, unknown to <linux/openvswitch.h>. */
+#define OVS_ACTION_ATTR_TASUKI TASUKI_ACTION_ATTR_NR
+
+/**
+ * struct tasuki_action - operations of one action
+ * @validate: Checks the nested attribute @attr, as it came from userspace,
+ *	and whether the action is safe on every packet whose masked flow key
+ *	is @key and whose type, after the actions before this one, is
+ *	@eth_type.  An action that changes the type of packets updates it.
+ *	Returns 0, or a negative errno and says why in @extack.
+ * @execute: Executes the action with the validated @payload on @skb, whose
+ *	headers are as @key says.  Called with bottom halves disabled.  A
+ *	packet that the action cannot handle stays as it is.  Returns 0, or a
+ *	negative errno to have the packet dropped.
+ */
+struct tasuki_action {
+	int (*validate)(const struct nlattr *attr,
+			const struct sw_flow_key *key, __be16 *eth_type,
+			struct netlink_ext_ack *extack);
+	int (*execute)(struct sk_buff *skb, struct sw_flow_key *key,
+		       const void *payload);
+};
+
+extern const struct tasuki_action tasuki_tcp_offset;
+
+int ovs_tasuki_copy_action(const struct nlattr *attr,
+			   const struct sw_flow_key *key, __be16 *eth_type,
+			   struct sw_flow_actions **sfa);
+int ovs_tasuki_execute(struct sk_buff *skb, struct sw_flow_key *key,
+		       const struct nlattr *attr);
+
+#endif /* tasuki.h */
