@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026 the Tasuki developers.
-"""Open vSwitch with the userspace datapath, in a namespace of its own."""
+"""Open vSwitch, in a namespace of its own."""
 
 import os
 import signal
@@ -38,11 +38,19 @@ class Switch:
     Hosts that attach() makes are the switch's ports, under the same name.
     'vswitchd' is the program to run in place of the usual one, 'other_config'
     what to set for it in the database, 'namespace' where to run it if not in a
-    new namespace of its own."""
+    new namespace of its own.
+
+    'datapath' is the type of its bridges: "netdev" in userspace, "system" in
+    the kernel, which takes a guest (see guest.py); by default what
+    $TASUKI_DATAPATH says, or "netdev".  With $TASUKI_OFFLOAD=on hosts leave
+    checksums and segmentation to a kernel datapath."""
 
     def __init__(self, lab, name="switch", bridge="br0", other_config=None,
-                 vswitchd="ovs-vswitchd", namespace=None):
+                 vswitchd="ovs-vswitchd", namespace=None, datapath=None):
         self.lab = lab
+        self.datapath = datapath or os.environ.get("TASUKI_DATAPATH", "netdev")
+        self.offload = (self.datapath == "system"
+                        and os.environ.get("TASUKI_OFFLOAD") == "on")
         self.namespace = namespace or Namespace(lab, name)
         self.bridge = bridge
         self.bin = programs()
@@ -104,10 +112,11 @@ class Switch:
         """Runs an ovs-vswitchd command and returns what it prints."""
         return self.run("ovs-appctl", "-T", "20", *argv, **kwargs).stdout
 
-    def add_bridge(self, name, dpid=None):
+    def add_bridge(self, name, dpid=None, datapath=None):
         """Adds a bridge that forwards nothing until it is told what."""
         self.vsctl("add-br", name, "--", "set", "bridge", name,
-                   "datapath_type=netdev", "fail_mode=secure",
+                   "datapath_type=" + (datapath or self.datapath),
+                   "fail_mode=secure",
                    *(["other-config:datapath-id=" + dpid] if dpid else []))
 
     def datapath_id(self, bridge=None):
@@ -124,7 +133,8 @@ class Switch:
         """Makes a host 'name' with 'address' ("10.0.0.1/24") on its eth0,
         cabled to a switch port of the same name.  Returns its Namespace."""
         host = Namespace(self.lab, name, **(sysctls or {}))
-        connect(host, "eth0", self.namespace, name)
+        connect(host, "eth0", self.namespace, name, self.offload,
+                self.offload)
         self.plug(host, address, bridge, mac, mtu)
         return host
 
