@@ -4,6 +4,8 @@
 to each of its segments."""
 
 import json
+import os
+import random
 import re
 import statistics
 
@@ -71,15 +73,17 @@ class Throughput:
 
     def run(self, kind, seconds=2, reverse=True, length=None):
         """Returns the Mbit/s that the receiver of one connection saw in
-        'seconds'.  Data flows from server to client if 'reverse'."""
+        'seconds', and the seconds of CPU time that ovs-vswitchd took for each
+        GB.  Data flows from server to client if 'reverse'."""
         flows = self.switch.lab.path("throughput-flows")
         with open(flows, "w") as f:
             f.write("\n".join(self.flows(kind)) + "\n")
         self.switch.ofctl("del-flows", self.bridge)
         self.switch.ofctl("add-flows", self.bridge, flows)
+        before = self._cpu()
         done = self.client.run(
             "iperf3", "--client", SERVER if kind == "plain" else SERVICE,
-            "--json", "--time", seconds, "--omit", "0.3",
+            "--json", "--time", seconds,
             *(["--reverse"] if reverse else []),
             *(["--set-mss", length] if length else []),
             check=False, timeout=seconds + 20)
@@ -89,7 +93,16 @@ class Throughput:
         except (ValueError, KeyError):
             raise LabError("iperf3: " + done.stdout + done.stderr) from None
         self._check_used(received["bytes"])
-        return received["bits_per_second"] / 1e6
+        return (received["bits_per_second"] / 1e6,
+                (self._cpu() - before) / result["end"]["sum_sent"]["bytes"]
+                * 1e9)
+
+    def _cpu(self):
+        """Returns the CPU time of ovs-vswitchd, in seconds."""
+        with open("/proc/%d/stat" % self.switch.vswitchd.pid) as f:
+            fields = f.read().rpartition(")")[2].split()
+        return ((int(fields[11]) + int(fields[12]))
+                / os.sysconf("SC_CLK_TCK"))
 
     def _check_used(self, n_bytes):
         """Makes sure that the connection went the way that was meant.  The
@@ -102,16 +115,21 @@ class Throughput:
                  interval=0.1)
 
     def compare(self, kinds=tuple(KINDS), runs=5, progress=None, **kwargs):
-        """Returns a dictionary of lists of Mbit/s by kind, of 'runs' runs that
-        take turns so that whatever else the machine does is shared fairly.
-        'progress' is called before each run with its number from 0."""
-        results = {kind: [] for kind in kinds}
-        for i in range(runs * len(kinds)):
-            if progress:
-                progress(i)
-            kind = kinds[i % len(kinds)]
-            results[kind].append(self.run(kind, **kwargs))
-        return results
+        """Returns two dictionaries of lists by kind, of Mbit/s and of CPU time,
+        of 'runs' runs that take turns, each time in another order, so that
+        whatever else the machine does is shared fairly.  'progress' is called
+        before each run with its number from 0."""
+        speed = {kind: [] for kind in kinds}
+        cpu = {kind: [] for kind in kinds}
+        for i in range(runs):
+            order = random.sample(kinds, len(kinds))
+            for j, kind in enumerate(order):
+                if progress:
+                    progress(i * len(kinds) + j)
+                mbps, seconds = self.run(kind, **kwargs)
+                speed[kind].append(mbps)
+                cpu[kind].append(seconds)
+        return speed, cpu
 
 
 def table(results):
