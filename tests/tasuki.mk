@@ -187,6 +187,8 @@ $(TASUKI_TESTSUITE): package.m4 $(TASUKI_TESTSUITE_AT) $(COMMON_MACROS_AT)
 	$(AM_V_at)mv $@.tmp $@
 
 check-tasuki: all tests/atconfig tests/atlocal $(check_PROGRAMS) $(check_DATA) $(TASUKI_TESTSUITE)
-	$(SHELL) '$(TASUKI_TESTSUITE)' -C tests \
-		AUTOTEST_PATH='$(AUTOTEST_PATH):utilities/tasukid' $(TESTSUITEFLAGS)
+	set $(SHELL) '$(TASUKI_TESTSUITE)' -C tests \
+		AUTOTEST_PATH='$(AUTOTEST_PATH):utilities/tasukid'; \
+	"$$@" $(TESTSUITEFLAGS) || \
+	(test X'$(RECHECK)' = Xyes && "$$@" --recheck)
 .PHONY: check-tasuki
