@@ -16,6 +16,7 @@
 enum tasuki_action_attr {
     TASUKI_ACTION_ATTR_UNSPEC,
     TASUKI_ACTION_ATTR_TCP_OFFSET,      /* struct tcp_offset. */
+    TASUKI_ACTION_ATTR_NAT64,           /* struct nat64. */
     __TASUKI_ACTION_ATTR_MAX
 };
 #define TASUKI_ACTION_ATTR_MAX (__TASUKI_ACTION_ATTR_MAX - 1)

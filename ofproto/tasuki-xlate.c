@@ -53,6 +53,9 @@ tasuki_check_support(struct dpif *dpif, struct dpif_backer_support *support)
         uint64_t stub[64 / 8];
         struct ofpbuf actions;
 
+        if (!a) {
+            continue;           /* Not in this build. */
+        }
         ofpbuf_use_stub(&actions, stub, sizeof stub);
         a->probe(&actions);
         bool ok = dpif_probe_feature(dpif, a->name, &key, &actions, NULL);
