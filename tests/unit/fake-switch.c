@@ -423,6 +423,14 @@ fake_output(ofp_port_t port)
     return NULL;
 }
 
+ofp_port_t
+fake_oldest_output(void)
+{
+    return (ovs_list_is_empty(&fake.outputs) ? OFPP_NONE
+            : CONTAINER_OF(ovs_list_front(&fake.outputs), struct fake_packet,
+                           node)->port);
+}
+
 bool
 fake_next(ofp_port_t port, struct tcp_segment *seg)
 {

@@ -64,6 +64,10 @@ void fake_from_server(int n, struct tcp_segment seg);
  * null.  The caller must free it. */
 struct dp_packet *fake_output(ofp_port_t port);
 
+/* Returns the port by which the oldest of these packets left, OFPP_NONE if
+ * there is none. */
+ofp_port_t fake_oldest_output(void);
+
 /* Takes the next packet that left by 'port', which must be a segment with
  * right checksums, and describes it.  The payload stays until the next call.
  * Returns false if there is none. */

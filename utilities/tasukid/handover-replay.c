@@ -128,15 +128,17 @@ send_all(struct conn *conn)
 
 /* Tells the client that its new server takes smaller segments than the first
  * one had promised, by the message that a router with a small link would
- * send.  Only a segment that is in flight is believed to have caused it. */
+ * send.  Only a segment that is in flight is believed to have caused it: call
+ * this before the server can acknowledge what is held. */
 static void
 send_frag_needed(struct conn *conn)
 {
     struct handshake *hs = conn->hs;
     uint16_t mss = mss_of(&hs->target->opts);
     uint32_t held = tcp_hold_contiguous(&hs->hold);
+    uint32_t una = MAX(hs->acked, hs->snd_una);
 
-    if (mss >= hs->told_mss || held <= hs->acked) {
+    if (mss >= hs->told_mss || held <= una) {
         return;
     }
     conn_count(conn, HC_FRAG_NEEDED);
@@ -149,9 +151,9 @@ send_frag_needed(struct conn *conn)
         .ip_dst = conn->service->cfg->vip,
         .tp_src = conn->client_tp,
         .tp_dst = conn->service->cfg->port,
-        .seq = hs->hold.base + hs->acked,
+        .seq = hs->hold.base + una,
         .tos = hs->tos,
-        .len = MIN(held - hs->acked, hs->told_mss),
+        .len = MIN(held - una, hs->told_mss),
     };
     hswitch_send(conn->service->hsw,
                  tcp_segment_compose_frag_needed(&seg, mss + HEADERS_LEN),
@@ -182,12 +184,24 @@ finish(struct conn *conn)
     log_handover(conn);
 }
 
-/* The server of 'conn' is decided and has shaken hands.  Gives it what is held
- * and the connection to the switch.
+/* The server has everything that the client will not send again.  Gives it the
+ * rest of what is held, and the connection to the switch.
  *
  * The server's answers must not reach the client as they are, so that their
  * flow comes first; the client's next segments must not overtake what is held,
  * so that theirs comes last. */
+static void
+hand_to_switch(struct conn *conn)
+{
+    conn_install(conn, CONN_TO_CLIENT);
+    if (conn->hs->target != &conn->hs->first) {
+        send_frag_needed(conn);
+    }
+    send_all(conn);
+    conn_install(conn, CONN_TO_SERVER);
+}
+
+/* The server of 'conn' is decided and has shaken hands. */
 static void
 deliver(struct conn *conn, struct peer *target)
 {
@@ -208,12 +222,9 @@ deliver(struct conn *conn, struct peer *target)
         conn_set_timer(conn, time_msec() + hs->rto);
         send_contiguous(conn);
     } else {
-        conn_install(conn, CONN_TO_CLIENT);
-        send_all(conn);
-        conn_install(conn, CONN_TO_SERVER);
+        hand_to_switch(conn);
     }
     if (target != &hs->first) {
-        send_frag_needed(conn);
         ofswitch_barrier(ofsw);
         peer_reset(conn, &hs->first);
     }
@@ -288,16 +299,6 @@ replay_start(struct conn *conn)
 
 /* In between. */
 
-/* The server has everything that the client will not send again. */
-static void
-delivered(struct conn *conn)
-{
-    conn_install(conn, CONN_TO_CLIENT);
-    send_all(conn);
-    conn_install(conn, CONN_TO_SERVER);
-    finish(conn);
-}
-
 void
 replay_from_server(struct conn *conn, const struct packet_in *pi,
                    const struct tcp_segment *seg)
@@ -336,7 +337,8 @@ replay_from_server(struct conn *conn, const struct packet_in *pi,
     hs->snd_una = acked;
     hs->snd_wnd = (uint32_t) seg->window << wscale_of(&hs->target->opts);
     if (hs->snd_una >= hs->acked) {
-        delivered(conn);
+        hand_to_switch(conn);
+        finish(conn);
     } else {
         send_contiguous(conn);
     }
