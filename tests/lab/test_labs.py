@@ -52,11 +52,12 @@ def demo():
                                stderr=subprocess.STDOUT, text=True,
                                preexec_fn=lambda: signal.signal(
                                    signal.SIGINT, signal.default_int_handler))
+    said = []
     for line in process.stdout:
+        said.append(line)
         if "What it costs" in line:
             break
-    made = things(process.pid)
-    assert made
+    assert things(process.pid), "".join(said)
     yield process
     if process.poll() is None:
         process.kill()
