@@ -148,17 +148,26 @@ def test_signed(tmp_path):
         assert run("modinfo", "-F", "signer", path).stdout == "test router\n"
 
 
-def test_dkms_sources():
-    """What DKMS is given builds by itself."""
+def test_dkms(tmp_path):
+    """DKMS builds the module from what it is given, for the kernels that it is
+    for."""
     done = run("make", "-C", TOP, "dkms")
     assert done.returncode == 0, done.stdout
     directory, = (TOP / "build/dkms").iterdir()
     assert not [path for path in directory.iterdir() if path.is_symlink()]
-    conf = (directory / "dkms.conf").read_text()
-    name, version = directory.name.rsplit("-", 1)
-    assert 'PACKAGE_NAME="%s"' % name in conf
-    assert 'PACKAGE_VERSION="%s"' % version in conf
-    done = run("make", "-C", "/lib/modules/%s/build" % release(),
-               "M=%s" % directory, "modules")
+    shutil.copytree(directory, tmp_path / "sources" / directory.name)
+    (tmp_path / "tree").mkdir()
+
+    def dkms(verb, kernel):
+        return run("dkms", verb, "/".join(directory.name.rsplit("-", 1)),
+                   "-k", kernel, "--dkmstree", tmp_path / "tree",
+                   "--sourcetree", tmp_path / "sources", "--kernelsourcedir",
+                   "/lib/modules/%s/build" % release())
+    done = dkms("build", release())
     assert done.returncode == 0, done.stdout
-    assert (directory / "openvswitch.ko").exists()
+    built = tmp_path.glob("tree/*/*/%s/*/module/*.ko" % release())
+    assert sorted(path.name for path in built) == [
+        "openvswitch.ko", "vport-geneve.ko", "vport-gre.ko", "vport-vxlan.ko"]
+    done = dkms("build", "6.12.1-amd64")
+    assert done.returncode != 0
+    assert "BUILD_EXCLUSIVE directive which does not match" in done.stdout
