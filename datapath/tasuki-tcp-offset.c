@@ -5,12 +5,12 @@
 
 #include <linux/if_ether.h>
 #include <linux/in.h>
-#include <linux/moduleparam.h>
 #include <linux/percpu.h>
 #include <linux/skbuff.h>
 #include <linux/tcp.h>
 #include <net/netlink.h>
 
+#include "counter.h"
 #include "flow.h"
 #include "tasuki.h"
 #include "tcp-offset.h"
@@ -21,28 +21,11 @@
 /* Packets by what became of them. */
 static DEFINE_PER_CPU(unsigned long[TCP_OFFSET_N_RESULTS], results);
 
-static int get_result(char *buffer, const struct kernel_param *kp)
-{
-	enum tcp_offset_result result = (uintptr_t)kp->arg;
-	unsigned long sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += per_cpu(results, cpu)[result];
-	return sysfs_emit(buffer, "%lu\n", sum);
-}
-
-static const struct kernel_param_ops result_ops = { .get = get_result };
-
-/* Packets that were left as they are, by reason, readable in
- * /sys/module/openvswitch/parameters.
- */
-#define RESULT_PARAM(NAME, RESULT) \
-	module_param_cb(tcp_offset_##NAME, &result_ops, (void *)RESULT, 0444)
-RESULT_PARAM(not_tcp, TCP_OFFSET_NOT_TCP);
-RESULT_PARAM(truncated, TCP_OFFSET_TRUNCATED);
-RESULT_PARAM(bad_doff, TCP_OFFSET_BAD_DOFF);
-RESULT_PARAM(bad_option, TCP_OFFSET_BAD_OPTION);
+/* Packets that were left as they are, by reason. */
+TASUKI_COUNTER(tcp_offset_not_tcp, results[TCP_OFFSET_NOT_TCP]);
+TASUKI_COUNTER(tcp_offset_truncated, results[TCP_OFFSET_TRUNCATED]);
+TASUKI_COUNTER(tcp_offset_bad_doff, results[TCP_OFFSET_BAD_DOFF]);
+TASUKI_COUNTER(tcp_offset_bad_option, results[TCP_OFFSET_BAD_OPTION]);
 
 static bool unused_are_zero(const struct tcp_offset *o)
 {
@@ -161,16 +144,20 @@ static int offset_skb(struct sk_buff *skb, const struct sw_flow_key *key,
 				  nh_ofs + (int)ofs);
 }
 
-static int tcp_offset_execute(struct sk_buff *skb, struct sw_flow_key *key,
-			      const void *payload)
+static struct sk_buff *tcp_offset_execute(struct datapath *dp,
+					  struct sk_buff *skb,
+					  struct sw_flow_key *key,
+					  const void *payload)
 {
 	int result = offset_skb(skb, key, payload);
 
-	if (unlikely(result < 0))
-		return result;
+	if (unlikely(result < 0)) {
+		kfree_skb(skb);
+		return NULL;
+	}
 	if (unlikely(result != TCP_OFFSET_OK))
 		this_cpu_inc(results[result]);
-	return 0;
+	return skb;
 }
 
 const struct tasuki_action tasuki_tcp_offset = {

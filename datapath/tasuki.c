@@ -66,23 +66,29 @@ int ovs_tasuki_copy_action(const struct nlattr *attr,
 
 /**
  * ovs_tasuki_execute() - executes OVS_ACTION_ATTR_TASUKI
- * @skb: The packet, starting at its link layer header.
+ * @dp: The datapath.
+ * @skb: The packet, starting at its link layer header.  It is consumed.
  * @key: Its flow key.
  * @attr: The attribute, which ovs_tasuki_copy_action() has accepted.
  *
- * Return: 0, or a negative errno if the packet is to be dropped.
+ * A packet that is dropped is no error: that would end the list of actions
+ * around this one, too.
+ *
+ * Return: The packet, or several, chained by @next, to go on with, or NULL if
+ * none is left.
  */
-int ovs_tasuki_execute(struct sk_buff *skb, struct sw_flow_key *key,
-		       const struct nlattr *attr)
+struct sk_buff *ovs_tasuki_execute(struct datapath *dp, struct sk_buff *skb,
+				   struct sw_flow_key *key,
+				   const struct nlattr *attr)
 {
 	const struct nlattr *nested = nla_data(attr);
 
 	/* Actions that push and pop headers leave the key behind. */
-	if (unlikely(key->mac_proto & SW_FLOW_KEY_INVALID)) {
-		int err = ovs_flow_key_update(skb, key);
-
-		if (err)
-			return err;
+	if (unlikely(key->mac_proto & SW_FLOW_KEY_INVALID) &&
+	    unlikely(ovs_flow_key_update(skb, key))) {
+		kfree_skb(skb);
+		return NULL;
 	}
-	return actions[nla_type(nested)]->execute(skb, key, nla_data(nested));
+	return actions[nla_type(nested)]->execute(dp, skb, key,
+						  nla_data(nested));
 }

@@ -16,6 +16,7 @@
 
 #include "tasuki-datapath.h"
 
+struct datapath;
 struct nlattr;
 struct sk_buff;
 struct sw_flow_actions;
@@ -32,16 +33,18 @@ struct sw_flow_key;
  *	@eth_type.  An action that changes the type of packets updates it.
  *	Returns 0, or a negative errno and says why in @extack.
  * @execute: Executes the action with the validated @payload on @skb, whose
- *	headers are as @key says.  Called with bottom halves disabled.  A
- *	packet that the action cannot handle stays as it is.  Returns 0, or a
- *	negative errno to have the packet dropped.
+ *	headers are as @key says.  Called with bottom halves disabled.  Consumes
+ *	@skb and returns what it has become: itself as a rule, also if the action
+ *	cannot handle it, or several packets, chained by @next, each of which
+ *	goes through the rest of the actions, or NULL if it has been dropped.
  */
 struct tasuki_action {
 	int (*validate)(const struct nlattr *attr,
 			const struct sw_flow_key *key, __be16 *eth_type,
 			struct netlink_ext_ack *extack);
-	int (*execute)(struct sk_buff *skb, struct sw_flow_key *key,
-		       const void *payload);
+	struct sk_buff *(*execute)(struct datapath *dp, struct sk_buff *skb,
+				   struct sw_flow_key *key,
+				   const void *payload);
 };
 
 extern const struct tasuki_action tasuki_tcp_offset;
@@ -49,7 +52,8 @@ extern const struct tasuki_action tasuki_tcp_offset;
 int ovs_tasuki_copy_action(const struct nlattr *attr,
 			   const struct sw_flow_key *key, __be16 *eth_type,
 			   struct sw_flow_actions **sfa);
-int ovs_tasuki_execute(struct sk_buff *skb, struct sw_flow_key *key,
-		       const struct nlattr *attr);
+struct sk_buff *ovs_tasuki_execute(struct datapath *dp, struct sk_buff *skb,
+				   struct sw_flow_key *key,
+				   const struct nlattr *attr);
 
 #endif /* tasuki.h */

@@ -179,6 +179,13 @@ static void expect_bytes(struct kunit *test, const struct sk_buff *skb,
 	kunit_kfree(test, copy);
 }
 
+static void expect_execute(struct kunit *test, struct sk_buff *skb,
+			   struct sw_flow_key *key, const struct tcp_offset *o)
+{
+	KUNIT_EXPECT_PTR_EQ(test, skb,
+			    tasuki_tcp_offset.execute(NULL, skb, key, o));
+}
+
 /* Any packet, in any shape, with any offload state, shared or not, ends up as
  * the same packet flat would.
  */
@@ -233,8 +240,7 @@ static void test_shapes(struct kunit *test)
 				  partial);
 		n_changed += !!memcmp(before, after, len);
 
-		KUNIT_EXPECT_EQ(test, 0,
-				tasuki_tcp_offset.execute(skb, &key, &o));
+		expect_execute(test, skb, &key, &o);
 		expect_bytes(test, skb, after, len);
 		if (clone)
 			expect_bytes(test, clone, before, len);
@@ -277,7 +283,7 @@ static void test_data_stays_shared(struct kunit *test)
 	skb = make_skb(test, data, len, hlen, false);
 	set_headers(skb, &key, htons(ETH_P_IP), hlen - sizeof(*tcp));
 	clone = skb_clone(skb, GFP_KERNEL);
-	KUNIT_EXPECT_EQ(test, 0, tasuki_tcp_offset.execute(skb, &key, &o));
+	expect_execute(test, skb, &key, &o);
 	KUNIT_EXPECT_EQ(test, 12345U, ntohl(tcp_hdr(skb)->seq));
 	KUNIT_EXPECT_EQ(test, 0U, ntohl(tcp_hdr(clone)->seq));
 	KUNIT_EXPECT_EQ(test, hlen, (int)skb_headlen(skb));
@@ -286,9 +292,9 @@ static void test_data_stays_shared(struct kunit *test)
 	kfree_skb(clone);
 
 	/* What has no other user, or whose header has none, is not copied. */
-	KUNIT_EXPECT_EQ(test, 0, tasuki_tcp_offset.execute(skb, &key, &o));
+	expect_execute(test, skb, &key, &o);
 	data = skb->head;
-	KUNIT_EXPECT_EQ(test, 0, tasuki_tcp_offset.execute(skb, &key, &o));
+	expect_execute(test, skb, &key, &o);
 	KUNIT_EXPECT_PTR_EQ(test, data, skb->head);
 	kfree_skb(skb);
 }
@@ -342,7 +348,7 @@ static void test_gso(struct kunit *test)
 	plain = skb_copy(moved, GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, plain);
 
-	KUNIT_EXPECT_EQ(test, 0, tasuki_tcp_offset.execute(moved, &key, &o));
+	expect_execute(test, moved, &key, &o);
 	KUNIT_EXPECT_EQ(test, MSS, (int)skb_shinfo(moved)->gso_size);
 	KUNIT_EXPECT_EQ(test, len, (int)moved->len);
 	KUNIT_EXPECT_EQ(test, ntohl(tcp->seq) + o.seq,
@@ -397,8 +403,7 @@ static void test_not_tcp(struct kunit *test)
 			key.ip.frag = OVS_FRAG_TYPE_LATER;
 		/* Upstream does not set it for such packets. */
 		skb->transport_header = (typeof(skb->transport_header))~0U;
-		KUNIT_EXPECT_EQ(test, 0,
-				tasuki_tcp_offset.execute(skb, &key, &o));
+		expect_execute(test, skb, &key, &o);
 		expect_bytes(test, skb, data, len);
 		kfree_skb(skb);
 	}
