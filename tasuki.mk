@@ -5,6 +5,18 @@
 # this.
 
 lib_libopenvswitch_la_SOURCES += \
+	lib/nat64-4to6.c \
+	lib/nat64-6to4.c \
+	lib/nat64-address.c \
+	lib/nat64-extension.c \
+	lib/nat64-icmp.c \
+	lib/nat64-inner.c \
+	lib/nat64-mtu.c \
+	lib/nat64-neigh.c \
+	lib/nat64-private.h \
+	lib/nat64-transport.c \
+	lib/nat64.c \
+	lib/nat64.h \
 	lib/nl-extack.c \
 	lib/nl-extack.h \
 	lib/tasuki-action.c \
