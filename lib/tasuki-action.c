@@ -6,6 +6,7 @@
 
 #include <errno.h>
 
+#include "dp-packet.h"
 #include "netlink.h"
 #include "odp-netlink.h"
 #include "openvswitch/dynamic-string.h"
@@ -106,7 +107,7 @@ tasuki_decode(const struct tasuki_action_header *header,
 }
 
 enum ofperr
-tasuki_check(const struct ofpact_tasuki *oa, const struct match *match)
+tasuki_check(const struct ofpact_tasuki *oa, struct match *match)
 {
     return tasuki_action_from_id(oa->id)->check(oa->args, match);
 }
@@ -172,11 +173,51 @@ tasuki_odp_parse(const char *s, struct ofpbuf *odp_actions)
     return end + 1 - s;
 }
 
-/* Executes OVS_ACTION_ATTR_TASUKI on 'batch'. */
+/* Executes the first of 'odp_actions', which is OVS_ACTION_ATTR_TASUKI, on
+ * 'batch'.  Packets may leave it. */
 void
-tasuki_odp_execute(struct dp_packet_batch *batch, const struct nlattr *attr)
+tasuki_odp_execute(void *dp, struct dp_packet_batch *batch,
+                   const struct nlattr *odp_actions, size_t odp_actions_len,
+                   odp_execute_cb dp_execute_action)
 {
-    const struct nlattr *nested = nl_attr_get(attr);
+    const struct nlattr *nested = nl_attr_get(odp_actions);
+    const struct tasuki_exec exec = {
+        .dp = dp,
+        .dp_execute_action = dp_execute_action,
+        .rest = nl_attr_next(odp_actions),
+        .rest_len = odp_actions_len - NLA_ALIGN(odp_actions->nla_len),
+    };
 
-    actions[nl_attr_type(nested)]->execute(batch, nl_attr_get(nested));
+    actions[nl_attr_type(nested)]->execute(batch, nl_attr_get(nested), &exec);
+}
+
+/* Executes the actions after this one on the packets in 'batch' and deletes
+ * them. */
+void
+tasuki_exec_rest(const struct tasuki_exec *exec, struct dp_packet_batch *batch)
+{
+    odp_execute_actions(exec->dp, batch, true, exec->rest, exec->rest_len,
+                        exec->dp_execute_action);
+}
+
+/* Sends 'packet' to 'port' and deletes it. */
+void
+tasuki_exec_output(const struct tasuki_exec *exec, struct dp_packet *packet,
+                   odp_port_t port)
+{
+    struct {
+        struct nlattr attr;
+        odp_port_t port;
+    } output = {
+        .attr = {
+            .nla_len = sizeof output,
+            .nla_type = OVS_ACTION_ATTR_OUTPUT,
+        },
+        .port = port,
+    };
+    struct dp_packet_batch batch;
+
+    dp_packet_batch_init_packet(&batch, packet);
+    odp_execute_actions(exec->dp, &batch, true, &output.attr, sizeof output,
+                        exec->dp_execute_action);
 }

@@ -18,11 +18,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "odp-execute.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/types.h"
 #include "tasuki-datapath.h"
 
+struct dp_packet;
 struct dp_packet_batch;
 struct ds;
 struct flow;
@@ -56,6 +58,22 @@ struct tasuki_action_header {
 };
 BUILD_ASSERT_DECL(sizeof(struct tasuki_action_header) == 16);
 
+/* What comes of a packet in translation. */
+enum tasuki_effect {
+    TASUKI_OK,                  /* Its headers are as the flow says. */
+    TASUKI_NEW_HEADERS,         /* They are what the datapath finds in it. */
+    TASUKI_DROP,                /* Nothing. */
+};
+
+/* How the datapath executes actions, for an action that makes new packets. */
+struct tasuki_exec {
+    void *dp;
+    odp_execute_cb dp_execute_action;
+
+    const struct nlattr *rest;  /* The actions after this one. */
+    size_t rest_len;            /* In bytes. */
+};
+
 struct tasuki_action {
     uint16_t id;                /* TASUKI_ACTION_ATTR_*. */
     const char *name;           /* Keyword. */
@@ -80,8 +98,11 @@ struct tasuki_action {
     void (*encode)(const void *args, struct ofpbuf *out);
     enum ofperr (*decode)(const void *body, size_t len, void *args);
 
-    /* Checks 'args' against the match of the flow that the action is in. */
-    enum ofperr (*check)(const void *args, const struct match *);
+    /* Checks 'args' against 'match', what the actions before this one have
+     * made of the match of the flow.  An action that changes the type or the
+     * protocol of packets changes 'dl_type' or 'nw_proto' in it, which the
+     * caller restores when all actions are checked. */
+    enum ofperr (*check)(const void *args, struct match *match);
 
     /* Translation, in terms of nested attribute 'id' of
      * OVS_ACTION_ATTR_TASUKI. */
@@ -89,9 +110,10 @@ struct tasuki_action {
     /* Appends the datapath's form of the action for a packet of 'flow' to
      * 'odp_actions' by way of tasuki_odp_put(), or nothing if the action does
      * not apply to such a packet; unwildcards in 'wc' what that depended on.
-     */
-    void (*translate)(const void *args, const struct flow *flow,
-                      struct flow_wildcards *wc, struct ofpbuf *odp_actions);
+     * 'mtu' is that of the bridge. */
+    enum tasuki_effect (*translate)(const void *args, const struct flow *flow,
+                                    uint16_t mtu, struct flow_wildcards *wc,
+                                    struct ofpbuf *odp_actions);
 
     /* Puts a harmless instance of the action, to find out whether a datapath
      * takes it. */
@@ -104,8 +126,12 @@ struct tasuki_action {
 
     /* Executes the action on each packet.  Runs for every packet: no lock, no
      * allocation.  Packets that it cannot handle stay as they are and are
-     * counted. */
-    void (*execute)(struct dp_packet_batch *, const void *payload);
+     * counted.
+     *
+     * May delete packets from the batch.  What it makes of a packet besides
+     * goes to 'exec'. */
+    void (*execute)(struct dp_packet_batch *, const void *payload,
+                    const struct tasuki_exec *exec);
 };
 
 const struct tasuki_action *tasuki_action_from_id(uint16_t id);
@@ -119,14 +145,19 @@ void tasuki_encode(const struct ofpact_tasuki *,
                    struct tasuki_action_header *, struct ofpbuf *out);
 enum ofperr tasuki_decode(const struct tasuki_action_header *,
                           struct ofpbuf *ofpacts);
-enum ofperr tasuki_check(const struct ofpact_tasuki *, const struct match *);
+enum ofperr tasuki_check(const struct ofpact_tasuki *, struct match *);
 
 /* Hooks for lib/odp-util.c and lib/odp-execute.c. */
 void tasuki_odp_put(struct ofpbuf *odp_actions, uint16_t id,
                     const void *payload, size_t len);
 void tasuki_odp_format(const struct nlattr *, struct ds *);
 int tasuki_odp_parse(const char *s, struct ofpbuf *odp_actions);
-void tasuki_odp_execute(struct dp_packet_batch *, const struct nlattr *);
+void tasuki_odp_execute(void *dp, struct dp_packet_batch *,
+                        const struct nlattr *actions, size_t actions_len,
+                        odp_execute_cb);
+void tasuki_exec_rest(const struct tasuki_exec *, struct dp_packet_batch *);
+void tasuki_exec_output(const struct tasuki_exec *, struct dp_packet *,
+                        odp_port_t);
 
 /* Datapath support, a member of struct dpif_backer_support an action. */
 #define TASUKI_SUPPORT_FIELD(ATTR, NAME, TITLE) \

@@ -220,7 +220,7 @@ tcp_offset_decode(const void *body, size_t len, void *to_)
 }
 
 static enum ofperr
-tcp_offset_check(const void *to OVS_UNUSED, const struct match *match)
+tcp_offset_check(const void *to OVS_UNUSED, struct match *match)
 {
     return (is_ip_any(&match->flow)
             && match->wc.masks.nw_proto == 0xff
@@ -236,19 +236,21 @@ tcp_offset_put(const struct tcp_offset *to, struct ofpbuf *odp_actions)
     tasuki_odp_put(odp_actions, TASUKI_ACTION_ATTR_TCP_OFFSET, to, sizeof *to);
 }
 
-static void
+static enum tasuki_effect
 tcp_offset_translate(const void *to, const struct flow *flow,
-                     struct flow_wildcards *wc, struct ofpbuf *odp_actions)
+                     uint16_t mtu OVS_UNUSED, struct flow_wildcards *wc,
+                     struct ofpbuf *odp_actions)
 {
     /* A group bucket has no match of its own, so anything may come here. */
     if (!is_ip_any(flow)) {
-        return;
+        return TASUKI_OK;
     }
     WC_MASK_FIELD(wc, nw_proto);
     if (flow->nw_proto == IPPROTO_TCP
         && !(flow->nw_frag & FLOW_NW_FRAG_LATER)) {
         tcp_offset_put(to, odp_actions);
     }
+    return TASUKI_OK;
 }
 
 static void
@@ -309,7 +311,8 @@ count_unhandled(enum tcp_offset_result result)
 }
 
 static void
-tcp_offset_execute(struct dp_packet_batch *batch, const void *payload)
+tcp_offset_execute(struct dp_packet_batch *batch, const void *payload,
+                   const struct tasuki_exec *exec OVS_UNUSED)
 {
     const struct tcp_offset *to = payload;
     struct dp_packet *packet;

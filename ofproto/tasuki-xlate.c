@@ -7,6 +7,7 @@
 
 #include "dpif.h"
 #include "odp-util.h"
+#include "openvswitch/meta-flow.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
@@ -67,31 +68,69 @@ tasuki_check_support(struct dpif *dpif, struct dpif_backer_support *support)
     }
 }
 
-/* Appends to 'odp_actions' what 'oa' means for a packet of 'flow', and makes
- * 'wc' depend on what that depended on.  Returns SLOW_ACTION if the datapath
- * cannot do it and ovs-vswitchd has to, otherwise 0. */
-enum slow_path_reason
+static void
+warn_of_slow_path(const struct tasuki_action *a)
+{
+    static atomic_uint64_t warned = 0;
+    uint64_t before;
+    atomic_or(&warned, UINT64_C(1) << a->id, &before);
+    if (!(before & (UINT64_C(1) << a->id))) {
+        VLOG_WARN("the datapath lacks the %s action: packets that need it "
+                  "take the slow path through ovs-vswitchd", a->name);
+    }
+}
+
+/* Appends to 'odp_actions' what 'oa' means for a packet of 'flow' in a bridge
+ * whose ports take IP packets of 'mtu' bytes, and makes 'wc' depend on what
+ * that depended on.  Adds SLOW_ACTION to '*slow' if the datapath cannot do it
+ * and ovs-vswitchd has to.
+ *
+ * After TASUKI_NEW_HEADERS, nothing but tasuki_needs_headers() tells which
+ * action may be translated before the packet recirculates. */
+enum tasuki_effect
 tasuki_translate(const struct ofpact_tasuki *oa,
-                 const struct dpif_backer_support *support,
+                 const struct dpif_backer_support *support, int mtu,
                  const struct flow *flow, struct flow_wildcards *wc,
-                 struct ofpbuf *odp_actions)
+                 struct ofpbuf *odp_actions, enum slow_path_reason *slow)
 {
     const struct tasuki_action *a = tasuki_action_from_id(oa->id);
     size_t old_size = odp_actions->size;
 
-    a->translate(oa->args, flow, wc, odp_actions);
-    if (odp_actions->size == old_size || *supported(support, oa->id)) {
-        return 0;
+    /* INT_MAX if no port has told its MTU yet. */
+    enum tasuki_effect effect = a->translate(
+        oa->args, flow, mtu == INT_MAX ? ETH_PAYLOAD_MAX
+                        : MIN(mtu, UINT16_MAX), wc, odp_actions);
+    if (odp_actions->size != old_size && !*supported(support, oa->id)) {
+        warn_of_slow_path(a);
+        *slow |= SLOW_ACTION;
     }
+    return effect;
+}
 
-    static atomic_uint64_t warned = 0;
-    uint64_t before;
-    atomic_or(&warned, UINT64_C(1) << oa->id, &before);
-    if (!(before & (UINT64_C(1) << oa->id))) {
-        VLOG_WARN("the datapath lacks the %s action: packets that need it "
-                  "take the slow path through ovs-vswitchd", a->name);
+/* Returns true if 'a' looks at the headers of a packet, changes them, or may
+ * go on to an action that does.  If not, stores the port to which it outputs
+ * in '*port', or OFPP_NONE.
+ *
+ * A group is no such action: its buckets are asked in their turn. */
+bool
+tasuki_needs_headers(const struct ofpact *a, ofp_port_t *port)
+{
+    *port = OFPP_NONE;
+    if (a->type == OFPACT_OUTPUT) {
+        *port = ofpact_get_OUTPUT(a)->port;
+    } else if (a->type == OFPACT_OUTPUT_TRUNC) {
+        *port = ofpact_get_OUTPUT_TRUNC(a)->port;
+    } else if (a->type == OFPACT_ENQUEUE) {
+        *port = ofpact_get_ENQUEUE(a)->port;
+    } else if (a->type == OFPACT_SET_FIELD) {
+        return !mf_is_pipeline_field(ofpact_get_SET_FIELD(a)->field);
+    } else {
+        return a->type != OFPACT_GROUP && a->type != OFPACT_SET_QUEUE
+               && a->type != OFPACT_POP_QUEUE && a->type != OFPACT_SET_TUNNEL;
     }
-    return SLOW_ACTION;
+    return ofp_to_u16(*port) >= ofp_to_u16(OFPP_MAX)
+           && *port != OFPP_IN_PORT && *port != OFPP_LOCAL
+           && *port != OFPP_NONE;
 }
 
 static bool
@@ -112,12 +151,13 @@ has_tasuki_action(const struct nlattr *actions, size_t len)
  * cannot take back what the datapath actions since then do to it.  If one of
  * our actions is among them, which no later action can revert, and this is not
  * the last use of the packet, moves them into a clone and restores 'base_flow'
- * accordingly.  Returns SLOW_ACTION if the datapath cannot clone and
+ * accordingly, and 'was_mpls', which tells that the packet's headers are not as
+ * the flow says.  Returns SLOW_ACTION if the datapath cannot clone and
  * ovs-vswitchd has to, otherwise 0. */
 enum slow_path_reason
 tasuki_isolate(const struct tasuki_mark *mark, bool is_last_action,
                struct ofpbuf *odp_actions, struct flow *base_flow,
-               const struct dpif_backer_support *support)
+               bool *was_mpls, const struct dpif_backer_support *support)
 {
     size_t len = odp_actions->size - mark->odp_size;
     if (is_last_action
@@ -132,6 +172,7 @@ tasuki_isolate(const struct tasuki_mark *mark, bool is_last_action,
     };
     ofpbuf_insert(odp_actions, mark->odp_size, &clone, sizeof clone);
     *base_flow = mark->base_flow;
+    *was_mpls = mark->was_mpls;
     return support->clone ? 0 : SLOW_ACTION;
 }
 

@@ -11,38 +11,44 @@
 #include "flow.h"
 #include "odp-util.h"
 #include "openvswitch/ofpbuf.h"
+#include "tasuki-action.h"
 
 struct dpif;
 struct dpif_upcall;
 struct dpif_backer_support;
 struct flow_wildcards;
+struct ofpact;
 struct ofpact_tasuki;
 
 void tasuki_check_support(struct dpif *, struct dpif_backer_support *);
 
-enum slow_path_reason tasuki_translate(const struct ofpact_tasuki *,
-                                       const struct dpif_backer_support *,
-                                       const struct flow *,
-                                       struct flow_wildcards *,
-                                       struct ofpbuf *odp_actions);
+enum tasuki_effect tasuki_translate(const struct ofpact_tasuki *,
+                                    const struct dpif_backer_support *,
+                                    int mtu, const struct flow *,
+                                    struct flow_wildcards *,
+                                    struct ofpbuf *odp_actions,
+                                    enum slow_path_reason *);
+bool tasuki_needs_headers(const struct ofpact *, ofp_port_t *);
 
 /* A point in a translation to which the packet must return: the datapath
  * actions up to there, and what they had made of the packet. */
 struct tasuki_mark {
     size_t odp_size;
     struct flow base_flow;
+    bool was_mpls;
 };
 
 static inline struct tasuki_mark
-tasuki_mark(const struct ofpbuf *odp_actions, const struct flow *base_flow)
+tasuki_mark(const struct ofpbuf *odp_actions, const struct flow *base_flow,
+            bool was_mpls)
 {
-    return (struct tasuki_mark) { odp_actions->size, *base_flow };
+    return (struct tasuki_mark) { odp_actions->size, *base_flow, was_mpls };
 }
 
 enum slow_path_reason tasuki_isolate(const struct tasuki_mark *,
                                      bool is_last_action,
                                      struct ofpbuf *odp_actions,
-                                     struct flow *base_flow,
+                                     struct flow *base_flow, bool *was_mpls,
                                      const struct dpif_backer_support *);
 
 /* Hook for ofproto-dpif-upcall.c. */
