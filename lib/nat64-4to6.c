@@ -116,20 +116,33 @@ parse(const struct nat64_frame *f, struct nat64_head *h, struct ip4 *ip)
     return NAT64_OK;
 }
 
-/* Section 4.1, Source Address and Destination Address. */
+static bool
+is_icmp_error(const struct nat64_frame *f, const struct ip4 *ip)
+{
+    uint8_t type = f->data[ip->l4];
+
+    return type != ICMP4_ECHO && type != ICMP4_ECHO_REPLY;
+}
+
+/* Section 4.1, Source Address and Destination Address.  An error is of use to
+ * who looks for trouble, from wherever it says to be. */
 static inline bool
 put_addresses(const struct nat64 *n, const struct nat64_frame *f,
-              struct nat64_head *h, const uint8_t *ip4, uint8_t *ip6)
+              struct nat64_head *h, const struct ip4 *ip, uint8_t *ip6)
 {
-    if (NAT64_LIKELY(!(f->data[0] & 1) && nat64_is_host4(ip4 + IP4_DST))) {
-        if (!nat64_embed(n, ip4 + IP4_DST, ip6 + IP6_DST)) {
+    const uint8_t *src = ip->p + IP4_SRC;
+    const uint8_t *dst = ip->p + IP4_DST;
+
+    if (NAT64_LIKELY(!(f->data[0] & 1) && nat64_is_host4(dst))) {
+        if (!nat64_embed_any(n, dst, ip6 + IP6_DST)) {
             return false;
         }
-    } else if (!nat64_group_4to6(n, ip4 + IP4_DST, f->data, ip6 + IP6_DST,
-                                 h->bytes)) {
+    } else if (!nat64_group_4to6(n, dst, f->data, ip6 + IP6_DST, h->bytes)) {
         return false;
     }
-    return nat64_embed(n, ip4 + IP4_SRC, ip6 + IP6_SRC);
+    return ((nat64_is_host4(src)
+             || (ip->proto == PROTO_ICMP4 && is_icmp_error(f, ip)))
+            && nat64_embed_any(n, src, ip6 + IP6_SRC));
 }
 
 /* Section 4.1, fragment header. */
@@ -218,15 +231,6 @@ check_protocol(uint8_t proto)
     }
 }
 
-static bool
-is_icmp_error(const struct nat64_frame *f, const struct ip4 *ip)
-{
-    uint8_t type = f->data[ip->l4];
-
-    return (ip->proto == PROTO_ICMP4 && type != ICMP4_ECHO
-            && type != ICMP4_ECHO_REPLY);
-}
-
 /* Writes the start of the IP payload, as far as it changes, to 'out'. */
 static inline enum nat64_result
 put_transport(const struct nat64_frame *f, struct nat64_head *h,
@@ -296,7 +300,7 @@ nat64_4to6(const struct nat64 *n, const struct nat64_frame *f,
     }
 
     nat64_put_eth(f, h, ETH_IP6);
-    if (NAT64_UNLIKELY(!put_addresses(n, f, h, ip.p, ip6))) {
+    if (NAT64_UNLIKELY(!put_addresses(n, f, h, &ip, ip6))) {
         return NAT64_ADDRESS;
     }
     h->proto = next;

@@ -263,18 +263,18 @@ put_transport(const struct nat64_frame *f, struct nat64_head *h,
     }
 }
 
-/* Section 5, on packets that are too big for the next link. */
+/* Section 5, on packets that are too big for the next link.  One that had a
+ * fragment header may be cut once more, as by an IPv4 router.  Of another the
+ * sender hears, who must not be told of less than IPv6 promises. */
 static NAT64_SLOW enum nat64_result
-too_big(size_t limit, struct nat64_head *h, const struct ip6 *ip,
-        uint16_t frag)
+too_big(size_t limit, struct nat64_head *h, uint16_t frag)
 {
-    size_t mtu;
+    size_t mtu = limit + (IP6_LEN - IP4_LEN);
 
     if (!(frag & IP4_DF)) {
         h->mtu = (uint16_t) limit;
         return NAT64_FRAGMENT;
     }
-    mtu = limit + (IP6_LEN - IP4_LEN) + (ip->frag ? FRAG_LEN : 0);
     mtu = mtu < NAT64_MTU_MIN_6 ? NAT64_MTU_MIN_6 : mtu;
     h->mtu = (uint16_t) (mtu > 0xffff ? 0xffff : mtu);
     return NAT64_TOO_BIG;
@@ -328,7 +328,7 @@ nat64_6to4(const struct nat64 *n, const struct nat64_frame *f,
     fragment_fields(f, &ip, unit, &id, &frag);
     limit = n->mtu ? n->mtu : 0xffff;
     if (NAT64_UNLIKELY(unit > limit)) {
-        verdict = too_big(limit, h, &ip, frag);
+        verdict = too_big(limit, h, frag);
         if (verdict == NAT64_TOO_BIG) {
             return verdict;
         }

@@ -86,8 +86,8 @@ nat64_extract_split(const struct nat64 *n, const uint8_t *ip6, uint8_t *ip4)
     return true;
 }
 
-/* Returns whether the host address 'ip4' is globally reachable, by the
- * registry of RFC 6890. */
+/* Returns whether the address 'ip4' is globally reachable, by the registry of
+ * RFC 6890. */
 bool
 nat64_is_global4(const uint8_t *ip4)
 {
@@ -95,8 +95,10 @@ nat64_is_global4(const uint8_t *ip4)
         uint32_t prefix;
         uint32_t mask;
     } not_global[] = {
+        { 0x00000000, 0xff000000 },     /* 0.0.0.0/8, this network. */
         { 0x0a000000, 0xff000000 },     /* 10.0.0.0/8, private. */
         { 0x64400000, 0xffc00000 },     /* 100.64.0.0/10, shared. */
+        { 0x7f000000, 0xff000000 },     /* 127.0.0.0/8, loopback. */
         { 0xa9fe0000, 0xffff0000 },     /* 169.254.0.0/16, link-local. */
         { 0xac100000, 0xfff00000 },     /* 172.16.0.0/12, private. */
         { 0xc0000000, 0xffffff00 },     /* 192.0.0.0/24, assignments. */
@@ -105,6 +107,7 @@ nat64_is_global4(const uint8_t *ip4)
         { 0xc6120000, 0xfffe0000 },     /* 198.18.0.0/15, benchmarks. */
         { 0xc6336400, 0xffffff00 },     /* 198.51.100.0/24, examples. */
         { 0xcb007100, 0xffffff00 },     /* 203.0.113.0/24, examples. */
+        { 0xe0000000, 0xe0000000 },     /* 224.0.0.0/3, groups, reserved. */
     };
     uint32_t addr = nat64_get32(ip4);
     size_t i;

@@ -16,14 +16,23 @@
 /* Offset into the routing header. */
 #define ROUTING_SEGMENTS_LEFT 3
 
-/* Returns whether 'next' is an extension header.  Encapsulating Security
- * Payload, Authentication Header and all unknown numbers count as transport
- * protocols. */
+/* Returns whether 'next' is an extension header to be skipped.  Encapsulating
+ * Security Payload, Authentication Header and all unknown numbers count as
+ * transport protocols. */
 static bool
 is_extension(uint8_t next)
 {
     return next == PROTO_HOP_BY_HOP || next == PROTO_ROUTING
            || next == PROTO_FRAGMENT || next == PROTO_DEST_OPTS;
+}
+
+/* Returns whether section 5.1.1 wants 'next' not to follow a fragment header:
+ * it would have to be cut out of the first fragment, and the offsets in the
+ * later ones would not fit any more. */
+static bool
+is_forbidden_in_fragment(uint8_t next)
+{
+    return is_extension(next) || next == PROTO_AUTH;
 }
 
 enum nat64_result
@@ -57,20 +66,13 @@ nat64_walk(const uint8_t *ip, size_t linear, size_t len,
             return NAT64_SOURCE_ROUTE;
         }
         if (next == PROTO_FRAGMENT) {
-            if (chain->frag) {
-                return NAT64_BAD_HEADER;
+            if (is_forbidden_in_fragment(ext[0])) {
+                return NAT64_EXTENSION;
             }
             chain->frag = ofs;
         }
         next = ext[0];
         ofs += ext_len;
-        if (chain->frag && is_extension(next)
-            && nat64_get16(ip + chain->frag + FRAG_OFS)
-               & (FRAG_OFS_MASK | FRAG_M)) {
-            /* It would have to be cut out of the first fragment, and the
-             * offsets in the later ones would not fit any more. */
-            return NAT64_EXTENSION;
-        }
     }
     chain->l4 = ofs;
     chain->proto = next;

@@ -42,6 +42,7 @@ enum {
     PROTO_UDP = 17,
     PROTO_ROUTING = 43,
     PROTO_FRAGMENT = 44,
+    PROTO_AUTH = 51,
     PROTO_ICMP6 = 58,
     PROTO_DEST_OPTS = 60,
 };
@@ -356,13 +357,13 @@ nat64_is_host4(const uint8_t *ip4)
     return (uint8_t) (ip4[0] - 1) < 224 - 1 && ip4[0] != 127;
 }
 
-/* Stores the IPv6 address of the host 'ip4' in 'ip6' (RFC 6052 section 2.3),
- * or returns false if that must not have one. */
+/* Stores the IPv6 address of 'ip4' in 'ip6' (RFC 6052 section 2.3), or returns
+ * false if that must not have one.  Other than nat64_embed(), whether it may
+ * be the address of a host does not matter. */
 static inline bool
-nat64_embed(const struct nat64 *n, const uint8_t *ip4, uint8_t *ip6)
+nat64_embed_any(const struct nat64 *n, const uint8_t *ip4, uint8_t *ip6)
 {
-    if (!nat64_is_host4(ip4)
-        || (NAT64_UNLIKELY(nat64_well_known(n)) && !nat64_is_global4(ip4))) {
+    if (NAT64_UNLIKELY(nat64_well_known(n)) && !nat64_is_global4(ip4)) {
         return false;
     }
     if (NAT64_LIKELY(n->prefix_len == 96)) {
@@ -372,6 +373,12 @@ nat64_embed(const struct nat64 *n, const uint8_t *ip4, uint8_t *ip6)
         nat64_embed_split(n, ip4, ip6);
     }
     return true;
+}
+
+static inline bool
+nat64_embed(const struct nat64 *n, const uint8_t *ip4, uint8_t *ip6)
+{
+    return nat64_is_host4(ip4) && nat64_embed_any(n, ip4, ip6);
 }
 
 /* Stores the IPv4 address of the host 'ip6' in 'ip4', or returns false if it

@@ -78,14 +78,15 @@ struct nat64_frame {
      * answer. */                                                             \
     X(TOO_BIG, too_big)                                                       \
     X(TRUNCATED, truncated)           /* A header runs past the end. */       \
-    X(BAD_HEADER, bad_header)         /* Version, length, offset that lie. */ \
+    X(BAD_HEADER, bad_header)         /* Version, length, offset, IPv4 header \
+                                       * checksum that lie. */                \
     X(WRONG_TYPE, wrong_type)         /* Neither IP nor ARP, or the wrong     \
                                        * direction. */                        \
     X(ADDRESS, address)               /* Not one that the prefix maps, or not \
                                        * one that may stand there. */         \
     X(SOURCE_ROUTE, source_route)     /* RFC 7915 sections 4.1 and 5.1. */    \
     X(EXTENSION, extension)           /* An IPv6 extension header that has no \
-                                       * counterpart. */                      \
+                                       * counterpart, or its number in IPv4. */\
     X(FRAGMENT_DROP, fragmented)      /* A fragment of what does not translate\
                                        * in fragments: ICMP, UDP without      \
                                        * checksum. */                         \
@@ -147,7 +148,9 @@ enum nat64_result nat64_translate(const struct nat64 *n,
  * of that, with '*ofs' 0 for the first, and writes them to 'out' (at least
  * NAT64_FRAG_HEAD_MAX bytes).  Stores the number of bytes of headers in
  * '*out_len', of payload in '*take', and in '*ofs' where the next fragment
- * starts.  Returns true if there is another one. */
+ * starts.  Returns true if there is another one.
+ *
+ * A checksum that was left to be completed (csum_partial) must be before. */
 #define NAT64_FRAG_HEAD_MAX (22 + 60)
 bool nat64_fragment(const struct nat64_head *head, size_t payload,
                     size_t *ofs, uint8_t *out, size_t *out_len, size_t *take);
