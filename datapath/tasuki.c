@@ -12,6 +12,7 @@
 /* The registry: one line an action. */
 static const struct tasuki_action *const actions[] = {
 	[TASUKI_ACTION_ATTR_TCP_OFFSET] = &tasuki_tcp_offset,
+	[TASUKI_ACTION_ATTR_NAT64] = &tasuki_nat64,
 };
 
 static const struct tasuki_action *action_from_id(int id)

@@ -48,6 +48,7 @@ struct tasuki_action {
 };
 
 extern const struct tasuki_action tasuki_tcp_offset;
+extern const struct tasuki_action tasuki_nat64;
 
 int ovs_tasuki_copy_action(const struct nlattr *attr,
 			   const struct sw_flow_key *key, __be16 *eth_type,

@@ -48,7 +48,7 @@ MALFORMED = {
     "with zeros behind it": (
         attr(ACTION_TASUKI, nested + bytes(4)), errno.EINVAL, ONE),
     "id 0": (tasuki(payload, 0), errno.EINVAL, UNKNOWN),
-    "id of the future": (tasuki(payload, 2), errno.EINVAL, UNKNOWN),
+    "id of the future": (tasuki(payload, 0x30), errno.EINVAL, UNKNOWN),
     "highest id": (tasuki(payload, 0x3fff), errno.EINVAL, UNKNOWN),
     "nested flag": (tasuki(payload, 1 | NLA_F_NESTED), errno.EINVAL, FLAGS),
     "byte order flag": (

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/* Copyright (c) 2026 the Tasuki developers. */
+
+/* The nat64 action.  Its arithmetic is in nat64.h, what it does to socket
+ * buffers in nat64-skb.h.
+ */
+
+#include <linux/if_ether.h>
+#include <linux/netdevice.h>
+#include <linux/percpu.h>
+#include <linux/ratelimit.h>
+#include <linux/skbuff.h>
+#include <net/netlink.h>
+
+#include "conntrack.h"
+#include "counter.h"
+#include "datapath.h"
+#include "flow.h"
+#include "nat64-skb.h"
+#include "tasuki.h"
+#include "vport.h"
+
+/* Packets by what became of them.  There is none for NAT64_PULL, which is not
+ * the end of it.
+ */
+static DEFINE_PER_CPU(unsigned long[NAT64_N_RESULTS], results);
+TASUKI_COUNTER(nat64_ok, results[NAT64_OK]);
+TASUKI_COUNTER(nat64_fragment, results[NAT64_FRAGMENT]);
+TASUKI_COUNTER(nat64_too_big, results[NAT64_TOO_BIG]);
+TASUKI_COUNTER(nat64_truncated, results[NAT64_TRUNCATED]);
+TASUKI_COUNTER(nat64_bad_header, results[NAT64_BAD_HEADER]);
+TASUKI_COUNTER(nat64_wrong_type, results[NAT64_WRONG_TYPE]);
+TASUKI_COUNTER(nat64_address, results[NAT64_ADDRESS]);
+TASUKI_COUNTER(nat64_source_route, results[NAT64_SOURCE_ROUTE]);
+TASUKI_COUNTER(nat64_extension, results[NAT64_EXTENSION]);
+TASUKI_COUNTER(nat64_fragmented, results[NAT64_FRAGMENT_DROP]);
+TASUKI_COUNTER(nat64_udp_csum, results[NAT64_UDP_CSUM]);
+TASUKI_COUNTER(nat64_icmp_type, results[NAT64_ICMP_TYPE]);
+TASUKI_COUNTER(nat64_icmp_inner, results[NAT64_ICMP_INNER]);
+TASUKI_COUNTER(nat64_multicast_control, results[NAT64_MULTICAST_CONTROL]);
+TASUKI_COUNTER(nat64_router_discovery, results[NAT64_ROUTER_DISCOVERY]);
+TASUKI_COUNTER(nat64_arp, results[NAT64_ARP]);
+TASUKI_COUNTER(nat64_nd, results[NAT64_ND]);
+
+/* New headers on their way into a packet.  They are too long for a stack that
+ * may be deep already, and do not live longer than one translation, so that a
+ * packet's way from datapath to datapath does not matter.
+ */
+static DEFINE_PER_CPU(struct nat64_head, heads);
+
+/* At most 100 answers in each 0.1 s, to whomever. */
+static DEFINE_RATELIMIT_STATE(too_big_limit, HZ / 10, 100);
+
+static int nat64_validate(const struct nlattr *attr,
+			  const struct sw_flow_key *key, __be16 *eth_type,
+			  struct netlink_ext_ack *extack)
+{
+	const struct nat64 *n = nla_data(attr);
+	const char *problem;
+
+	if (nla_len(attr) != sizeof(*n)) {
+		NL_SET_ERR_MSG_ATTR(extack, attr, "nat64: wrong length");
+		return -EINVAL;
+	}
+	problem = nat64_check(n);
+	if (problem) {
+		if (extack)
+			extack->_msg = problem;
+		NL_SET_BAD_ATTR(extack, attr);
+		return -EINVAL;
+	}
+	if (n->direction == NAT64_4TO6 && *eth_type != htons(ETH_P_IP) &&
+	    *eth_type != htons(ETH_P_ARP)) {
+		NL_SET_ERR_MSG_ATTR(extack, attr,
+				    "nat64: the flow must match IPv4 or ARP");
+		return -EINVAL;
+	}
+	if (n->direction == NAT64_6TO4 && *eth_type != htons(ETH_P_IPV6)) {
+		NL_SET_ERR_MSG_ATTR(extack, attr,
+				    "nat64: the flow must match IPv6");
+		return -EINVAL;
+	}
+
+	/* ARP and Neighbor Discovery have different types: from here on it
+	 * depends on the packet.
+	 */
+	*eth_type = 0;
+	return 0;
+}
+
+/* Tells the sender of @skb that it must not be longer than @mtu. */
+static void answer_too_big(struct datapath *dp, struct sk_buff *skb,
+			   const struct sw_flow_key *key, u16 mtu)
+{
+	struct vport *vport = ovs_vport_rcu(dp, key->phy.in_port);
+	struct sk_buff *answer;
+
+	if (!vport || !netif_running(vport->dev) ||
+	    !netif_carrier_ok(vport->dev))
+		return;
+	ratelimit_set_flags(&too_big_limit, RATELIMIT_MSG_ON_RELEASE);
+	if (!__ratelimit(&too_big_limit))
+		return;
+	answer = nat64_skb_too_big(skb, mtu);
+	if (answer)
+		ovs_vport_send(vport, answer, ovs_key_mac_proto(key));
+}
+
+static struct sk_buff *translate(struct datapath *dp, struct sk_buff *skb,
+				 struct sw_flow_key *key,
+				 const struct nat64 *n);
+
+/* Cuts a super-packet up and translates each segment. */
+static struct sk_buff *translate_segments(struct datapath *dp,
+					  struct sk_buff *skb,
+					  struct sw_flow_key *key,
+					  const struct nat64 *n)
+{
+	struct sk_buff *segment, *next, *list = NULL, **tail = &list;
+
+	segment = __skb_gso_segment(skb, NETIF_F_SG, false);
+	if (IS_ERR_OR_NULL(segment)) {
+		kfree_skb(skb);
+		return NULL;
+	}
+	consume_skb(skb);
+	skb_list_walk_safe(segment, segment, next) {
+		skb_mark_not_on_list(segment);
+		*tail = translate(dp, segment, key, n);
+		while (*tail)
+			tail = &(*tail)->next;
+	}
+	return list;
+}
+
+/* Translates @skb.  Returns what it has become, or NULL if that is nothing. */
+static struct sk_buff *translate(struct datapath *dp, struct sk_buff *skb,
+				 struct sw_flow_key *key,
+				 const struct nat64 *n)
+{
+	struct nat64_head *head = this_cpu_ptr(&heads);
+	u8 l4_proto = 0;
+	int result;
+
+	if (skb_is_gso(skb) && unlikely(!nat64_skb_stays_whole(skb)))
+		return translate_segments(dp, skb, key, n);
+
+	if (likely(key->ip.frag == OVS_FRAG_TYPE_NONE &&
+		   key->eth.type != htons(ETH_P_ARP)))
+		l4_proto = key->ip.proto;
+	result = nat64_skb_translate(skb, n, l4_proto, head);
+	if (unlikely(result < 0))
+		goto drop;
+	this_cpu_inc(results[result]);
+
+	switch (result) {
+	case NAT64_OK:
+		return skb;
+
+	case NAT64_FRAGMENT:
+		return skb_is_gso(skb) ? translate_segments(dp, skb, key, n) :
+					 nat64_skb_fragment(skb, head);
+
+	case NAT64_TOO_BIG:
+		answer_too_big(dp, skb, key, head->mtu);
+		break;
+	}
+drop:
+	kfree_skb(skb);
+	return NULL;
+}
+
+static struct sk_buff *nat64_execute(struct datapath *dp, struct sk_buff *skb,
+				     struct sw_flow_key *key,
+				     const void *payload)
+{
+	/* From a tunnel that carries no Ethernet. */
+	if (unlikely(ovs_key_mac_proto(key) != MAC_PROTO_ETHERNET)) {
+		this_cpu_inc(results[NAT64_WRONG_TYPE]);
+		kfree_skb(skb);
+		return NULL;
+	}
+	skb = translate(dp, skb, key, payload);
+	if (unlikely(!skb))
+		return NULL;
+
+	/* Whoever looks at the key now has to extract it again, but for the
+	 * type, by which output fragments what conntrack has reassembled.
+	 */
+	ovs_ct_clear(skb, key);
+	key->eth.type = *(__be16 *)(skb_network_header(skb) - 2);
+	key->mac_proto |= SW_FLOW_KEY_INVALID;
+	return skb;
+}
+
+const struct tasuki_action tasuki_nat64 = {
+	.validate = nat64_validate,
+	.execute = nat64_execute,
+};
