@@ -22,6 +22,9 @@ lib_libopenvswitch_la_SOURCES += \
 	lib/tasuki-action.c \
 	lib/tasuki-action.h \
 	lib/tasuki-datapath.h \
+	lib/tasuki-nat64-execute.c \
+	lib/tasuki-nat64.c \
+	lib/tasuki-nat64.h \
 	lib/tasuki-tcp-offset.c \
 	lib/tasuki-tcp-offset.h \
 	lib/tcp-offset.c \

@@ -40,7 +40,8 @@ struct ofpbuf;
  * 'struct tasuki_action tasuki_<NAME>' and of the datapath feature are made;
  * <TITLE> what "ovs-appctl dpif/show-dp-features" calls it. */
 #define TASUKI_ACTIONS(X) \
-    X(TCP_OFFSET, tcp_offset, "TCP offset action")
+    X(TCP_OFFSET, tcp_offset, "TCP offset action") \
+    X(NAT64, nat64, "NAT64 action")
 
 /* OpenFlow experimenter id.  5a-54-4b is an OUI with the locally administered
  * bit set, so that it cannot be assigned to any other organization. */

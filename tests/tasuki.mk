@@ -167,6 +167,7 @@ tasuki-fuzzers: $(TASUKI_FUZZERS)
 TASUKI_TESTSUITE_AT = \
 	tests/protocol/frames-macros.at \
 	tests/protocol/fake-switch.py \
+	tests/protocol/nat64-datapath.at \
 	tests/protocol/tasukid.at \
 	tests/protocol/tasuki-ctl.at \
 	tests/protocol/tasukid-forward.at \
@@ -179,7 +180,8 @@ TASUKI_TESTSUITE_AT = \
 EXTRA_DIST += \
 	$(TASUKI_TESTSUITE_AT) \
 	tests/protocol/frames.py \
-	tests/protocol/openflow.py
+	tests/protocol/openflow.py \
+	tests/protocol/packets.py
 TASUKI_TESTSUITE = $(srcdir)/tests/tasuki-testsuite
 
 $(TASUKI_TESTSUITE): package.m4 $(TASUKI_TESTSUITE_AT) $(COMMON_MACROS_AT)
