@@ -20,6 +20,9 @@ struct ip6 {
     uint8_t proto;
 };
 
+/* How much identification() reads of a protocol that it does not know. */
+#define ID_LEN 8
+
 /* The rest of parse() for a packet that has extension headers, or an unusual
  * protocol. */
 static enum nat64_result
@@ -120,10 +123,8 @@ echo(const struct nat64_frame *f, const struct ip6 *ip, uint8_t *out,
 static bool
 is_neighbor_discovery(const struct nat64_frame *f, const struct ip6 *ip)
 {
-    uint8_t type = f->data[ip->l4];
-
     return (ip->proto == PROTO_ICMP6
-            && (type == ICMP6_NS || type == ICMP6_NA));
+            && (f->data[ip->l4] == ICMP6_NS || f->data[ip->l4] == ICMP6_NA));
 }
 
 static bool
@@ -175,11 +176,15 @@ check_icmp(const struct nat64_frame *f, struct nat64_head *h,
 }
 
 /* Returns NAT64_OK for any other protocol but TCP and UDP, unless it would be
- * something else in an IPv4 packet. */
+ * something else in an IPv4 packet, if what identification() reads of it is
+ * there. */
 static enum nat64_result
-check_protocol(uint8_t proto)
+check_protocol(const struct nat64_frame *f, struct nat64_head *h,
+               const struct ip6 *ip)
 {
-    switch (proto) {
+    size_t upto = ip->l4 + (ip->len < ID_LEN ? ip->len : ID_LEN);
+
+    switch (ip->proto) {
     case PROTO_IGMP:
         return NAT64_MULTICAST_CONTROL;
 
@@ -187,7 +192,7 @@ check_protocol(uint8_t proto)
         return NAT64_ICMP_TYPE;
 
     default:
-        return NAT64_OK;
+        return f->linear < upto ? nat64_short(f, h, upto) : NAT64_OK;
     }
 }
 
@@ -205,8 +210,8 @@ identification(const uint8_t *l4, size_t len, uint8_t proto)
 
     if (proto == PROTO_TCP && len >= TCP_LEN) {
         x = nat64_word32(l4 + 4) << 32 | nat64_word32(l4 + TCP_CSUM);
-    } else if (len >= 8) {
-        memcpy(&x, l4, 8);
+    } else if (len >= ID_LEN) {
+        memcpy(&x, l4, ID_LEN);
     }
     return (uint16_t) (x * 0x9e3779b97f4a7c15U >> 48);
 }
@@ -301,7 +306,7 @@ nat64_6to4(const struct nat64 *n, const struct nat64_frame *f,
             proto = PROTO_ICMP4;
             result = check_icmp(f, h, &ip);
         } else {
-            result = check_protocol(proto);
+            result = check_protocol(f, h, &ip);
         }
         if (result != NAT64_OK) {
             return result;

@@ -86,7 +86,7 @@ struct nat64_frame {
                                        * one that may stand there. */         \
     X(SOURCE_ROUTE, source_route)     /* RFC 7915 sections 4.1 and 5.1. */    \
     X(EXTENSION, extension)           /* An IPv6 extension header that has no \
-                                       * counterpart, or its number in IPv4. */\
+                                       * counterpart; its number in IPv4. */  \
     X(FRAGMENT_DROP, fragmented)      /* A fragment of what does not translate\
                                        * in fragments: ICMP, UDP without      \
                                        * checksum. */                         \
