@@ -91,7 +91,9 @@ chosen_server_is_silent(void **state)
     expect_syn(2);
     fake_pass(400);
     expect_syn(2);
-    fake_pass(400);
+    fake_pass(800);
+    expect_syn(2);
+    fake_pass(600);
     expect(1, TCP_ACK | TCP_PSH, C_ISN + 1, S1_ISN + 1, GET_IMAGES);
     assert_int_equal(fake_counter(HC_SILENT), 1);
 
@@ -206,7 +208,7 @@ all_servers_are_silent(void **state)
     (void) state;
     start();
     client_syn();
-    fake_pass(5000);
+    fake_pass(7000);
     expect_nothing(CLIENT_PORT);
     assert_int_equal(n_conns(), 0);
     assert_int_equal(fake_counter(HC_SILENT), 3);
