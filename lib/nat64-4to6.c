@@ -207,30 +207,6 @@ check_icmp(const struct nat64_frame *f, struct nat64_head *h,
     }
 }
 
-/* Returns NAT64_OK for any other protocol but TCP and UDP, unless it would be
- * something else in an IPv6 packet. */
-static enum nat64_result
-check_protocol(uint8_t proto)
-{
-    switch (proto) {
-    case PROTO_IGMP:
-        return NAT64_MULTICAST_CONTROL;
-
-    case PROTO_HOP_BY_HOP:
-    case PROTO_ROUTING:
-    case PROTO_FRAGMENT:
-    case PROTO_DEST_OPTS:
-        return NAT64_EXTENSION;
-
-    case PROTO_ICMP6:
-        /* It would be believed, even as Neighbor Discovery. */
-        return NAT64_ICMP_TYPE;
-
-    default:
-        return NAT64_OK;
-    }
-}
-
 /* Writes the start of the IP payload, as far as it changes, to 'out'. */
 static inline enum nat64_result
 put_transport(const struct nat64_frame *f, struct nat64_head *h,
@@ -292,7 +268,7 @@ nat64_4to6(const struct nat64 *n, const struct nat64_frame *f,
             next = PROTO_ICMP6;
             result = check_icmp(f, h, &ip);
         } else {
-            result = check_protocol(next);
+            result = nat64_protocol_4to6(next);
         }
         if (result != NAT64_OK) {
             return result;

@@ -175,25 +175,17 @@ check_icmp(const struct nat64_frame *f, struct nat64_head *h,
     }
 }
 
-/* Returns NAT64_OK for any other protocol but TCP and UDP, unless it would be
- * something else in an IPv4 packet, if what identification() reads of it is
- * there. */
+/* Returns NAT64_OK for any other protocol but TCP and UDP, if it may go through
+ * and what identification() reads of it is there. */
 static enum nat64_result
 check_protocol(const struct nat64_frame *f, struct nat64_head *h,
                const struct ip6 *ip)
 {
     size_t upto = ip->l4 + (ip->len < ID_LEN ? ip->len : ID_LEN);
+    enum nat64_result result = nat64_protocol_6to4(ip->proto);
 
-    switch (ip->proto) {
-    case PROTO_IGMP:
-        return NAT64_MULTICAST_CONTROL;
-
-    case PROTO_ICMP4:
-        return NAT64_ICMP_TYPE;
-
-    default:
-        return f->linear < upto ? nat64_short(f, h, upto) : NAT64_OK;
-    }
+    return (result == NAT64_OK && f->linear < upto
+            ? nat64_short(f, h, upto) : result);
 }
 
 /* Section 5.1, Identification, for a packet without fragment header that may

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  * Copyright (c) 2026 the Tasuki developers. */
 
-/* IPv6 extension headers: RFC 7915 section 5.1 and RFC 8200 section 4. */
+/* Which protocols there are behind an IP header, and IPv6 extension headers:
+ * RFC 7915 sections 4.1, 5.1 and 5.1.1, RFC 8200 section 4. */
 
 #ifndef __KERNEL__
 #include <config.h>
@@ -33,6 +34,23 @@ static bool
 is_forbidden_in_fragment(uint8_t next)
 {
     return is_extension(next) || next == PROTO_AUTH;
+}
+
+enum nat64_result
+nat64_protocol_4to6(uint8_t proto)
+{
+    return (proto == PROTO_IGMP ? NAT64_MULTICAST_CONTROL
+            : proto == PROTO_ICMP6 ? NAT64_ICMP_TYPE
+            : is_extension(proto) ? NAT64_EXTENSION
+            : NAT64_OK);
+}
+
+enum nat64_result
+nat64_protocol_6to4(uint8_t proto)
+{
+    return (proto == PROTO_IGMP ? NAT64_MULTICAST_CONTROL
+            : proto == PROTO_ICMP4 ? NAT64_ICMP_TYPE
+            : NAT64_OK);
 }
 
 enum nat64_result

@@ -89,6 +89,9 @@ nat64_inner_4to6(const struct nat64 *n, const uint8_t *in, size_t len,
     }
     frag = nat64_get16(in + IP4_FRAG) & (IP4_MF | IP4_OFS_MASK);
     next = in[IP4_PROTO] == PROTO_ICMP4 ? PROTO_ICMP6 : in[IP4_PROTO];
+    if (nat64_protocol_4to6(in[IP4_PROTO]) != NAT64_OK) {
+        return 0;
+    }
     if (frag) {
         uint8_t *ext = out + IP6_LEN;
 
@@ -151,7 +154,8 @@ nat64_inner_6to4(const struct nat64 *n, const uint8_t *in, size_t len,
     if (len < IP6_LEN || in[0] >> 4 != 6
         || !nat64_extract(n, in + IP6_SRC, src)
         || !nat64_extract(n, in + IP6_DST, dst)
-        || nat64_walk(in, len, len, &chain, &need) != NAT64_OK) {
+        || nat64_walk(in, len, len, &chain, &need) != NAT64_OK
+        || nat64_protocol_6to4(chain.proto) != NAT64_OK) {
         return 0;
     }
     plen = nat64_get16(in + IP6_PLEN);

@@ -525,6 +525,12 @@ struct nat64_chain {
 enum nat64_result nat64_walk(const uint8_t *ip, size_t linear, size_t len,
                              struct nat64_chain *chain, size_t *need);
 
+/* Returns NAT64_OK if packets with protocol 'proto', which is none that the
+ * translator knows better, may get an IPv6 or IPv4 header: not if they would
+ * be something else there, which might even be believed. */
+enum nat64_result nat64_protocol_4to6(uint8_t proto);
+enum nat64_result nat64_protocol_6to4(uint8_t proto);
+
 /* The translators, each for one kind of frame. */
 
 /* nat64-4to6.c, nat64-6to4.c. */

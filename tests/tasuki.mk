@@ -28,6 +28,39 @@ tests_unit_test_tcp_offset_random_SOURCES = \
 	tests/unit/test-tcp-offset-random.c $(tcp_offset_unit_sources)
 tests_unit_test_tcp_offset_random_LDADD = $(tasuki_unit_ldadd)
 
+nat64_unit_sources = \
+	tests/unit/nat64-frame.c \
+	tests/unit/nat64-frame.h
+TASUKI_UNIT_TESTS += \
+	tests/unit/test-nat64-address \
+	tests/unit/test-nat64-header \
+	tests/unit/test-nat64-icmp \
+	tests/unit/test-nat64-inner \
+	tests/unit/test-nat64-mtu \
+	tests/unit/test-nat64-neigh \
+	tests/unit/test-nat64-transport
+tests_unit_test_nat64_address_SOURCES = \
+	tests/unit/test-nat64-address.c $(nat64_unit_sources)
+tests_unit_test_nat64_address_LDADD = $(tasuki_unit_ldadd)
+tests_unit_test_nat64_header_SOURCES = \
+	tests/unit/test-nat64-header.c $(nat64_unit_sources)
+tests_unit_test_nat64_header_LDADD = $(tasuki_unit_ldadd)
+tests_unit_test_nat64_icmp_SOURCES = \
+	tests/unit/test-nat64-icmp.c $(nat64_unit_sources)
+tests_unit_test_nat64_icmp_LDADD = $(tasuki_unit_ldadd)
+tests_unit_test_nat64_inner_SOURCES = \
+	tests/unit/test-nat64-inner.c $(nat64_unit_sources)
+tests_unit_test_nat64_inner_LDADD = $(tasuki_unit_ldadd)
+tests_unit_test_nat64_mtu_SOURCES = \
+	tests/unit/test-nat64-mtu.c $(nat64_unit_sources)
+tests_unit_test_nat64_mtu_LDADD = $(tasuki_unit_ldadd)
+tests_unit_test_nat64_neigh_SOURCES = \
+	tests/unit/test-nat64-neigh.c $(nat64_unit_sources)
+tests_unit_test_nat64_neigh_LDADD = $(tasuki_unit_ldadd)
+tests_unit_test_nat64_transport_SOURCES = \
+	tests/unit/test-nat64-transport.c $(nat64_unit_sources)
+tests_unit_test_nat64_transport_LDADD = $(tasuki_unit_ldadd)
+
 tasukid_unit_cppflags = $(AM_CPPFLAGS) -I/usr/share/include/llhttp
 tasukid_unit_ldadd = utilities/tasukid/libtasukid.la $(tasuki_unit_ldadd)
 
