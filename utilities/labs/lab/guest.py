@@ -116,6 +116,7 @@ class Guest:
         for path in self.find_modules():
             shutil.copy(path, directory)
         self.lab.run("depmod", "-b", root, release)
+        shutil.copy(self.find_config(), self._path("config"))
         if not os.path.islink(self._path("modules")):
             os.symlink(os.path.relpath(directory, self.share),
                        self._path("modules"))
@@ -127,6 +128,10 @@ class Guest:
     def find_modules(self):
         """Returns the paths of the modules, and of lists of those that are
         part of the kernel itself."""
+        raise NotImplementedError
+
+    def find_config(self):
+        """Returns the path of the kernel's configuration."""
         raise NotImplementedError
 
     def start(self, stdin, stdout):
@@ -151,12 +156,13 @@ class Guest:
 class Uml(Guest):
     """User Mode Linux: native speed, one CPU.
 
-    'kasan' takes the kernel that looks for errors, at a third of the
-    speed."""
+    'kasan' takes the kernel that looks for errors, at a third of the speed;
+    'older' a module of ours that was made before there were any actions."""
 
-    def __init__(self, lab, kasan=False, **kwargs):
+    def __init__(self, lab, kasan=False, older=False, **kwargs):
         kwargs.setdefault("memory", "2G" if kasan else "1G")
         super().__init__(lab, **kwargs)
+        self.older = older
         self.tree = _helper("build-uml", *(["--kasan"] if kasan else []),
                             TARBALL).strip()
 
@@ -169,11 +175,15 @@ class Uml(Guest):
         directory = os.path.join(self.tree, "vanilla")
         if not self.vanilla:
             directory = os.path.join(REPOSITORY, "build", "kernel-uml",
-                                     os.path.basename(self.tree))
-            build_module(directory, "--tree", self.tree)
+                                     os.path.basename(self.tree)
+                                     + ("-older" if self.older else ""))
+            build_module(directory, "--tree", self.tree, older=self.older)
         return (glob.glob(os.path.join(directory, "*.ko"))
                 + glob.glob(os.path.join(self.tree, "modules.builtin*"))
                 + [os.path.join(self.tree, "modules.order")])
+
+    def find_config(self):
+        return os.path.join(self.tree, ".config")
 
     def start(self, stdin, stdout):
         with open(self._path("console"), "w") as console:
@@ -207,7 +217,8 @@ class Qemu(Guest):
             raise LabError("%s: no such file: run make kernel first" % module)
         self._release = os.path.basename(os.path.dirname(
             os.path.realpath(module)))
-        self.image = _helper("fetch-image", self._release).strip()
+        self.image = _helper("fetch-package",
+                             "linux-image-" + self._release).strip()
 
     def release(self):
         return self._release
@@ -226,6 +237,9 @@ class Qemu(Guest):
                     updates, os.path.basename(path)))
         return (glob.glob(os.path.join(theirs, "modules.builtin*"))
                 + [os.path.join(theirs, "modules.order")])
+
+    def find_config(self):
+        return os.path.join(self.image, "boot", "config-" + self._release)
 
     def start(self, stdin, stdout):
         devices = []
@@ -277,16 +291,36 @@ class Qemu(Guest):
         return path
 
 
-def build_module(out, *where):
+def build_module(out, *where, older=False):
     """Builds our module into directory 'out'; 'where' says for which kernel,
-    as to build-aux/build-module."""
+    as to build-aux/build-module.  With 'older', its table of actions is
+    empty."""
     sources = os.path.join(REPOSITORY, "build", "src", "linux")
     os.makedirs(out, exist_ok=True)
     os.makedirs(os.path.dirname(sources), exist_ok=True)
     with open(os.path.join(REPOSITORY, "build", "src", ".lock"), "w") as f:
         fcntl.flock(f, fcntl.LOCK_EX)
         _helper("prepare-linux", TARBALL, sources)
+        if older:
+            sources = _without_actions(sources)
         _helper("build-module", *where, sources, out)
+
+
+def _without_actions(sources):
+    """Returns a copy of 'sources', which prepare-linux has made, whose table
+    of actions is as long but empty."""
+    copy = sources + "-older"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(sources, copy)
+    path = os.path.join(copy, "net", "openvswitch", "tasuki.c")
+    with open(path) as f:
+        text, n = re.subn(r"^(\t\[TASUKI_ACTION_ATTR_\w+\] = )&\w+,$",
+                          r"\1NULL,", f.read(), flags=re.MULTILINE)
+    if not n:
+        raise LabError("%s: no table of actions found" % path)
+    with open(path, "w") as f:
+        f.write(text)
+    return copy
 
 
 def _helper(name, *argv):
