@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026 the Tasuki developers.
-"""Our ovs-vswitchd on Linux's own module, which knows none of our actions."""
+"""Our ovs-vswitchd on a module that lacks our actions: Linux's own, or one of
+ours that is older ("utilities/labs/uml --older")."""
 
 import os
 import re
