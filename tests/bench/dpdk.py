@@ -49,7 +49,8 @@ def frame(i, timestamps):
     tcp_len = 20 + len(options)
     addresses = bytes((10, 0, 0, 100, 10, 0, 0, 1))
     tcp = bytearray(struct.pack(
-        "!HHIIBBHHH", 10000 + i, 80, 1000000 * i, 2000000 * i,
+        "!HHIIBBHHH", 10000 + i, 80, 1000000 * i & 0xffffffff,
+        2000000 * i & 0xffffffff,
         tcp_len // 4 << 4, 0x10, 1000, 0, 0) + options)
     pseudo = addresses + struct.pack("!BBH", 0, 6, tcp_len)
     struct.pack_into("!H", tcp, 16, ~ones_complement_sum(pseudo + tcp)

@@ -70,6 +70,7 @@ class Guest:
         self.vanilla = vanilla
         self.load = load
         self.share = lab.path("guest", "")[:-1]
+        self.process = None
 
     def run(self, *argv, timeout=600, env=None, cwd=None, stdin=None,
             stdout=None):
@@ -82,17 +83,31 @@ class Guest:
         for name in ("status", "console", "kmemleak"):
             if os.path.exists(self._path(name)):
                 os.unlink(self._path(name))
-        process = self.start(stdin or subprocess.DEVNULL, stdout)
+        self.process = self.start(stdin or subprocess.DEVNULL, stdout)
         try:
-            process.wait(timeout)
+            self.process.wait(timeout)
         except subprocess.TimeoutExpired:
             raise LabError("%s: not done in the guest after %g s; see %s" % (
                 shlex.join(argv), timeout, self._path("console"))) from None
         finally:
-            self.lab.stop(process)
+            self.lab.stop(self.process)
         status = self._read("status")
         return Outcome(int(status) if status else None,
                        self._read("console") + self._read("kmemleak"))
+
+    def cpu_time(self):
+        """Returns the seconds of the host's CPUs that the guest has taken."""
+        ticks = 0
+        for path in glob.glob("/proc/[0-9]*/stat"):
+            try:
+                with open(path) as f:
+                    fields = f.read().rpartition(")")[2].split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            # start() has made it the leader of a session.
+            if self.process and int(fields[3]) == self.process.pid:
+                ticks += sum(map(int, fields[11:15]))
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def copy_share(self, target):
         """Copies what the guest left, and its console, to 'target'."""

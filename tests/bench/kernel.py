@@ -1,0 +1,353 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 the Tasuki developers.
+"""Speed of the kernel's datapath with our module, in User Mode Linux.
+
+The benchmark starts this program in a guest, once for each part, and reads the
+figures that it leaves.  In the guest there is one CPU, so that times add up:
+what a packet takes is the time from the making of one to the making of the
+next."""
+
+import argparse
+import fcntl
+import json
+import os
+import random
+import re
+import shutil
+import socket
+import struct
+import subprocess
+import sys
+import threading
+from typing import NamedTuple
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+REPOSITORY = os.path.dirname(os.path.dirname(HERE))
+sys.path[:0] = [os.path.join(REPOSITORY, "utilities", "labs")]
+
+from lab import Lab, LabError, Switch  # noqa: E402
+from lab import guest, throughput  # noqa: E402
+from lab.lab import wait_for  # noqa: E402
+from lab.switch import programs  # noqa: E402
+from dpdk import frame  # noqa: E402
+
+class Case(NamedTuple):
+    """What the datapath does to each segment before it goes out, in the words
+    of dpctl, and the cases that it is compared with: each with the ratio of
+    the packet rates that is wanted, or None."""
+
+    actions: str = ""
+    compared: tuple = ()
+
+
+REWRITE = "set(eth(dst=02:00:00:00:00:03)),set(ipv4(dst=10.0.0.3))"
+OFFSET = "tcp_offset(seq=16909060,ack=-5)"
+CASES = {
+    "output": Case(),
+    "IP+MAC rewriting": Case(REWRITE, (("output", None),)),
+    "tcp_offset": Case(OFFSET, (("output", 0.95), ("IP+MAC rewriting", 1))),
+    "IP+MAC rewriting + tcp_offset": Case(
+        REWRITE + "," + OFFSET, (("IP+MAC rewriting", None),)),
+}
+GENERATOR = "generator alone"
+N_FLOWS = 32
+
+# What the switch does to iperf3's connection, and what it is compared with.
+KINDS = {
+    "plain": (None, None),
+    "rewrite": ("plain", None),
+    "offset": ("plain", 0.98),
+    "moved": ("rewrite", None),
+}
+
+# Connections in the flow table, and what is done to them.
+INSTALLED = (1, 1000, 50000)
+CONNECTIONS = {
+    "output": lambda i: "",
+    "tcp_offset": lambda i: "tcp_offset(seq=%d,ack=%d)" % (
+        i * 40503 % (1 << 31) + 1, -i - 1),
+}
+
+
+class Generator:
+    """The kernel module in generator/, loaded."""
+
+    DEVICE = "/dev/tasuki-generator"
+    RUN = struct.Struct("=IIIIIIQ")
+    IOCTL = 3 << 30 | RUN.size << 16 | ord("T") << 8 | 1
+
+    def __init__(self, lab, frames):
+        lab.run("insmod", os.environ["TASUKI_GENERATOR"])
+        self.file = os.open(self.DEVICE, os.O_WRONLY)
+        self.len = len(frames[0])
+        os.write(self.file, b"".join(frames))
+
+    def run(self, interface, packets, first=0, count=1):
+        """Receives 'packets' on 'interface', of 'count' frames in turn.
+        Returns the nanoseconds that each has taken."""
+        data = bytearray(self.RUN.pack(
+            socket.if_nametoindex(interface) if interface else 0, self.len,
+            first, count, packets, 0, 0))
+        fcntl.ioctl(self.file, self.IOCTL, data)
+        return self.RUN.unpack(data)[-1] / packets
+
+
+class Datapath:
+    """A datapath of the kernel with two ports, 'input' and 'drain', which are
+    interfaces of its own.  No ovs-vswitchd looks after it."""
+
+    def __init__(self, lab, name):
+        self.lab = lab
+        self.name = name
+        self.input, self.drain = name + "-in", name + "-out"
+        self.n_flows = self.n_packets = 0
+        self.dpctl("add-dp", name)
+        for interface in (self.input, self.drain):
+            lab.run("ip", "link", "add", interface, "type", "dummy")
+            # What IPv6 says by itself would be counted, too.
+            lab.run("sysctl", "-q", "net.ipv6.conf.%s.disable_ipv6=1"
+                    % interface)
+            lab.run("ip", "link", "set", interface, "up")
+            self.dpctl("add-if", name, interface)
+
+    def dpctl(self, *argv):
+        return self.lab.run(os.path.join(programs(), "ovs-dpctl"), *argv,
+                            timeout=300).stdout
+
+    def install(self, actions):
+        """Adds for each of 'actions' a flow that is exactly the connection of
+        that number, as frame() makes them."""
+        path = self.lab.path(self.name + "-flows")
+        with open(path, "w") as f:
+            for i, action in enumerate(actions):
+                self.n_flows += 1
+                f.write("in_port(1),eth(src=02:00:00:00:00:01,"
+                        "dst=02:00:00:00:00:02),eth_type(0x0800),"
+                        "ipv4(src=10.0.0.100,dst=10.0.0.1,proto=6,frag=no),"
+                        "tcp(src=%d,dst=80),tcp_flags(0/0) %s2\n"
+                        % (10000 + i, action and action + ","))
+        self.dpctl("add-flows", self.name, path)
+
+    def check(self, action):
+        """Makes sure that all packets went through the flows, in the kernel,
+        which did 'action' to them, and came out."""
+        flows = self.dpctl("dump-flows", self.name).splitlines()
+        if len(flows) != self.n_flows:
+            raise LabError("%d of %d flows" % (len(flows), self.n_flows))
+        counted = sum(int(re.search(r"packets:(\d+)", line).group(1))
+                      for line in flows)
+        missed = re.search(r"missed:(\d+)", self.dpctl("show", self.name))
+        with open("/sys/class/net/%s/statistics/tx_packets"
+                  % self.drain) as f:
+            sent = int(f.read())
+        if (counted != self.n_packets or sent != self.n_packets
+                or int(missed.group(1)) or "userspace" in flows[0]
+                or action not in flows[0].partition("actions:")[2]):
+            raise LabError("of %d packets the flows have seen %d, %d came out "
+                           "and %s missed; flow: %s" % (
+                               self.n_packets, counted, sent,
+                               missed.group(1), flows[0]))
+
+
+def rounds(cases, n, measure):
+    """Returns lists of what 'measure' returns for each of 'cases', called in
+    'n' rounds, in each in another order."""
+    measured = {case: [] for case in cases}
+    for _ in range(n):
+        for case in random.sample(list(cases), len(cases)):
+            measured[case].append(measure(case))
+    return measured
+
+
+def guest_packets(lab, quick):
+    """Nanoseconds per packet by action."""
+    generator = Generator(lab, [frame(i, False) for i in range(N_FLOWS)])
+    datapaths = {}
+    for i, (name, case) in enumerate(CASES.items()):
+        datapaths[name] = Datapath(lab, "dp%d" % i)
+        datapaths[name].install([case.actions] * N_FLOWS)
+
+    def measure(name):
+        dp = datapaths.get(name)
+        for packets in (256, 4096):     # The first warm the caches.
+            ns = generator.run(dp and dp.input, packets, 0, N_FLOWS)
+            if dp:
+                dp.n_packets += packets
+        return ns
+    measured = rounds([GENERATOR, *CASES], 300 if quick else 1500, measure)
+    for name, dp in datapaths.items():
+        dp.check(CASES[name].actions)
+    return measured
+
+
+def guest_connections(lab, quick):
+    """Nanoseconds per packet by action, connections in the flow table, and
+    how many of them the traffic belongs to: one, any, or all."""
+    generator = Generator(lab, [frame(i, False) for i in range(INSTALLED[-1])])
+    datapaths, cases = {}, []
+    for name, actions in CONNECTIONS.items():
+        for n in INSTALLED:
+            dp = datapaths[name, n] = Datapath(lab, "%s%d" % (name[:3], n))
+            dp.install(map(actions, range(n)))
+            cases += [(name, n, busy) for busy in sorted({1, n})]
+
+    def measure(case):
+        name, n, busy = case
+        dp = datapaths[name, n]
+        first = random.randrange(n - busy + 1)
+        for packets in (busy + 256, max(busy, 4096)):
+            ns = generator.run(dp.input, packets, first, busy)
+            dp.n_packets += packets
+        return ns
+    measured = rounds(cases, 50 if quick else 300, measure)
+    for (name, _), dp in datapaths.items():
+        dp.check("" if name == "output" else name)
+    return [case + (ns,) for case, ns in measured.items()]
+
+
+def cpu_time():
+    """Returns the seconds of CPU time that this guest has taken: the host
+    knows, see CpuTimes.  The guest itself sees no more than a clock on the
+    wall, which goes on while the host does something else."""
+    cpu_time.count += 1
+    path = os.path.join(os.environ["TASUKI_SHARE"], "%%s-%d" % cpu_time.count)
+    with open(path % "ask", "w"):
+        pass
+    wait_for(lambda: os.path.exists(path % "answer"), "the host's answer",
+             interval=0.005)
+    with open(path % "answer") as f:
+        return float(f.read())
+
+
+cpu_time.count = 0
+
+
+class CpuTimes(threading.Thread):
+    """Tells a guest its CPU time when it asks."""
+
+    def __init__(self, uml):
+        super().__init__(daemon=True)
+        self.uml = uml
+        self.end = threading.Event()
+
+    def run(self):
+        count = 1
+        path = os.path.join(self.uml.share, "%s-%d")
+        while not self.end.wait(0.002):
+            if os.path.exists(path % ("ask", count)):
+                with open(path % ("new", count), "w") as f:
+                    f.write("%f" % self.uml.cpu_time())
+                os.rename(path % ("new", count), path % ("answer", count))
+                count += 1
+
+
+def guest_throughput(lab, quick):
+    """What one TCP connection gets, by kind: Mbit/s, and megabits for each
+    second of CPU time of the guest, which is what it would be on a machine
+    that does nothing else.  And bytes in a packet, which are more than the
+    wire allows where segmentation is left to the end."""
+    switch = Switch(lab)
+    bench = throughput.Throughput(switch, cpu_time=cpu_time)
+    packet_sizes = []
+
+    def measure(kind):
+        speed, cpu = bench.run(kind, megabytes=500 if quick else 1500)
+        packet_sizes.append(check_offloaded(switch, kind))
+        return speed, 8000 / cpu
+    measure("plain")            # Warms up.
+    measured = rounds(KINDS, 8 if quick else 25, measure)
+    return {"speed": {kind: [pair[0] for pair in pairs]
+                      for kind, pairs in measured.items()},
+            "CPU": {kind: [pair[1] for pair in pairs]
+                    for kind, pairs in measured.items()},
+            "packet": packet_sizes}
+
+
+def check_offloaded(switch, kind):
+    """Makes sure that the kernel did what 'kind' stands for, by itself, and
+    returns the bytes in a packet of the direction that carries data."""
+    flows = [line for line in switch.appctl("dpctl/dump-flows").splitlines()
+             if "eth_type(0x0800)" in line]
+    for name, there in (("userspace", False),
+                        ("tcp_offset(", "offset" in kind or kind == "moved"),
+                        ("set(ipv4(", kind in ("rewrite", "moved"))):
+        if len(flows) < 2 or [line for line in flows
+                              if (name in line) != there]:
+            raise LabError("%s: not what the kernel should do: %s"
+                           % (kind, "\n".join(flows)))
+    packets, size = max(
+        ([int(n) for n in re.search(r"packets:(\d+), bytes:(\d+)",
+                                    line).groups()] for line in flows),
+        key=lambda pair: pair[1])
+    return size / packets
+
+
+PARTS = {"throughput": guest_throughput, "packets": guest_packets,
+         "connections": guest_connections}
+
+
+def build_generator(tree):
+    """Builds the generator for the kernel in 'tree' and returns its path."""
+    build = os.path.join(REPOSITORY, "build", "generator",
+                         os.path.basename(tree))
+    os.makedirs(build, exist_ok=True)
+    for name in ("Kbuild", "tasuki-generator.c"):
+        shutil.copy2(os.path.join(HERE, "generator", name), build)
+    done = subprocess.run(["make", "-C", tree, "M=" + build, "ARCH=um",
+                           "modules"], text=True, check=False,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if done.returncode:
+        raise LabError("the packet generator does not build: " + done.stdout)
+    return os.path.join(build, "tasuki-generator.ko")
+
+
+def run_in_guest(lab, part, quick):
+    """Runs a part in a guest and returns what it found."""
+    uml = guest.Uml(lab, memory="2G")
+    log = lab.path("kernel-%s.log" % part)
+    env = dict(os.environ, TASUKI_DATAPATH="system", TASUKI_OFFLOAD="on",
+               TASUKI_GENERATOR=build_generator(uml.tree),
+               TASUKI_SHARE=uml.share)
+    times = CpuTimes(uml)
+    times.start()
+    nice = os.getpriority(os.PRIO_PROCESS, 0)
+    cpus = os.sched_getaffinity(0)
+    # What else the machine does is not what is measured, nor how its scheduler
+    # moves the guest's processes, which take turns, from one CPU to another.
+    os.setpriority(os.PRIO_PROCESS, 0, -15)
+    os.sched_setaffinity(0, {max(cpus)})
+    try:
+        with open(log, "w") as f:
+            outcome = uml.run(
+                sys.executable, os.path.abspath(__file__), part,
+                os.path.join(uml.share, "figures.json"),
+                *(["--quick"] if quick else []), env=env, stdout=f,
+                timeout=900)
+    finally:
+        times.end.set()
+        times.join()
+        os.sched_setaffinity(0, cpus)
+        os.setpriority(os.PRIO_PROCESS, 0, nice)
+    if not outcome.good:
+        with open(log) as f:
+            raise LabError("in the guest: %s%s" % (
+                f.read(), "\n".join(outcome.complaints)))
+    with open(os.path.join(uml.share, "figures.json")) as f:
+        return json.load(f)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("part", choices=PARTS)
+    parser.add_argument("output", metavar="FILE")
+    args = parser.parse_args()
+    with Lab() as lab:
+        figures = PARTS[args.part](lab, args.quick)
+    with open(args.output, "w") as f:
+        json.dump(figures, f)
+
+
+if __name__ == "__main__":
+    main()
