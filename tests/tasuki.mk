@@ -145,9 +145,11 @@ tasuki_fuzz_ldadd = lib/libopenvswitch.la
 TASUKI_FUZZERS += \
 	tests/fuzz/fuzz-action-decode \
 	tests/fuzz/fuzz-action-parse \
+	tests/fuzz/fuzz-nat64 \
 	tests/fuzz/fuzz-tcp-offset
 EXTRA_DIST += \
 	tests/fuzz/fuzz-action-parse.dict \
+	tests/fuzz/fuzz-nat64.dict \
 	tests/fuzz/fuzz-tcp-offset.dict
 tests_fuzz_fuzz_action_decode_SOURCES = tests/fuzz/fuzz-action-decode.c
 tests_fuzz_fuzz_action_decode_LDFLAGS = $(tasuki_fuzz_ldflags)
@@ -155,6 +157,9 @@ tests_fuzz_fuzz_action_decode_LDADD = $(tasuki_fuzz_ldadd)
 tests_fuzz_fuzz_action_parse_SOURCES = tests/fuzz/fuzz-action-parse.c
 tests_fuzz_fuzz_action_parse_LDFLAGS = $(tasuki_fuzz_ldflags)
 tests_fuzz_fuzz_action_parse_LDADD = $(tasuki_fuzz_ldadd)
+tests_fuzz_fuzz_nat64_SOURCES = tests/fuzz/fuzz-nat64.c
+tests_fuzz_fuzz_nat64_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_nat64_LDADD = $(tasuki_fuzz_ldadd)
 tests_fuzz_fuzz_tcp_offset_SOURCES = \
 	tests/fuzz/fuzz-tcp-offset.c \
 	tests/unit/tcp-model.c \
