@@ -48,8 +48,8 @@ TASUKI_COUNTER(nat64_nd, results[NAT64_ND]);
  */
 static DEFINE_PER_CPU(struct nat64_head, heads);
 
-/* At most 100 answers in each 0.1 s, to whomever. */
-static DEFINE_RATELIMIT_STATE(too_big_limit, HZ / 10, 100);
+/* At most 100 answers a second, to whomever. */
+static DEFINE_RATELIMIT_STATE(too_big_limit, HZ, 100);
 
 static int nat64_validate(const struct nlattr *attr,
 			  const struct sw_flow_key *key, __be16 *eth_type,

@@ -31,16 +31,20 @@ VPORT_NEW = 1
 FLOW_NEW, FLOW_DEL, FLOW_GET, FLOW_SET = 1, 2, 3, 4
 PACKET_EXECUTE = 3
 
-KEY_IN_PORT, KEY_ETHERNET, KEY_ETHERTYPE = 3, 4, 6
-KEY_IPV4, KEY_IPV6, KEY_TCP, KEY_UDP, KEY_TCP_FLAGS = 7, 8, 9, 10, 18
-ACTION_OUTPUT, ACTION_SAMPLE, ACTION_PUSH_MPLS = 1, 6, 9
+KEY_ENCAP, KEY_IN_PORT, KEY_ETHERNET = 1, 3, 4
+KEY_VLAN, KEY_ETHERTYPE = 5, 6
+KEY_IPV4, KEY_IPV6, KEY_TCP, KEY_UDP, KEY_ARP = 7, 8, 9, 10, 13
+KEY_TCP_FLAGS, KEY_RECIRC_ID = 18, 20
+ACTION_OUTPUT, ACTION_SET, ACTION_PUSH_VLAN = 1, 3, 4
+ACTION_SAMPLE, ACTION_RECIRC, ACTION_PUSH_MPLS = 6, 7, 9
 ACTION_POP_MPLS, ACTION_CLONE, ACTION_CHECK_PKT_LEN = 10, 20, 21
-ACTION_DEC_TTL = 23
+ACTION_CT, ACTION_DEC_TTL = 12, 23
 
-# lib/tasuki-datapath.h and lib/tcp-offset.h
+# lib/tasuki-datapath.h, lib/tcp-offset.h, and lib/nat64.h
 ACTION_TASUKI = 128
-TASUKI_TCP_OFFSET = 1
+TASUKI_TCP_OFFSET, TASUKI_NAT64 = 1, 2
 SEQ, ACK, TSVAL, TSECR, WSCALE = 1, 2, 4, 8, 16
+NAT64_4TO6, NAT64_6TO4 = 1, 2
 
 
 def attr(kind, payload=b""):
@@ -67,6 +71,12 @@ def tcp_offset(seq=0, ack=0, tsval=0, tsecr=0, wscale=0, fields=None, pad=0):
             (SEQ, seq), (ACK, ack), (TSVAL, tsval), (TSECR, tsecr),
             (WSCALE, wscale)) if value)
     return struct.pack("=IIIIBbH", seq, ack, tsval, tsecr, fields, wscale, pad)
+
+
+def nat64(direction, prefix="fe80::", prefix_len=96, mtu=0):
+    """Returns struct nat64."""
+    return struct.pack("=BBH16s", direction, prefix_len, mtu,
+                       socket.inet_pton(socket.AF_INET6, prefix))
 
 
 def tasuki(payload, kind=TASUKI_TCP_OFFSET):
@@ -203,6 +213,14 @@ class Datapath:
         self.netlink.request("ovs_datapath", DP_DEL, self.ifindex, b"",
                              version=2)
         self.netlink.close()
+
+    def add_port(self, number, name):
+        """Attaches network interface 'name'."""
+        self.netlink.request("ovs_vport", VPORT_NEW, self.ifindex,
+                             attr(1, struct.pack("=I", number))
+                             + attr(2, struct.pack("=I", 1))
+                             + attr(3, name.encode() + b"\0")
+                             + attr(5, struct.pack("=I", 0)))
 
     def put(self, actions, flow=None, mask=None, command=FLOW_NEW,
             flags=NLM_F_ACK | NLM_F_CREATE):

@@ -15,7 +15,7 @@ IFF_NO_PI, IFF_VNET_HDR = 0x1000, 0x4000
 TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6 = 1, 2, 4
 
 NEEDS_CSUM = 1                  # VIRTIO_NET_HDR_F_NEEDS_CSUM
-GSO_TCPV4, GSO_TCPV6 = 1, 4     # VIRTIO_NET_HDR_GSO_*
+GSO_TCPV4, GSO_UDP, GSO_TCPV6 = 1, 3, 4     # VIRTIO_NET_HDR_GSO_*
 
 PAGE = 4096                     # As large as a fragment can be,
 MAX_FRAGS = 17                  # as many as there can be,
