@@ -224,7 +224,8 @@ fragment_fields(const struct nat64_frame *f, const struct ip6 *ip,
         *frag = (uint16_t) (ip->frag_ofs >> 3)
                 | (ip->frag_ofs & FRAG_M ? IP4_MF : 0);
     } else if (size <= NAT64_DF_ABOVE) {
-        size_t readable = f->linear - ip->l4;
+        /* What is not readable makes put_transport() ask for more. */
+        size_t readable = f->linear > ip->l4 ? f->linear - ip->l4 : 0;
 
         *id = identification(f->data + ip->l4,
                              readable < ip->len ? readable : ip->len,

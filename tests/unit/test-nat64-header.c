@@ -519,6 +519,13 @@ identification_of_unknown_protocols(void **state)
         frame_payload(&in, n);
         frame_finish(&in);
         assert_int_equal(frame_translate(&to4, &in, &out, &head), NAT64_OK);
+
+        /* Nor is anything read before it is there. */
+        frame_ip6(&in, DSTOPTS);
+        frame_ext(&in, TCP, 64);
+        frame_tcp(&in, n);
+        frame_finish(&in);
+        assert_int_equal(frame_translate(&to4, &in, &out, &head), NAT64_OK);
     }
 }
 
