@@ -254,7 +254,7 @@ nat64_4to6(const struct nat64 *n, const struct nat64_frame *f,
 {
     enum nat64_result result, verdict = NAT64_OK;
     uint8_t *ip6 = h->bytes + f->l3_ofs;
-    size_t frag_len, copied, plen;
+    size_t frag_len, copied, plen, unit;
     struct ip4 ip;
     uint8_t next;
 
@@ -286,9 +286,8 @@ nat64_4to6(const struct nat64 *n, const struct nat64_frame *f,
     }
 
     frag_len = ip.frag & (IP4_MF | IP4_OFS_MASK) ? FRAG_LEN : 0;
-    if (n->mtu && NAT64_UNLIKELY(IP6_LEN + frag_len
-                                 + nat64_unit(f, ip.proto, ip.l4, ip.len)
-                                 > n->mtu)) {
+    unit = nat64_unit(f, ip.proto, ip.l4, ip.len, !(ip.frag & IP4_OFS_MASK));
+    if (n->mtu && NAT64_UNLIKELY(IP6_LEN + frag_len + unit > n->mtu)) {
         verdict = too_big(n, h, &ip, &frag_len);
         if (verdict == NAT64_TOO_BIG) {
             return verdict;

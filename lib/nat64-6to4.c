@@ -322,7 +322,8 @@ nat64_6to4(const struct nat64 *n, const struct nat64_frame *f,
     }
 
     tot_len = IP4_LEN + ip.len;
-    unit = IP4_LEN + nat64_unit(f, ip.proto, ip.l4, ip.len);
+    unit = IP4_LEN + nat64_unit(f, ip.proto, ip.l4, ip.len,
+                                !(ip.frag_ofs & FRAG_OFS_MASK));
     fragment_fields(f, &ip, unit, &id, &frag);
     limit = n->mtu ? n->mtu : 0xffff;
     if (NAT64_UNLIKELY(unit > limit)) {

@@ -497,15 +497,17 @@ nat64_udp(const struct nat64_frame *f, struct nat64_head *h, size_t l4,
 }
 
 /* Returns the size of the largest IP payload among the packets that the frame
- * is, or will be cut into, for a payload of 'len' bytes at 'l4'. */
+ * is, or will be cut into, for a payload of 'len' bytes at 'l4'.  'start' says
+ * that it starts with a transport header. */
 size_t nat64_gso_unit(const struct nat64_frame *, uint8_t proto, size_t l4,
-                      size_t len);
+                      size_t len, bool start);
 
 static inline size_t
-nat64_unit(const struct nat64_frame *f, uint8_t proto, size_t l4, size_t len)
+nat64_unit(const struct nat64_frame *f, uint8_t proto, size_t l4, size_t len,
+           bool start)
 {
-    return NAT64_LIKELY(!f->gso_size) ? len : nat64_gso_unit(f, proto, l4,
-                                                             len);
+    return (NAT64_LIKELY(!f->gso_size)
+            ? len : nat64_gso_unit(f, proto, l4, len, start));
 }
 
 /* nat64-extension.c. */

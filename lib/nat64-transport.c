@@ -41,15 +41,24 @@ nat64_udp_no_csum(const struct nat64_frame *f, struct nat64_head *h,
     return NAT64_OK;
 }
 
+/* A TCP header that cannot be read yet counts as the shortest there is: if
+ * that is too long, so is any. */
 size_t
 nat64_gso_unit(const struct nat64_frame *f, uint8_t proto, size_t l4,
-               size_t len)
+               size_t len, bool start)
 {
     size_t hlen = UDP_LEN;
 
+    if (!start) {
+        return len;
+    }
     if (proto == PROTO_TCP) {
-        hlen = (f->linear > l4 + TCP_DOFF
-                ? (size_t) (f->data[l4 + TCP_DOFF] >> 4) * 4 : TCP_LEN);
+        hlen = TCP_LEN;
+        if (f->linear > l4 + TCP_DOFF) {
+            size_t doff = (size_t) (f->data[l4 + TCP_DOFF] >> 4) * 4;
+
+            hlen = doff > hlen ? doff : hlen;
+        }
     }
     return len < hlen + f->gso_size ? len : hlen + f->gso_size;
 }
