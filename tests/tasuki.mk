@@ -206,6 +206,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/frames-macros.at \
 	tests/protocol/fake-switch.py \
 	tests/protocol/nat64-datapath.at \
+	tests/protocol/nat64-flows.at \
 	tests/protocol/tasukid.at \
 	tests/protocol/tasuki-ctl.at \
 	tests/protocol/tasukid-forward.at \
