@@ -28,6 +28,7 @@ tests_unit_test_tcp_offset_random_SOURCES = \
 	tests/unit/test-tcp-offset-random.c $(tcp_offset_unit_sources)
 tests_unit_test_tcp_offset_random_LDADD = $(tasuki_unit_ldadd)
 
+EXTRA_DIST += tests/unit/nat64-standards.txt
 nat64_unit_sources = \
 	tests/unit/nat64-frame.c \
 	tests/unit/nat64-frame.h

@@ -7,14 +7,18 @@ namespace of its own.
 usage: tayga_exchange.py DIRECTORY PREFIX
 """
 
+import fcntl
 import os
 import select
 import socket
+import struct
 import subprocess
 import sys
 import time
 
 DEVICE = "nat64"
+SIOCGIFFLAGS = 0x8913                   # linux/sockios.h
+IFF_RUNNING = 0x40                      # linux/if.h
 CONFIG = """\
 tun-device {device}
 ipv4-addr 192.0.2.254
@@ -22,6 +26,13 @@ ipv6-addr 2001:db8:ffff::fe
 prefix {prefix}
 data-dir {directory}
 """
+
+
+def is_running(sock):
+    """Returns whether TAYGA has opened its end of the tunnel."""
+    request = struct.pack("16sH14x", DEVICE.encode(), 0)
+    flags = struct.unpack("16sH14x", fcntl.ioctl(sock, SIOCGIFFLAGS, request))
+    return flags[1] & IFF_RUNNING
 
 
 def answer(sock, packet):
@@ -56,6 +67,8 @@ def main(directory, prefix):
                              socket.htons(3))
         sock.bind((DEVICE, 0))
         try:
+            while not is_running(sock) and tayga.poll() is None:
+                time.sleep(0.01)
             for line in sys.stdin:
                 print(answer(sock, bytes.fromhex(line)).hex(), flush=True)
         finally:

@@ -84,7 +84,8 @@ class Spec:
         self.src, self.dst = host(rng), host(rng)
         self.group = rng.random() < 0.1
         if self.group:
-            self.dst = rng.choice([*GROUPS, "224.0.0.%d" % rng.randrange(2, 99),
+            self.dst = rng.choice([*GROUPS,
+                                   "224.0.0.%d" % rng.randrange(2, 99),
                                    "239.1.%d.7" % rng.randrange(256)])
         self.tos = rng.randrange(256)
         self.ttl = rng.randrange(256)
