@@ -10,28 +10,16 @@
 #include <linux/if_ether.h>
 #include <linux/ip.h>
 #include <linux/ipv6.h>
-#include <linux/prandom.h>
 #include <net/checksum.h>
 #include <net/ip.h>
 
+#include "skb-kunit.h"
 #include "tasuki-tcp-offset.c"
 #include "tcp-offset.c"
 
 #define N_PACKETS 20000
 #define MAX_LEN 2048
 #define MSS 1000
-
-static struct rnd_state rnd;
-
-static u32 below(u32 n)
-{
-	return prandom_u32_state(&rnd) % n;
-}
-
-static bool one_in(u32 n)
-{
-	return !below(n);
-}
 
 static void random_offset(struct tcp_offset *o)
 {
@@ -112,48 +100,6 @@ static int random_frame(u8 *data, __be16 *eth_type, int *th_ofs)
 	return one_in(16) ? th + below(len - th + 1) : len;
 }
 
-/* Returns a socket buffer without linear data but for the first @linear bytes;
- * the others are in page fragments, or in a list of buffers.
- */
-static struct sk_buff *make_skb(struct kunit *test, const u8 *data, int len,
-				int linear, bool frag_list)
-{
-	struct sk_buff *skb = alloc_skb(NET_IP_ALIGN + linear, GFP_KERNEL);
-	struct sk_buff **tail;
-	int ofs, n;
-
-	KUNIT_ASSERT_NOT_NULL(test, skb);
-	skb_reserve(skb, NET_IP_ALIGN);
-	skb_put_data(skb, data, linear);
-	tail = &skb_shinfo(skb)->frag_list;
-	for (ofs = linear; ofs < len; ofs += n) {
-		n = 1 + below(len - ofs);
-		if (skb_shinfo(skb)->nr_frags == MAX_SKB_FRAGS - 1)
-			n = len - ofs;
-		if (frag_list) {
-			struct sk_buff *part = alloc_skb(n, GFP_KERNEL);
-
-			KUNIT_ASSERT_NOT_NULL(test, part);
-			skb_put_data(part, data + ofs, n);
-			skb->truesize += part->truesize;
-			*tail = part;
-			tail = &part->next;
-		} else {
-			struct page *page = alloc_page(GFP_KERNEL);
-			int page_ofs = below(PAGE_SIZE - n + 1);
-
-			KUNIT_ASSERT_NOT_NULL(test, page);
-			memcpy(page_address(page) + page_ofs, data + ofs, n);
-			skb_add_rx_frag(skb, skb_shinfo(skb)->nr_frags, page,
-					page_ofs, n, PAGE_SIZE);
-			continue;
-		}
-		skb->len += n;
-		skb->data_len += n;
-	}
-	return skb;
-}
-
 static void set_headers(struct sk_buff *skb, struct sw_flow_key *key,
 			__be16 eth_type, int th_ofs)
 {
@@ -166,17 +112,6 @@ static void set_headers(struct sk_buff *skb, struct sw_flow_key *key,
 	key->eth.type = eth_type;
 	key->ip.proto = IPPROTO_TCP;
 	key->ip.frag = OVS_FRAG_TYPE_NONE;
-}
-
-static void expect_bytes(struct kunit *test, const struct sk_buff *skb,
-			 const u8 *data, int len)
-{
-	u8 *copy = kunit_kzalloc(test, len, GFP_KERNEL);
-
-	KUNIT_ASSERT_EQ(test, (int)skb->len, len);
-	KUNIT_ASSERT_EQ(test, skb_copy_bits(skb, 0, copy, len), 0);
-	KUNIT_EXPECT_EQ(test, memcmp(copy, data, len), 0);
-	kunit_kfree(test, copy);
 }
 
 static void expect_execute(struct kunit *test, struct sk_buff *skb,
@@ -208,7 +143,7 @@ static void test_shapes(struct kunit *test)
 		linear = one_in(3) ? len : below(len) + 1;
 		linear = max(linear, ETH_HLEN + 40);
 		linear = min(linear, len);
-		skb = make_skb(test, before, len, linear, one_in(2));
+		skb = make_skb(test, before, len, NET_IP_ALIGN, linear, one_in(2));
 		set_headers(skb, &key, eth_type, th);
 
 		/* What key_extract() has done before. */
@@ -280,7 +215,7 @@ static void test_data_stays_shared(struct kunit *test)
 	ip->tot_len = htons(len - ETH_HLEN);
 	tcp->doff = 5;
 
-	skb = make_skb(test, data, len, hlen, false);
+	skb = make_skb(test, data, len, NET_IP_ALIGN, hlen, false);
 	set_headers(skb, &key, htons(ETH_P_IP), hlen - sizeof(*tcp));
 	clone = skb_clone(skb, GFP_KERNEL);
 	expect_execute(test, skb, &key, &o);
@@ -393,7 +328,7 @@ static void test_not_tcp(struct kunit *test)
 
 	for (i = 0; i < 3; i++) {
 		len = random_frame(data, &eth_type, &th);
-		skb = make_skb(test, data, len, len, false);
+		skb = make_skb(test, data, len, NET_IP_ALIGN, len, false);
 		set_headers(skb, &key, eth_type, th);
 		if (i == 0)
 			key.ip.proto = IPPROTO_UDP;

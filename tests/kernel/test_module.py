@@ -7,6 +7,8 @@ import os
 import re
 import subprocess
 
+import pytest
+
 import ovsnl
 from ovsnl import Datapath, key, output, tasuki, tcp_offset
 
@@ -16,15 +18,16 @@ def run(*argv):
                           stdout=subprocess.PIPE).stdout
 
 
-def test_kunit():
-    """The tests that run in the kernel: see datapath/*-kunit.c."""
+@pytest.mark.parametrize("name", ["nat64", "tcp-offset"])
+def test_kunit(name):
+    """The tests that run in the kernel: see datapath/*-kunit*.c."""
     run("dmesg", "--clear")
-    run("modprobe", "tcp-offset-kunit")
+    run("modprobe", name + "-kunit")
     log = run("dmesg")
     results = re.findall(r"    (ok|not ok) \d+ (\S+)", log)
     assert len(results) >= 4
     assert not [name for result, name in results if result != "ok"], log
-    run("modprobe", "--remove", "tcp-offset-kunit")
+    run("modprobe", "--remove", name + "-kunit")
 
 
 def test_reload():
