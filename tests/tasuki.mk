@@ -208,6 +208,8 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/fake-switch.py \
 	tests/protocol/nat64-datapath.at \
 	tests/protocol/nat64-flows.at \
+	tests/protocol/nat64-openflow.at \
+	tests/protocol/nat64-wire.at \
 	tests/protocol/tasukid.at \
 	tests/protocol/tasuki-ctl.at \
 	tests/protocol/tasukid-forward.at \

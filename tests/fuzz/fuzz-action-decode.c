@@ -24,6 +24,7 @@
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "tasuki-action.h"
+#include "tasuki-nat64.h"
 #include "util.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -33,6 +34,7 @@ enum {
     PREFIX_MASK = 3,            /* enum prefix. */
     RAW_LEN = 4,                /* Next byte is the length field. */
     TWICE = 8,                  /* Two copies in one list. */
+    NAT64 = 16,                 /* The id of nat64 in the prefix. */
 };
 
 /* What is put before the input. */
@@ -55,7 +57,8 @@ put_action(struct ofpbuf *b, uint8_t flags, const uint8_t *data, size_t size)
     struct tasuki_action_header header = {
         .type = htons(0xffff),
         .vendor = htonl(TASUKI_VENDOR_ID),
-        .id = htons(TASUKI_ACTION_ATTR_TCP_OFFSET),
+        .id = htons(flags & NAT64 ? TASUKI_ACTION_ATTR_NAT64
+                                  : TASUKI_ACTION_ATTR_TCP_OFFSET),
     };
     size_t prefix_len = prefix_lens[flags & PREFIX_MASK];
 
@@ -162,7 +165,7 @@ check_against(const struct ofpbuf *ofpacts, uint16_t dl_type, int nw_proto)
 }
 
 static void
-check_match(const struct ofpbuf *ofpacts)
+check_match_tcp_offset(const struct ofpbuf *ofpacts)
 {
     enum ofperr bad = ofpacts->size ? OFPERR_OFPBAC_MATCH_INCONSISTENT : 0;
 
@@ -172,6 +175,43 @@ check_match(const struct ofpbuf *ofpacts)
     ovs_assert(check_against(ofpacts, ETH_TYPE_IP, 0) == bad);
     ovs_assert(check_against(ofpacts, ETH_TYPE_ARP, IPPROTO_TCP) == bad);
     ovs_assert(check_against(ofpacts, 0, 0) == bad);
+}
+
+/* For a single one. */
+static void
+check_match_nat64(const struct ofpbuf *ofpacts, const struct nat64 *n)
+{
+    const enum ofperr bad = OFPERR_OFPBAC_MATCH_INCONSISTENT;
+    enum ofperr ip4 = n->direction == NAT64_6TO4 ? bad : 0;
+    enum ofperr ip6 = n->direction == NAT64_4TO6 ? bad : 0;
+
+    ovs_assert(check_against(ofpacts, ETH_TYPE_IP, 0) == ip4);
+    ovs_assert(check_against(ofpacts, ETH_TYPE_IP, IPPROTO_ICMP) == ip4);
+    ovs_assert(check_against(ofpacts, ETH_TYPE_ARP, 0) == ip4);
+    ovs_assert(check_against(ofpacts, ETH_TYPE_IPV6, 0) == ip6);
+    ovs_assert(check_against(ofpacts, ETH_TYPE_IPV6, IPPROTO_ICMPV6) == ip6);
+    ovs_assert(check_against(ofpacts, ETH_TYPE_MPLS, 0)
+               == (n->direction == NAT64_NORMAL ? 0 : bad));
+}
+
+static void
+check_match(const struct ofpbuf *ofpacts)
+{
+    const struct ofpact_tasuki *nat64 = NULL;
+    const struct ofpact *a;
+    int n = 0;
+
+    OFPACT_FOR_EACH (a, ofpacts->data, ofpacts->size) {
+        const struct ofpact_tasuki *oa = ofpact_get_TASUKI(a);
+
+        nat64 = oa->id == TASUKI_ACTION_ATTR_NAT64 ? oa : nat64;
+        n++;
+    }
+    if (!nat64) {
+        check_match_tcp_offset(ofpacts);
+    } else if (n == 1) {
+        check_match_nat64(ofpacts, (const void *) nat64->args);
+    }
 }
 
 int

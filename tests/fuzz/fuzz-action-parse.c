@@ -125,6 +125,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         "tcp_offset(%s)", "tcp_offset:%s", "tcp_offset%s", "%s",
         "tcp_offset(seq=%s)", "tcp_offset(tsecr=%s)", "tcp_offset(wscale=%s)",
         "tcp_offset(ack=1),tcp_offset(%s)",
+        "nat64(%s)", "nat64:%s", "nat64(4to6,prefix=%s)",
+        "nat64(6to4,prefix=%s/96)", "nat64(ll6to4,mtu=%s)",
     };
     static bool initialized = false;
     if (!initialized) {

@@ -4,7 +4,7 @@
 """Decoders for Tasuki's actions, which read the same in OpenFlow and
 datapath flows."""
 
-from ovs.flow.decoders import decode_int
+from ovs.flow.decoders import decode_flag, decode_int, IPMask
 from ovs.flow.kv import KVDecoders, nested_kv_decoder
 
 
@@ -16,6 +16,18 @@ def tasuki_action_decoders():
                 dict.fromkeys(
                     ["seq", "ack", "tsval", "tsecr", "wscale"], decode_int
                 )
+            )
+        ),
+        "nat64": nested_kv_decoder(
+            KVDecoders(
+                {
+                    **dict.fromkeys(
+                        ["4toll6", "ll6to4", "normal", "4to6", "6to4"],
+                        decode_flag,
+                    ),
+                    "prefix": IPMask,
+                    "mtu": decode_int,
+                }
             )
         ),
     }
