@@ -237,7 +237,6 @@ parameter_problem_6to4(const uint8_t *icmp, struct error *e)
 {
     int pointer;
 
-    e->extends = false;
     switch (icmp[ICMP_CODE]) {
     case 0:                     /* Erroneous header field. */
         pointer = pointer_6to4(nat64_get32(icmp + ICMP_REST));
@@ -264,7 +263,7 @@ error_6to4(const struct nat64 *n, const uint8_t *icmp, size_t len,
            struct error *e)
 {
     e->rest = 0;
-    e->quote = 0;
+    e->quote = 0;               /* Some types have no length attribute. */
     e->extends = true;
     switch (icmp[0]) {
     case ICMP6_UNREACH:
@@ -275,7 +274,6 @@ error_6to4(const struct nat64 *n, const uint8_t *icmp, size_t len,
         e->type = ICMP4_UNREACH;
         e->code = ICMP4_FRAG_NEEDED;
         e->rest = mtu_6to4(n, icmp, len);
-        e->extends = false;
         return true;
 
     case ICMP6_TIME_EXCEEDED:

@@ -343,6 +343,7 @@ options_are_skipped(void **state)
             0, 1, 0 }, 24 },
         { { 94, 40 }, 40 },
         { { 94, 2, 0, 131 }, 4 },
+        { { 1, 1, 94, 2 }, 4 },
         { { 1, 1, 1, 0 }, 4 },
         /* What follows End of Option List is not an option. */
         { { 0, 131, 7, 4, 1, 2, 3, 4 }, 8 },

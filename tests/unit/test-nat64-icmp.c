@@ -398,6 +398,14 @@ fragmentation_needed_without_mtu(void **state)
     for (i = 0; i < ARRAY_SIZE(cases); i++) {
         assert_mtu_4to6(0, 0, cases[i].tot_len - 20, cases[i].plateau + 20);
     }
+    /* As quoted by who quotes just the header. */
+    error4(&in, 3, 4, 0, 1980);
+    in.len -= 8;
+    frame_finish(&in);
+    error6(&expected, 2, 0, 1512, 1980);
+    expected.len -= 8;
+    frame_finish(&expected);
+    assert_becomes(&to6, &in, &expected);
     assert_mtu_4to6(0, 0, 1492 - 20, 1280);
     assert_mtu_4to6(0, 0, 100, 1280);
 }

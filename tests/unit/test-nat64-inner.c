@@ -115,6 +115,34 @@ quoted_packets(void **state)
     }
 }
 
+/* A UDP checksum of 0, which means none, or 0xffff instead of it. */
+static void
+quoted_udp_checksums(void **state)
+{
+    uint8_t *data;
+    uint16_t sum;
+
+    (void) state;
+    make_inner(UDP, 1300);
+    put16(inner4.b + inner4.l4 + 6, 0);
+    put16(inner6.b + inner6.l4 + 6, 0);
+    errors_with(64);
+    assert_becomes(&to6, &in, &expected);
+    assert_becomes(&to4, &expected, &in);
+
+    make_inner(UDP, 1300);
+    data = inner6.b + inner6.l4 + 8;
+    put16(data, 0);
+    put16(inner6.b + inner6.l4 + 6, 0);
+    sum = frame_sum(&inner6, inner6.l3, inner6.l4, UDP);
+    put16(data, 0xffff - sum);
+    put16(inner6.b + inner6.l4 + 6, 0xffff);
+    memcpy(inner4.b + inner4.l4 + 8, data, 2);
+    frame_finish(&inner4);
+    errors_with(64);
+    assert_becomes(&to6, &in, &expected);
+}
+
 /* Less of an IPv4 packet than RFC 792 asks for. */
 static void
 quoted_too_little(void **state)
@@ -183,7 +211,7 @@ quoted_fragments(void **state)
 {
     static const struct {
         uint16_t frag4, frag6;
-    } cases[] = { { MF, 1 }, { MF | 5, 41 }, { 5, 40 } };
+    } cases[] = { { MF, 1 }, { MF | 6, 49 }, { 6, 48 } };
     size_t i;
 
     (void) state;
@@ -487,7 +515,13 @@ extensions_without_place(void **state)
     error6(&expected, 4, 0, 7, &inner6, 148);
     assert_becomes(&to6, &in, &expected);
 
-    /* The first byte of the MTU is not a length. */
+    extended(&in, &inner4, 128, 128, 16);
+    in.b[in.l4 + 1] = 2;
+    frame_finish(&in);
+    error6(&expected, 4, 1, 6, &inner6, 148);
+    assert_becomes(&to6, &in, &expected);
+
+    /* The first byte of the MTU is not a length, nor is the pointer's. */
     error6(&in, 2, 0, 0x01000000, &inner6, 148);
     error4(&expected, 3, 4, 65535, &inner4, 128);
     assert_becomes(&to4, &in, &expected);
@@ -513,6 +547,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(quoted_packets),
+        cmocka_unit_test(quoted_udp_checksums),
         cmocka_unit_test(quoted_too_little),
         cmocka_unit_test(quoted_ttl_and_class),
         cmocka_unit_test(quoted_options_and_extensions),
