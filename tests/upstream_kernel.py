@@ -30,7 +30,6 @@ SELECTED = (
     "datapath - ping6 between two ports with header modify",
     "datapath - ping vlan over vxlan tunnel",
     "datapath - ping over geneve tunnel",
-    "datapath - slow_action on geneve6 tunnel",
     "datapath - clone action",
     "datapath - mpls actions",
     "datapath - encap decap mpls actions",

@@ -10,8 +10,8 @@ import struct
 import pytest
 
 import ovsnl
-from ovsnl import (attr, attrs, Error, key, output, tasuki, tcp_offset,
-                   ACTION_TASUKI, TASUKI_TCP_OFFSET, NLA_F_NESTED,
+from ovsnl import (attr, attrs, Error, key, nat64, output, tasuki,
+                   tcp_offset, ACTION_TASUKI, TASUKI_TCP_OFFSET, NLA_F_NESTED,
                    NLA_F_NET_BYTEORDER)
 
 GOOD = tasuki(tcp_offset(seq=1, ack=2, tsval=3, tsecr=4, wscale=-14))
@@ -272,7 +272,9 @@ def test_fuzz(dp):
             if rng.random() < 0.5:
                 dp.execute(tcp_packet(rng.getrandbits(32)), actions)
             else:
-                dp.put(actions, flow=key(in_port=rng.randrange(4)))
+                dp.put(actions, flow=key(in_port=rng.randrange(4),
+                                         eth_type=rng.choice((0x0800,
+                                                              0x86dd))))
                 accepted += 1
         except Error as error:
             assert error.errno in (errno.EINVAL, errno.ERANGE, errno.EEXIST,
@@ -288,7 +290,7 @@ def _random_actions(rng, depth=0):
     """Returns a list of actions, ours most of the time."""
     result = b""
     for _ in range(rng.randrange(1, 4)):
-        choice = rng.randrange(6)
+        choice = rng.randrange(8)
         if choice < 4 or depth > 3:
             fields = rng.randrange(1, 32)
             result += tasuki(tcp_offset(
@@ -299,6 +301,12 @@ def _random_actions(rng, depth=0):
                 rng.randint(-14, 14) if fields & 16 else 0, fields))
         elif choice == 4:
             result += output(rng.randrange(4))
+        elif choice < 7:
+            result += tasuki(nat64(
+                rng.choice((ovsnl.NAT64_4TO6, ovsnl.NAT64_6TO4)), "64:ff9b::",
+                rng.choice((32, 40, 48, 56, 64, 96)),
+                rng.choice((0, 1280, 1500, rng.getrandbits(16)))),
+                ovsnl.TASUKI_NAT64)
         else:
             wrap = rng.choice(list(WRAPPERS.values()))
             result += wrap(_random_actions(rng, depth + 1))
