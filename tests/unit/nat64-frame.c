@@ -375,6 +375,15 @@ assert_becomes(const struct nat64 *n, const struct frame *in,
     assert_string_equal(nat64_result_name(frame_translate(n, in, &out, &h)),
                         "ok");
     assert_same_frame(&out, expected);
+    if (h.eth_type == ARP) {
+        assert_int_equal(h.l4_ofs, 0);
+        assert_int_equal(h.proto, 0);
+    } else if (h.l4_ofs) {
+        assert_int_equal(h.l4_ofs, expected->l4);
+    }
+    if (expected->proto) {
+        assert_int_equal(h.proto, expected->proto);
+    }
 }
 
 void

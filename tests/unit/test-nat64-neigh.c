@@ -219,6 +219,7 @@ vlan_tag(void **state)
         memcpy(f->b + 12, "\x81\0\0\7", 4);
         f->len += 4;
         f->l3 += 4;
+        f->l4 += 4;
     }
     assert_becomes(&to6, &arp, &nd);
     assert_becomes(&to4, &nd, &arp);
