@@ -75,6 +75,7 @@ def test_every_unit_test_is_about_a_sentence_or_our_own():
            "largest_ipv6_packet", "super_packet_of_udp_without_checksum",
            "truncated_icmp", "quoted_too_little", "quoted_padding",
            "extensions_that_lie", "fragments_of_fragments_6to4",
+           "later_fragments_are_not_super_packets",
            "super_packets_by_segment", "answer_quotes_what_there_is",
            "advertisement_from_elsewhere", "arp_padding_is_left_behind",
            "arp_about_no_host", "nd_link_layer_address_of_a_group",

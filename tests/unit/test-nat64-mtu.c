@@ -295,6 +295,21 @@ super_packets_by_segment(void **state)
     assert_int_equal(head.mtu, 1500);
 }
 
+/* Which a later fragment has no header for. */
+static void
+later_fragments_are_not_super_packets(void **state)
+{
+    struct nat64 n4 = with_mtu(&to4, 1280);
+
+    (void) state;
+    frame_ip6(&in, FRAGMENT);
+    frame_frag(&in, TCP, 2400, true, 1);
+    frame_payload(&in, 1400);
+    frame_finish_ip(&in);
+    assert_int_equal(frame_translate_offload(&n4, &in, 100, true, &out,
+                                             &head), NAT64_FRAGMENT);
+}
+
 /* Section 5.1, Flags, for each of the segments. */
 static void
 super_packets_df(void **state)
@@ -450,6 +465,12 @@ no_answer(void **state)
     packet6(&in, 1500);
     in.len = 53;
     assert_int_equal(answer(&in, 1480), 0);
+    frame_ip4(&in, ICMP);
+    frame_finish(&in);
+    assert_int_equal(answer(&in, 1480), 0);
+    frame_ip6(&in, ICMP6);
+    frame_finish(&in);
+    assert_int_equal(answer(&in, 1480), 0);
 }
 
 int
@@ -464,6 +485,7 @@ main(void)
         cmocka_unit_test(packet_too_big_6to4),
         cmocka_unit_test(fragments_of_fragments_6to4),
         cmocka_unit_test(super_packets_by_segment),
+        cmocka_unit_test(later_fragments_are_not_super_packets),
         cmocka_unit_test(super_packets_df),
         cmocka_unit_test(answer_in_ipv4),
         cmocka_unit_test(answer_in_ipv6),
