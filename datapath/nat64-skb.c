@@ -9,6 +9,7 @@
 #include <linux/tcp.h>
 #include <linux/udp.h>
 #include <net/ip.h>
+#include <asm/unaligned.h>
 
 #include "nat64-skb.h"
 
@@ -99,6 +100,36 @@ static void change_gso_type(struct sk_buff *skb, u16 eth_type)
 		shinfo->gso_type ^= SKB_GSO_TCPV4 | SKB_GSO_TCPV6;
 }
 
+/* Takes padding off, which would become a part of the packet where that gets
+ * longer than the least that an Ethernet frame has, or shorter.
+ */
+static inline int trim(struct sk_buff *skb, unsigned int len)
+{
+	if (likely(skb->len == len))
+		return 0;
+	if (likely(!skb_is_nonlinear(skb) &&
+		   (skb->ip_summed == CHECKSUM_NONE ||
+		    skb->ip_summed == CHECKSUM_UNNECESSARY))) {
+		__skb_trim(skb, len);
+		return 0;
+	}
+	return pskb_trim_rcsum(skb, len);
+}
+
+/* Copies @len bytes, some dozens as a rule, for which a call and the choice
+ * between ways to copy take longer than to do it.
+ */
+static inline void copy_head(u8 *to, const u8 *from, size_t len)
+{
+	size_t i;
+
+	for (i = 0; i + 8 <= len; i += 8)
+		put_unaligned(get_unaligned((const u64 *)(from + i)),
+			      (u64 *)(to + i));
+	for (; i < len; i++)
+		to[i] = from[i];
+}
+
 /* Replaces the headers of @skb.  Unless it returns 0, the packet is as it was,
  * or shorter by padding.
  */
@@ -106,10 +137,7 @@ static int replace_head(struct sk_buff *skb, const struct nat64_head *head)
 {
 	int err;
 
-	/* Padding would become a part of the packet where that gets shorter
-	 * than an Ethernet frame may be, or longer.
-	 */
-	err = pskb_trim_rcsum(skb, head->strip + head->keep);
+	err = trim(skb, head->strip + head->keep);
 	if (unlikely(err))
 		return err;
 	if (unlikely(!pskb_may_pull(skb, head->strip)))
@@ -125,7 +153,7 @@ static int replace_head(struct sk_buff *skb, const struct nat64_head *head)
 	if (skb->ip_summed == CHECKSUM_COMPLETE)
 		skb_postpull_rcsum(skb, skb->data, head->strip);
 	__skb_pull(skb, head->strip);
-	memcpy(__skb_push(skb, head->len), head->bytes, head->len);
+	copy_head(__skb_push(skb, head->len), head->bytes, head->len);
 	if (skb->ip_summed == CHECKSUM_COMPLETE)
 		skb_postpush_rcsum(skb, skb->data, head->len);
 

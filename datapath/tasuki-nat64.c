@@ -151,7 +151,7 @@ static struct sk_buff *translate(struct datapath *dp, struct sk_buff *skb,
 	result = nat64_skb_translate(skb, n, l4_proto, head);
 	if (unlikely(result < 0))
 		goto drop;
-	this_cpu_inc(results[result]);
+	__this_cpu_inc(results[result]);
 
 	switch (result) {
 	case NAT64_OK:
@@ -176,7 +176,7 @@ static struct sk_buff *nat64_execute(struct datapath *dp, struct sk_buff *skb,
 {
 	/* From a tunnel that carries no Ethernet. */
 	if (unlikely(ovs_key_mac_proto(key) != MAC_PROTO_ETHERNET)) {
-		this_cpu_inc(results[NAT64_WRONG_TYPE]);
+		__this_cpu_inc(results[NAT64_WRONG_TYPE]);
 		kfree_skb(skb);
 		return NULL;
 	}
@@ -187,7 +187,8 @@ static struct sk_buff *nat64_execute(struct datapath *dp, struct sk_buff *skb,
 	/* Whoever looks at the key now has to extract it again, but for the
 	 * type, by which output fragments what conntrack has reassembled.
 	 */
-	ovs_ct_clear(skb, key);
+	if (unlikely(key->ct_state || skb_nfct(skb)))
+		ovs_ct_clear(skb, key);
 	key->eth.type = *(__be16 *)(skb_network_header(skb) - 2);
 	key->mac_proto |= SW_FLOW_KEY_INVALID;
 	return skb;
