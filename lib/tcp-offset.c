@@ -3,6 +3,11 @@
 
 #ifdef __KERNEL__
 #include <linux/string.h>
+
+/* User Mode Linux is compiled with -fno-builtin, by which every load of two
+ * bytes would become a call. */
+#undef memcpy
+#define memcpy(DST, SRC, N) __builtin_memcpy(DST, SRC, N)
 #else
 #include <config.h>
 #include <string.h>
