@@ -49,6 +49,7 @@ CASES = {
     "tcp_offset": Case(OFFSET, (("output", 0.95), ("IP+MAC rewriting", 1))),
     "IP+MAC rewriting + tcp_offset": Case(
         REWRITE + "," + OFFSET, (("IP+MAC rewriting", None),)),
+    "nat64": Case("nat64(4to6,prefix=fe80::/96)", (("output", 0.8),)),
 }
 GENERATOR = "generator alone"
 N_FLOWS = 32
