@@ -24,15 +24,16 @@ _HUGE = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
 _REWRITE = ("set_field:02:00:00:00:00:03->eth_dst,"
             "set_field:10.0.0.3->ip_dst")
 
-# What each case matches on and does, before "output".  The first is the base.
-CASES = {
+# What each case does, before "output".  The first is the base.
+_CASES = {
     "output": "",
     "IP+MAC rewriting": _REWRITE,
     "tcp_offset(seq,ack)": "tcp_offset(seq=16909060,ack=-5)",
     "IP+MAC rewriting + tcp_offset(seq,ack)":
         _REWRITE + ",tcp_offset(seq=16909060,ack=-5)",
+    "nat64:4toll6": "nat64:4toll6",
 }
-CASES_TIMESTAMPS = {
+_CASES_TIMESTAMPS = {
     "output, timestamps": "",
     "tcp_offset(seq,ack), timestamps": "tcp_offset(seq=16909060,ack=-5)",
     "tcp_offset(seq,tsval), timestamps":
@@ -40,14 +41,15 @@ CASES_TIMESTAMPS = {
     "tcp_offset(ack,tsecr), timestamps":
         "tcp_offset(ack=16909060,tsecr=-7)",
 }
+_CASES_IPV6 = {
+    "output, IPv6": "",
+    "nat64:ll6to4": "nat64:ll6to4",
+}
 
 
-def frame(i, timestamps):
-    """Returns an Ethernet frame with an empty TCP segment of flow 'i'."""
-    options = (b"\1\1" + struct.pack("!BBII", 8, 10, 1000 + i, 2000 + i)
-               if timestamps else b"")
+def _tcp(i, addresses, options=b""):
+    """Returns an empty TCP segment of flow 'i'."""
     tcp_len = 20 + len(options)
-    addresses = bytes((10, 0, 0, 100, 10, 0, 0, 1))
     tcp = bytearray(struct.pack(
         "!HHIIBBHHH", 10000 + i, 80, 1000000 * i & 0xffffffff,
         2000000 * i & 0xffffffff,
@@ -55,19 +57,60 @@ def frame(i, timestamps):
     pseudo = addresses + struct.pack("!BBH", 0, 6, tcp_len)
     struct.pack_into("!H", tcp, 16, ~ones_complement_sum(pseudo + tcp)
                      & 0xffff)
-    ip = bytearray(struct.pack("!BBHHHBBH", 0x45, 0, 20 + tcp_len, i, 0x4000,
+    return bytes(tcp)
+
+
+def _ethernet(eth_type, packet):
+    return (bytes.fromhex("020000000002" "020000000001" + eth_type)
+            + packet).ljust(FRAME, b"\0")
+
+
+def frame(i, options=b""):
+    """Returns an Ethernet frame of flow 'i'."""
+    addresses = bytes((10, 0, 0, 100, 10, 0, 0, 1))
+    tcp = _tcp(i, addresses, options)
+    ip = bytearray(struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), i, 0x4000,
                                64, 6, 0) + addresses)
     struct.pack_into("!H", ip, 10, ~ones_complement_sum(ip) & 0xffff)
-    ethernet = bytes.fromhex("020000000002" "020000000001" "0800")
-    return (ethernet + bytes(ip) + bytes(tcp)).ljust(FRAME, b"\0")
+    return _ethernet("0800", bytes(ip) + tcp)
 
 
-def write_capture(path, timestamps):
+def frame_timestamps(i):
+    return frame(i, b"\1\1" + struct.pack("!BBII", 8, 10, 1000 + i, 2000 + i))
+
+
+def frame_ipv6(i):
+    """What nat64:4toll6 makes of frame()."""
+    prefix = bytes.fromhex("fe80") + bytes(10)
+    addresses = (prefix + bytes((10, 0, 0, 100))
+                 + prefix + bytes((10, 0, 0, 1)))
+    tcp = _tcp(i, addresses)
+    return _ethernet("86dd", struct.pack("!IHBB", 6 << 28, len(tcp), 6, 64)
+                     + addresses + tcp)
+
+
+class Feed:
+    """A kind of traffic: 'make' makes a frame of a flow, which is of 'protocol'
+    as ovs-ofctl calls it, and 'cases' are what to do with it."""
+
+    def __init__(self, number, make, protocol, cases):
+        self.number = number
+        self.make = make
+        self.protocol = protocol
+        self.cases = cases
+
+
+FEEDS = (Feed(0, frame, "tcp", _CASES),
+         Feed(1, frame_timestamps, "tcp", _CASES_TIMESTAMPS),
+         Feed(2, frame_ipv6, "tcp6", _CASES_IPV6))
+
+
+def write_capture(path, make):
     """Writes a capture file with one segment of each flow."""
     with open(path, "wb") as f:
         f.write(struct.pack("=IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 65535, 1))
         for i in range(N_FLOWS):
-            data = frame(i, timestamps)
+            data = make(i)
             f.write(struct.pack("=IIII", 0, i, len(data), len(data)) + data)
 
 
@@ -84,7 +127,7 @@ class Dpdk:
             "dpdk-socket-mem": MEMORY,
             "dpdk-extra": '"--no-pci --in-memory"'})
         self.lab = lab
-        self.timestamps = None
+        self.fed = None
 
     @staticmethod
     def _reserve_huge_pages(lab):
@@ -105,27 +148,27 @@ class Dpdk:
                 raise LabError("the kernel could reserve %d of the %d huge "
                                "pages that DPDK needs" % (got, HUGE_PAGES))
 
-    def feed(self, timestamps):
-        """Replaces the ports: segments with or without timestamps from now."""
-        capture = self.lab.path("dpdk-%d.pcap" % timestamps)
-        write_capture(capture, timestamps)
+    def feed(self, feed):
+        """Replaces the input: it is 'feed', one of FEEDS, from now."""
+        capture = self.lab.path("dpdk-%d.pcap" % feed.number)
+        write_capture(capture, feed.make)
         vsctl = self.switch.vsctl
-        if self.timestamps is None:
+        if not self.fed:
             vsctl("add-port", "br0", "drain", "--", "set", "interface",
                   "drain", "type=dpdk", "ofport_request=2",
                   "options:dpdk-devargs=net_null0,no-rx=1")
         else:
-            vsctl("del-port", "br0", "feed%d" % self.timestamps)
-        name = "feed%d" % timestamps
+            vsctl("del-port", "br0", "feed%d" % self.fed.number)
+        name = "feed%d" % feed.number
         vsctl("add-port", "br0", name, "--", "set", "interface", name,
               "type=dpdk", "ofport_request=1",
               "options:dpdk-devargs=net_pcap%d,rx_pcap=%s,infinite_rx=1"
-              % (timestamps, capture))
+              % (feed.number, capture))
         for port in (name, "drain"):
             error = vsctl("get", "interface", port, "error").strip()
             if error != "[]":
                 raise LabError("DPDK port %s: %s" % (port, error))
-        self.timestamps = timestamps
+        self.fed = feed
         self._prefer()
 
     def _prefer(self):
@@ -137,7 +180,8 @@ class Dpdk:
 
     def cycles(self, actions, seconds=1.0):
         """Returns the cycles per packet that 'actions' and output take."""
-        flow = "in_port=1,tcp,actions=" + (actions + "," if actions else "")
+        flow = "in_port=1,%s,actions=%s" % (
+            self.fed.protocol, actions + "," if actions else "")
         self.switch.ofctl("del-flows", "br0")
         self.switch.ofctl("add-flow", "br0", flow + "output:2")
         time.sleep(0.3)         # For the datapath flows, and the caches.
