@@ -20,9 +20,6 @@ struct ip6 {
     uint8_t proto;
 };
 
-/* How much identification() reads of a protocol that it does not know. */
-#define ID_LEN 8
-
 /* The rest of parse() for a packet that has extension headers, or an unusual
  * protocol. */
 static enum nat64_result
@@ -175,47 +172,50 @@ check_icmp(const struct nat64_frame *f, struct nat64_head *h,
     }
 }
 
-/* Returns NAT64_OK for any other protocol but TCP and UDP, if it may go through
- * and what identification() reads of it is there. */
-static enum nat64_result
-check_protocol(const struct nat64_frame *f, struct nat64_head *h,
-               const struct ip6 *ip)
+/* How much of the IP payload of 'ip' identification() reads: for TCP the fixed
+ * part of the header, and else what may be a header and some data. */
+static inline size_t
+identified_by(const struct ip6 *ip)
 {
-    size_t upto = ip->l4 + (ip->len < ID_LEN ? ip->len : ID_LEN);
-    enum nat64_result result = nat64_protocol_6to4(ip->proto);
+    size_t n = ip->proto == PROTO_TCP ? TCP_LEN : 16;
 
-    return (result == NAT64_OK && f->linear < upto
-            ? nat64_short(f, h, upto) : result);
+    return ip->len < n ? ip->len : n;
 }
 
 /* Section 5.1, Identification, for a packet without fragment header that may
  * be fragmented later.
  *
  * A counter would be state.  Instead it is made of what differs between
- * packets of a flow, sequence number, identifier and checksum; and where all
- * of that is the same, so is the packet, which makes it harmless to exchange
- * its fragments with those of the other. */
+ * packets of a flow: sequence number and checksum, which may however be left
+ * to offload, or the start of the data.  Where all of that is the same, so
+ * probably is the packet, which makes it harmless to exchange its fragments
+ * with those of the other. */
 static inline uint16_t
-identification(const uint8_t *l4, size_t len, uint8_t proto)
+identification(const uint8_t *l4, const struct ip6 *ip)
 {
-    uint64_t x = 0;
+    uint64_t x = 0, y = 0;
 
-    if (proto == PROTO_TCP && len >= TCP_LEN) {
+    if (ip->len >= TCP_LEN && ip->proto == PROTO_TCP) {
         x = nat64_word32(l4 + 4) << 32 | nat64_word32(l4 + TCP_CSUM);
-    } else if (len >= ID_LEN) {
-        memcpy(&x, l4, ID_LEN);
+    } else if (ip->len >= 16) {
+        memcpy(&x, l4, 8);
+        memcpy(&y, l4 + 8, 8);
+        y *= 0xff51afd7ed558ccdU;
+    } else if (ip->len >= 8) {
+        memcpy(&x, l4, 8);
     }
-    return (uint16_t) (x * 0x9e3779b97f4a7c15U >> 48);
+    return (uint16_t) ((x ^ y ^ y >> 32) * 0x9e3779b97f4a7c15U >> 48);
 }
 
-/* Section 5.1, Identification, Flags and Fragment Offset for a new packet of
- * up to 'size' bytes.
+/* Section 5.1, Identification, Flags and Fragment Offset, and section 5.1.1,
+ * for a new packet of up to 'size' bytes.
  *
  * A packet that must not be fragmented has an identification of 0 (RFC 6864
  * section 4.1), which lets receivers merge such packets. */
-static inline void
-fragment_fields(const struct nat64_frame *f, const struct ip6 *ip,
-                size_t size, uint16_t *id, uint16_t *frag)
+static inline enum nat64_result
+fragment_fields(const struct nat64_frame *f, struct nat64_head *h,
+                const struct ip6 *ip, size_t size, uint16_t *id,
+                uint16_t *frag)
 {
     *id = 0;
     *frag = IP4_DF;
@@ -224,14 +224,15 @@ fragment_fields(const struct nat64_frame *f, const struct ip6 *ip,
         *frag = (uint16_t) (ip->frag_ofs >> 3)
                 | (ip->frag_ofs & FRAG_M ? IP4_MF : 0);
     } else if (size <= NAT64_DF_ABOVE) {
-        /* What is not readable makes put_transport() ask for more. */
-        size_t readable = f->linear > ip->l4 ? f->linear - ip->l4 : 0;
+        size_t upto = ip->l4 + identified_by(ip);
 
-        *id = identification(f->data + ip->l4,
-                             readable < ip->len ? readable : ip->len,
-                             ip->proto);
+        if (NAT64_UNLIKELY(f->linear < upto)) {
+            return nat64_short(f, h, upto);
+        }
+        *id = identification(f->data + ip->l4, ip);
         *frag = 0;
     }
+    return NAT64_OK;
 }
 
 /* Writes the start of the IP payload, as far as it changes, to 'out'. */
@@ -299,7 +300,7 @@ nat64_6to4(const struct nat64 *n, const struct nat64_frame *f,
             proto = PROTO_ICMP4;
             result = check_icmp(f, h, &ip);
         } else {
-            result = check_protocol(f, h, &ip);
+            result = nat64_protocol_6to4(proto);
         }
         if (result != NAT64_OK) {
             return result;
@@ -324,7 +325,10 @@ nat64_6to4(const struct nat64 *n, const struct nat64_frame *f,
     tot_len = IP4_LEN + ip.len;
     unit = IP4_LEN + nat64_unit(f, ip.proto, ip.l4, ip.len,
                                 !(ip.frag_ofs & FRAG_OFS_MASK));
-    fragment_fields(f, &ip, unit, &id, &frag);
+    result = fragment_fields(f, h, &ip, unit, &id, &frag);
+    if (NAT64_UNLIKELY(result != NAT64_OK)) {
+        return result;
+    }
     limit = n->mtu ? n->mtu : 0xffff;
     if (NAT64_UNLIKELY(unit > limit)) {
         verdict = too_big(limit, h, frag);

@@ -483,28 +483,48 @@ df_by_size(void **state)
 }
 
 /* Section 5.1, Identification.  Different packets mostly get different ones:
- * of 1000 out of 65536, some 8 are expected to be of a pair. */
+ * of 1000 out of 65536, some 8 are expected to be of a pair.  With 'partial',
+ * the checksum does not tell one from the other. */
 static void
-identifications_differ(void **state)
+assert_identifications_differ(uint8_t proto, bool partial)
 {
     static bool seen[65536];
     unsigned int i, repeated = 0;
 
-    (void) state;
     memset(seen, 0, sizeof seen);
     for (i = 0; i < 1000; i++) {
         uint16_t id;
 
-        frame_ip6(&in, TCP);
-        frame_tcp(&in, 100);
-        put32(in.b + in.l4 + 4, i * 100);
-        frame_finish(&in);
-        assert_int_equal(frame_translate(&to4, &in, &out, &head), NAT64_OK);
+        frame_ip6(&in, proto);
+        if (proto == TCP) {
+            frame_tcp(&in, 100);
+            put32(in.b + in.l4 + 4, i * 100);
+        } else {
+            frame_udp(&in, 100);
+            put32(in.b + in.l4 + 8, i);
+        }
+        if (partial) {
+            frame_finish_ip(&in);
+        } else {
+            frame_finish(&in);
+        }
+        assert_int_equal(frame_translate_offload(&to4, &in, 0, partial, &out,
+                                                 &head), NAT64_OK);
         id = get16(out.b + 18);
         repeated += seen[id];
         seen[id] = true;
     }
     assert_true(repeated < 30);
+}
+
+static void
+identifications_differ(void **state)
+{
+    (void) state;
+    assert_identifications_differ(TCP, false);
+    assert_identifications_differ(TCP, true);
+    assert_identifications_differ(UDP, false);
+    assert_identifications_differ(UDP, true);
 }
 
 /* It does not depend on how much of the packet happens to be readable, which
