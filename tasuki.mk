@@ -27,6 +27,7 @@ lib_libopenvswitch_la_SOURCES += \
 	lib/tasuki-nat64.h \
 	lib/tasuki-tcp-offset.c \
 	lib/tasuki-tcp-offset.h \
+	lib/tcp-offset-inline.h \
 	lib/tcp-offset.c \
 	lib/tcp-offset.h
 EXTRA_DIST += lib/ofp-actions-tasuki.inc

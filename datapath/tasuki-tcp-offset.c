@@ -5,15 +5,17 @@
 
 #include <linux/if_ether.h>
 #include <linux/in.h>
+#include <linux/ip.h>
 #include <linux/percpu.h>
 #include <linux/skbuff.h>
 #include <linux/tcp.h>
+#include <net/ip.h>
 #include <net/netlink.h>
 
 #include "counter.h"
 #include "flow.h"
 #include "tasuki.h"
-#include "tcp-offset.h"
+#include "tcp-offset-inline.h"
 
 #define ALL_FIELDS (TCP_OFFSET_SEQ | TCP_OFFSET_ACK | TCP_OFFSET_TSVAL | \
 		    TCP_OFFSET_TSECR | TCP_OFFSET_WSCALE)
@@ -78,79 +80,67 @@ static int tcp_offset_validate(const struct nlattr *attr,
 	return 0;
 }
 
-/* Makes all of the TCP header linear, or as much of it as there is, and
- * nothing behind it: for most packets of local origin that is user data in
- * fragments.
+/* Applies @o to the packet, as far as it is linear.  Its data must not be
+ * shared.  Returns what came of it.
  */
-static int pull_header(struct sk_buff *skb)
+static inline int offset_linear(struct sk_buff *skb,
+				const struct tcp_offset *o)
 {
-	unsigned int ofs = skb_transport_offset(skb);
+	bool csum_partial = skb->ip_summed == CHECKSUM_PARTIAL &&
+			    skb_checksum_start_offset(skb) ==
+			    skb_transport_offset(skb);
 
-	if (!pskb_may_pull(skb, ofs + sizeof(struct tcphdr)))
-		return skb->len < ofs + sizeof(struct tcphdr) ? 0 : -ENOMEM;
-	if (!pskb_may_pull(skb, ofs + tcp_hdrlen(skb)))
-		return skb->len < ofs + tcp_hdrlen(skb) ? 0 : -ENOMEM;
-	return 0;
+	/* The sum over the segment stays the same, so that there is nothing to
+	 * do for CHECKSUM_COMPLETE.
+	 */
+	return tcp_offset_packet(o, skb_network_header(skb),
+				 skb_headlen(skb) - skb_network_offset(skb),
+				 csum_partial);
 }
 
-/* Applies @o to the packet.  Returns an enum tcp_offset_result, or a negative
- * errno.
+/* Applies @o to a packet that is shared or not linear.
+ *
+ * Makes its TCP header linear and writable, and nothing behind it: for most
+ * packets of local origin that is user data in fragments, and their header is
+ * shared with TCP's retransmit queue.  Returns an enum tcp_offset_result, or a
+ * negative errno.
  */
-static int offset_skb(struct sk_buff *skb, const struct sw_flow_key *key,
+static int offset_any(struct sk_buff *skb, const struct sw_flow_key *key,
 		      const struct tcp_offset *o)
 {
-	int nh_ofs = skb_network_offset(skb);
-	size_t ofs, avail, len;
-	u8 *nh;
+	unsigned int end;
 	int err;
 
 	/* What the flow matches is known only with the mask's bits: a mask of
 	 * ip.proto may be less than exact.  And where the packet is not what
 	 * it should be, its transport header is not set.
 	 */
-	if (unlikely(key->eth.type != htons(ETH_P_IP) &&
-		     key->eth.type != htons(ETH_P_IPV6)))
-		return TCP_OFFSET_NOT_TCP;
 	if (unlikely(key->ip.frag == OVS_FRAG_TYPE_LATER))
 		return TCP_OFFSET_LATER_FRAG;
 	if (unlikely(key->ip.proto != IPPROTO_TCP))
 		return TCP_OFFSET_NOT_TCP;
 
-	err = pull_header(skb);
-	if (unlikely(err))
-		return err;
-	nh = skb_network_header(skb);
-	err = tcp_offset_locate(nh, skb_headlen(skb) - nh_ofs, &ofs, &avail);
-	if (unlikely(err))
-		return err;
-
-	/* A clone shares its data with others, TCP's retransmit queue to begin
-	 * with.  Unshare no more than the header.
-	 */
-	if (unlikely(avail < sizeof(struct tcphdr)))
+	end = skb_transport_offset(skb) + sizeof(struct tcphdr);
+	if (!pskb_may_pull(skb, end))
+		return skb->len < end ? TCP_OFFSET_TRUNCATED : -ENOMEM;
+	end = skb_transport_offset(skb) + tcp_hdrlen(skb);
+	if (skb->len < end)
 		return TCP_OFFSET_TRUNCATED;
-	len = min_t(size_t, avail, __tcp_hdrlen((struct tcphdr *)(nh + ofs)));
-	err = skb_ensure_writable(skb, nh_ofs + ofs + len);
+	err = skb_ensure_writable(skb, end);
 	if (unlikely(err))
 		return err;
-
-	/* The sum over the segment stays the same, so that there is nothing to
-	 * do for CHECKSUM_COMPLETE.
-	 */
-	nh = skb_network_header(skb);
-	return tcp_offset_segment(o, nh + ofs, avail,
-				  skb->ip_summed == CHECKSUM_PARTIAL &&
-				  skb_checksum_start_offset(skb) ==
-				  nh_ofs + (int)ofs);
+	return offset_linear(skb, o);
 }
 
-static struct sk_buff *tcp_offset_execute(struct datapath *dp,
-					  struct sk_buff *skb,
-					  struct sw_flow_key *key,
-					  const void *payload)
+static noinline struct sk_buff *execute_any(struct sk_buff *skb,
+					    const struct sw_flow_key *key,
+					    const struct tcp_offset *o)
 {
-	int result = offset_skb(skb, key, payload);
+	int result = TCP_OFFSET_NOT_TCP;
 
+	if (key->eth.type == htons(ETH_P_IP) ||
+	    key->eth.type == htons(ETH_P_IPV6))
+		result = offset_any(skb, key, o);
 	if (unlikely(result < 0)) {
 		kfree_skb(skb);
 		return NULL;
@@ -158,6 +148,41 @@ static struct sk_buff *tcp_offset_execute(struct datapath *dp,
 	if (unlikely(result != TCP_OFFSET_OK))
 		this_cpu_inc(results[result]);
 	return skb;
+}
+
+/* Applies @o to the packet if it is as most are that a driver has received:
+ * IPv4, not shared, its headers in one piece.  Returns false if it is not, and
+ * has changed nothing.  Rejects what tcp_offset_packet() does.
+ */
+static inline bool offset_plain(struct sk_buff *skb,
+				const struct sw_flow_key *key,
+				const struct tcp_offset *o)
+{
+	struct iphdr *ip = ip_hdr(skb);
+	int len = skb_tail_pointer(skb) - (u8 *)ip;
+
+	if (unlikely(key->eth.type != htons(ETH_P_IP) || skb_cloned(skb) ||
+		     skb->ip_summed == CHECKSUM_PARTIAL ||
+		     len < (int)(sizeof(*ip) + sizeof(struct tcphdr)) ||
+		     *(u8 *)ip != 0x45 || ip->protocol != IPPROTO_TCP ||
+		     ip->frag_off & htons(IP_OFFSET)))
+		return false;
+	len = min_t(int, len, ntohs(ip->tot_len)) - (int)sizeof(*ip);
+	return len > 0 &&
+	       tcp_offset_plain_segment(o, (u8 *)(ip + 1), len, false);
+}
+
+/* Calls nothing for most packets: to save registers for that would cost as
+ * much as all the rest.
+ */
+static struct sk_buff *tcp_offset_execute(struct datapath *dp,
+					  struct sk_buff *skb,
+					  struct sw_flow_key *key,
+					  const void *payload)
+{
+	if (likely(offset_plain(skb, key, payload)))
+		return skb;
+	return execute_any(skb, key, payload);
 }
 
 const struct tasuki_action tasuki_tcp_offset = {

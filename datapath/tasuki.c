@@ -10,16 +10,16 @@
 #include "tasuki.h"
 
 /* The registry: one line an action. */
-static const struct tasuki_action *const actions[] = {
+const struct tasuki_action *const tasuki_actions[] = {
 	[TASUKI_ACTION_ATTR_TCP_OFFSET] = &tasuki_tcp_offset,
 	[TASUKI_ACTION_ATTR_NAT64] = &tasuki_nat64,
 };
 
 static const struct tasuki_action *action_from_id(int id)
 {
-	if (id >= ARRAY_SIZE(actions))
+	if (id >= ARRAY_SIZE(tasuki_actions))
 		return NULL;
-	return actions[array_index_nospec(id, ARRAY_SIZE(actions))];
+	return tasuki_actions[array_index_nospec(id, ARRAY_SIZE(tasuki_actions))];
 }
 
 /**
@@ -63,33 +63,4 @@ int ovs_tasuki_copy_action(const struct nlattr *attr,
 		return err;
 	return ovs_nla_add_action(sfa, OVS_ACTION_ATTR_TASUKI, nested,
 				  nla_len(attr), true);
-}
-
-/**
- * ovs_tasuki_execute() - executes OVS_ACTION_ATTR_TASUKI
- * @dp: The datapath.
- * @skb: The packet, starting at its link layer header.  It is consumed.
- * @key: Its flow key.
- * @attr: The attribute, which ovs_tasuki_copy_action() has accepted.
- *
- * A packet that is dropped is no error: that would end the list of actions
- * around this one, too.
- *
- * Return: The packet, or several, chained by @next, to go on with, or NULL if
- * none is left.
- */
-struct sk_buff *ovs_tasuki_execute(struct datapath *dp, struct sk_buff *skb,
-				   struct sw_flow_key *key,
-				   const struct nlattr *attr)
-{
-	const struct nlattr *nested = nla_data(attr);
-
-	/* Actions that push and pop headers leave the key behind. */
-	if (unlikely(key->mac_proto & SW_FLOW_KEY_INVALID) &&
-	    unlikely(ovs_flow_key_update(skb, key))) {
-		kfree_skb(skb);
-		return NULL;
-	}
-	return actions[nla_type(nested)]->execute(dp, skb, key,
-						  nla_data(nested));
 }

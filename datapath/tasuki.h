@@ -11,16 +11,14 @@
  * a line in the table in tasuki.c.
  */
 
-#include <linux/netlink.h>
+#include <linux/skbuff.h>
 #include <linux/types.h>
+#include <net/netlink.h>
 
+#include "flow.h"
 #include "tasuki-datapath.h"
 
 struct datapath;
-struct nlattr;
-struct sk_buff;
-struct sw_flow_actions;
-struct sw_flow_key;
 
 /* Above OVS_ACTION_ATTR_MAX, unknown to <linux/openvswitch.h>. */
 #define OVS_ACTION_ATTR_TASUKI TASUKI_ACTION_ATTR_NR
@@ -50,11 +48,41 @@ struct tasuki_action {
 extern const struct tasuki_action tasuki_tcp_offset;
 extern const struct tasuki_action tasuki_nat64;
 
+/* By TASUKI_ACTION_ATTR_*. */
+extern const struct tasuki_action *const tasuki_actions[];
+
 int ovs_tasuki_copy_action(const struct nlattr *attr,
 			   const struct sw_flow_key *key, __be16 *eth_type,
 			   struct sw_flow_actions **sfa);
-struct sk_buff *ovs_tasuki_execute(struct datapath *dp, struct sk_buff *skb,
-				   struct sw_flow_key *key,
-				   const struct nlattr *attr);
+
+/**
+ * ovs_tasuki_execute() - executes OVS_ACTION_ATTR_TASUKI
+ * @dp: The datapath.
+ * @skb: The packet, starting at its link layer header.  It is consumed.
+ * @key: Its flow key.
+ * @attr: The attribute, which ovs_tasuki_copy_action() has accepted.
+ *
+ * A packet that is dropped is no error: that would end the list of actions
+ * around this one, too.
+ *
+ * Return: The packet, or several, chained by @next, to go on with, or NULL if
+ * none is left.
+ */
+static inline struct sk_buff *ovs_tasuki_execute(struct datapath *dp,
+						 struct sk_buff *skb,
+						 struct sw_flow_key *key,
+						 const struct nlattr *attr)
+{
+	const struct nlattr *nested = nla_data(attr);
+
+	/* Actions that push and pop headers leave the key behind. */
+	if (unlikely(key->mac_proto & SW_FLOW_KEY_INVALID) &&
+	    unlikely(ovs_flow_key_update(skb, key))) {
+		kfree_skb(skb);
+		return NULL;
+	}
+	return tasuki_actions[nested->nla_type]->execute(dp, skb, key,
+							 nla_data(nested));
+}
 
 #endif /* tasuki.h */

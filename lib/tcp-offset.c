@@ -14,8 +14,7 @@
 #endif
 
 #include "tcp-offset.h"
-
-#define HOST_IS_BIG_ENDIAN (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
+#include "tcp-offset-inline.h"
 
 /* IP protocol and IPv6 next header numbers. */
 enum {
@@ -47,21 +46,6 @@ enum {
     IP6_FRAG_OFS_MASK = 0xfff8,
 };
 
-/* Offsets into the TCP header (RFC 9293 section 3.1). */
-enum {
-    TCP_SEQ = 4,
-    TCP_ACK = 8,
-    TCP_DOFF = 12,
-    TCP_FLAGS = 13,
-    TCP_WINDOW = 14,
-    TCP_CSUM = 16,
-    TCP_MIN_LEN = 20,
-};
-enum {
-    FLAG_SYN = 0x02,
-    FLAG_ACK = 0x10,
-};
-
 /* TCP options. */
 enum {
     OPT_EOL = 0,
@@ -71,65 +55,6 @@ enum {
     OPT_TS_LEN = 10,
     SACK_BLOCK_LEN = 8,
 };
-
-/* NOP, NOP, timestamp, its length: appendix A of RFC 7323, and the whole
- * option list of nearly every segment on the Internet. */
-#define ALIGNED_TS 0x0101080aU
-enum {
-    ALIGNED_TS_TSVAL = TCP_MIN_LEN + 4,
-    ALIGNED_TS_TSECR = TCP_MIN_LEN + 8,
-    ALIGNED_TS_HLEN = TCP_MIN_LEN + 12,
-};
-
-/* Big-endian loads and stores at any alignment.  Compilers recognize bytes
- * put together by shifts as well, but then some of them merge neighbouring
- * stores into worse code than two byte swaps. */
-static inline uint16_t
-get16(const uint8_t *p)
-{
-    uint16_t x;
-
-    memcpy(&x, p, sizeof x);
-    return HOST_IS_BIG_ENDIAN ? x : __builtin_bswap16(x);
-}
-
-static inline uint32_t
-get32(const uint8_t *p)
-{
-    uint32_t x;
-
-    memcpy(&x, p, sizeof x);
-    return HOST_IS_BIG_ENDIAN ? x : __builtin_bswap32(x);
-}
-
-static inline void
-put16(uint8_t *p, uint16_t x)
-{
-    x = HOST_IS_BIG_ENDIAN ? x : __builtin_bswap16(x);
-    memcpy(p, &x, sizeof x);
-}
-
-static inline void
-put32(uint8_t *p, uint32_t x)
-{
-    x = HOST_IS_BIG_ENDIAN ? x : __builtin_bswap32(x);
-    memcpy(p, &x, sizeof x);
-}
-
-/* Adds 'n' to the 32-bit number at 'p' and returns what that adds to the
- * Internet checksum's sum, if 'p' is at an even offset.
- *
- * Modulo 65535 a 32-bit number equals the sum of its halves, because 65536 is
- * congruent to 1.  So the difference is 'n' itself, less the 2^32 (again 1)
- * lost on wrap-around; and a wrap-around needs an 'n' of at least 1. */
-static inline uint32_t
-add32(uint8_t *p, uint32_t n)
-{
-    uint32_t sum = get32(p) + n;
-
-    put32(p, sum);
-    return n - (sum < n);
-}
 
 /* Scales the window at 'p' by 'shift' and returns what that adds to the sum,
  * modulo 65535. */
@@ -144,23 +69,6 @@ scale_window(uint8_t *p, int shift)
     }
     put16(p, (uint16_t) new);
     return new + 0xffffU - old;
-}
-
-/* Adds 'delta' to the sum behind the checksum at 'p': HC' = ~(~HC + delta),
- * equation 3 of RFC 1624, which keeps 0 and 0xffff apart as a recomputed
- * checksum would.
- *
- * The 10 numbers in a full option list, at odd offsets, and the fixed header
- * add up to less than 2^44, for which three folds are enough. */
-static inline void
-update_csum(uint8_t *p, uint64_t delta)
-{
-    uint64_t sum = delta + (uint16_t) ~get16(p);
-
-    sum = (sum & 0xffffffffU) + (sum >> 32);
-    sum = (sum & 0xffffU) + (sum >> 16);
-    sum = (sum & 0xffffU) + (sum >> 16);
-    put16(p, (uint16_t) ~sum);
 }
 
 /* Returns the length of the option at 'opt', where 'avail' >= 1 bytes of the
@@ -269,10 +177,11 @@ enum tcp_offset_result
 tcp_offset_segment(const struct tcp_offset *o, uint8_t *tcp, size_t len,
                    bool csum_partial)
 {
-    uint32_t ack_mask;
-    uint64_t delta;
     size_t hlen;
 
+    if (tcp_offset_plain_segment(o, tcp, len, csum_partial)) {
+        return TCP_OFFSET_OK;
+    }
     if (len < TCP_MIN_LEN) {
         return TCP_OFFSET_TRUNCATED;
     }
@@ -283,22 +192,7 @@ tcp_offset_segment(const struct tcp_offset *o, uint8_t *tcp, size_t len,
     if (len < hlen) {
         return TCP_OFFSET_TRUNCATED;
     }
-
-    ack_mask = tcp[TCP_FLAGS] & FLAG_ACK ? 0xffffffffU : 0;
-    if (hlen == TCP_MIN_LEN) {
-        delta = offset_fixed_part(o, tcp, o->ack & ack_mask);
-    } else if (hlen == ALIGNED_TS_HLEN
-               && get32(tcp + TCP_MIN_LEN) == ALIGNED_TS) {
-        delta = offset_fixed_part(o, tcp, o->ack & ack_mask);
-        delta += add32(tcp + ALIGNED_TS_TSVAL, o->tsval);
-        delta += add32(tcp + ALIGNED_TS_TSECR, o->tsecr & ack_mask);
-    } else {
-        return offset_any_options(o, tcp, hlen, csum_partial);
-    }
-    if (!csum_partial) {
-        update_csum(tcp + TCP_CSUM, delta);
-    }
-    return TCP_OFFSET_OK;
+    return offset_any_options(o, tcp, hlen, csum_partial);
 }
 
 /* tcp_offset_locate() for IPv4. */
@@ -334,7 +228,7 @@ locate_ip4(const uint8_t *ip, size_t len, size_t *ofs, size_t *avail)
  * A fragment after the first is reported as such whatever its next header:
  * that names the first header of the fragmentable part, which may be another
  * extension header, so that nobody can tell whether TCP follows. */
-static enum tcp_offset_result
+static inline enum tcp_offset_result
 locate_ip6(const uint8_t *ip, size_t len, size_t *ofs, size_t *avail)
 {
     size_t plen, i, n;

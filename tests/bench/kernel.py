@@ -171,12 +171,12 @@ def guest_packets(lab, quick):
 
     def measure(name):
         dp = datapaths.get(name)
-        for packets in (256, 4096):     # The first warm the caches.
+        for packets in (256, 1024):     # The first warm the caches.
             ns = generator.run(dp and dp.input, packets, 0, N_FLOWS)
             if dp:
                 dp.n_packets += packets
         return ns
-    measured = rounds([GENERATOR, *CASES], 300 if quick else 1500, measure)
+    measured = rounds([GENERATOR, *CASES], 1000 if quick else 5000, measure)
     for name, dp in datapaths.items():
         dp.check(CASES[name].actions)
     return measured
@@ -253,11 +253,11 @@ def guest_throughput(lab, quick):
     packet_sizes = []
 
     def measure(kind):
-        speed, cpu = bench.run(kind, megabytes=500 if quick else 1500)
+        speed, cpu = bench.run(kind, megabytes=500 if quick else 1000)
         packet_sizes.append(check_offloaded(switch, kind))
         return speed, 8000 / cpu
     measure("plain")            # Warms up.
-    measured = rounds(KINDS, 8 if quick else 25, measure)
+    measured = rounds(KINDS, 8 if quick else 20, measure)
     return {"speed": {kind: [pair[0] for pair in pairs]
                       for kind, pairs in measured.items()},
             "CPU": {kind: [pair[1] for pair in pairs]
@@ -324,7 +324,7 @@ def run_in_guest(lab, part, quick):
                 sys.executable, os.path.abspath(__file__), part,
                 os.path.join(uml.share, "figures.json"),
                 *(["--quick"] if quick else []), env=env, stdout=f,
-                timeout=900)
+                timeout=1800)
     finally:
         times.end.set()
         times.join()
