@@ -42,7 +42,6 @@ SELECTED = (
     "conntrack - IPv4 fragmentation + vlan",
     "conntrack - IPv6 fragmentation",
     "conntrack - resubmit to ct multiple times",
-    "conntrack - fragment reassembly with L3 L4 protocol information",
     "conntrack - IPv6 HTTP",
     "conntrack - multi-stage pipeline, local",
     "conntrack - FTP",
