@@ -48,7 +48,6 @@ SELECTED = (
     "conntrack - more complex SNAT",
     "conntrack - DNAT with additional SNAT",
     "conntrack - IPv6 ICMP6 Related with SNAT",
-    "conntrack - negative test for recirculation optimization",
     "802.1ad - push/pop outer 802.1ad",
     "nsh - encap header",
     "nsh - decap header",
