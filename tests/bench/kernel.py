@@ -163,7 +163,7 @@ def rounds(cases, n, measure):
 
 def guest_packets(lab, quick):
     """Nanoseconds per packet by action."""
-    generator = Generator(lab, [frame(i, False) for i in range(N_FLOWS)])
+    generator = Generator(lab, [frame(i) for i in range(N_FLOWS)])
     datapaths = {}
     for i, (name, case) in enumerate(CASES.items()):
         datapaths[name] = Datapath(lab, "dp%d" % i)
@@ -185,7 +185,7 @@ def guest_packets(lab, quick):
 def guest_connections(lab, quick):
     """Nanoseconds per packet by action, connections in the flow table, and
     how many of them the traffic belongs to: one, any, or all."""
-    generator = Generator(lab, [frame(i, False) for i in range(INSTALLED[-1])])
+    generator = Generator(lab, [frame(i) for i in range(INSTALLED[-1])])
     datapaths, cases = {}, []
     for name, actions in CONNECTIONS.items():
         for n in INSTALLED:
