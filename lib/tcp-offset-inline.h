@@ -40,7 +40,8 @@ enum {
 
 /* Big-endian loads and stores at any alignment.  Compilers recognize bytes
  * put together by shifts as well, but then some of them merge neighbouring
- * stores into worse code than two byte swaps. */
+ * stores into worse code than two byte swaps.  And User Mode Linux is compiled
+ * with -fno-builtin, by which memcpy() would be a call. */
 HOT uint16_t
 get16(const uint8_t *p)
 {

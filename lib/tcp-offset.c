@@ -1,16 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  * Copyright (c) 2026 the Tasuki developers. */
 
-#ifdef __KERNEL__
-#include <linux/string.h>
-
-/* User Mode Linux is compiled with -fno-builtin, by which every load of two
- * bytes would become a call. */
-#undef memcpy
-#define memcpy(DST, SRC, N) __builtin_memcpy(DST, SRC, N)
-#else
+#ifndef __KERNEL__
 #include <config.h>
-#include <string.h>
 #endif
 
 #include "tcp-offset.h"

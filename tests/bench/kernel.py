@@ -201,7 +201,7 @@ def guest_connections(lab, quick):
             ns = generator.run(dp.input, packets, first, busy)
             dp.n_packets += packets
         return ns
-    measured = rounds(cases, 50 if quick else 300, measure)
+    measured = rounds(cases, 50 if quick else 150, measure)
     for (name, _), dp in datapaths.items():
         dp.check("" if name == "output" else name)
     return [case + (ns,) for case, ns in measured.items()]
