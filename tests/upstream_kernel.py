@@ -59,7 +59,8 @@ SELECTED = (
 def find_tests(names=None):
     """Returns the numbers of the tests with those names, or of all."""
     listing = subprocess.run(
-        ["make", "-s", "-C", OVS, "check-kernel", "TESTSUITEFLAGS=-l"],
+        ["make", "-s", "-C", OVS, "-o", "all", "check-kernel",
+         "TESTSUITEFLAGS=-l"],
         stdout=subprocess.PIPE, text=True, check=True).stdout
     tests = {name.strip(): number for number, name
              in re.findall(r"^ +(\d+): \S+:\d+ (.*)$", listing, re.M)}
