@@ -20,6 +20,7 @@ import struct
 import subprocess
 import sys
 import threading
+import time
 from typing import NamedTuple
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -284,18 +285,164 @@ def check_offloaded(switch, kind):
     return size / packets
 
 
+# The tenant paper's LAN and service, here with one pair of link-local addresses
+# for both: what IPv6 straight is to nat64 is the translation alone.
+LAN, SERVICE = "192.168.0.1", "192.168.0.100"
+LAN6, SERVICE6 = "fe80::c0a8:1", "fe80::c0a8:64"
+NAT64 = {
+    "IPv6 straight": ("ipv6,in_port=1,actions=output:2",
+                      "ipv6,in_port=2,actions=output:1"),
+    "nat64": ("ip,in_port=1,actions=nat64:4toll6,output:2",
+              "arp,in_port=1,actions=nat64:4toll6,output:2",
+              "ipv6,in_port=2,actions=nat64:ll6to4,output:1"),
+}
+NAT64_DIRECTIONS = {"to the service": (), "to the LAN": ("--reverse",)}
+
+
+class Nat64:
+    """An IPv4 LAN that is an IPv6 one, too, and an IPv6 service."""
+
+    def __init__(self, lab):
+        self.switch = Switch(lab)
+        ipv6 = {"net.ipv6.conf.%s.disable_ipv6" % name: 0
+                for name in ("all", "default")}
+        self.lan = self.switch.attach("lan", LAN + "/24", sysctls=ipv6)
+        self.service = self.switch.attach("service", sysctls=ipv6)
+        for host, address in (self.lan, LAN6), (self.service, SERVICE6):
+            host.ip("link", "set", "eth0", "addrgenmode", "none")
+            host.ip("address", "flush", "dev", "eth0", "scope", "link")
+            host.ip("address", "add", address + "/64", "dev", "eth0", "nodad")
+        self.service.start("iperf3", "--server", log="iperf3.log")
+        wait_for(lambda: ":5201 " in self.service.run("ss", "-Hltn").stdout,
+                 "iperf3")
+
+    def run(self, kind, options, megabytes):
+        """Returns the Mbit/s of one connection of 'kind', and the megabits for
+        each second of CPU time of the guest."""
+        ofctl, bridge = self.switch.ofctl, self.switch.bridge
+        ofctl("del-flows", bridge)
+        for flow in NAT64[kind]:
+            ofctl("add-flow", bridge, flow)
+        cpu = -cpu_time()
+        done = self.lan.run(
+            "iperf3", "--json", "--bytes", megabytes * 1000000, *options,
+            "--client", SERVICE if kind == "nat64" else SERVICE6 + "%eth0",
+            check=False, timeout=120)
+        cpu += cpu_time()
+        result = json.loads(done.stdout)
+        if "error" in result:
+            raise LabError("iperf3: " + result["error"])
+        for line in self.switch.appctl("dpctl/dump-flows").splitlines():
+            if "userspace" in line:
+                raise LabError("not in the kernel: " + line)
+        received = result["end"]["sum_received"]
+        return (received["bits_per_second"] / 1e6,
+                received["bytes"] * 8e-6 / cpu)
+
+
+def guest_nat64(lab, quick):
+    """What one TCP connection gets with and without translation, by direction:
+    Mbit/s, and megabits for each second of CPU time."""
+    nat64 = Nat64(lab)
+    cases = [(kind, way) for way in NAT64_DIRECTIONS for kind in NAT64]
+    megabytes = 300 if quick else 1000
+
+    def measure(case):
+        return nat64.run(case[0], NAT64_DIRECTIONS[case[1]], megabytes)
+    for case in cases:          # Finds out the path's MTU.
+        measure(case)
+    return [[*case, *zip(*pairs)] for case, pairs
+            in rounds(cases, 6 if quick else 20, measure).items()]
+
+
+TAYGA = """\
+tun-device nat64
+ipv4-addr 192.0.2.254
+ipv6-addr 2001:db8:ffff::fe
+prefix 2001:db8:64::/96
+map 10.0.0.1 2001:db8::1
+data-dir {directory}
+"""
+
+
+class Tayga:
+    """TAYGA between two interfaces, 'input' and 'drain'."""
+
+    input, drain = "tayga-in", "tayga-out"
+
+    def __init__(self, lab):
+        def sysctl(*settings):
+            lab.run("sysctl", "-q", *settings)
+        config = lab.path("tayga.conf")
+        with open(config, "w") as f:
+            f.write(TAYGA.format(directory=lab.directory))
+        if not os.path.exists("/dev/net/tun"):
+            lab.run("modprobe", "tun")
+        lab.run("tayga", "-c", config, "--mktun")
+        sysctl("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",
+               "net.ipv6.conf.all.disable_ipv6=0")
+        for interface in (self.input, self.drain):
+            lab.run("ip", "link", "add", interface, "type", "dummy")
+            sysctl("net.ipv6.conf.%s.router_solicitations=0" % interface)
+        lab.run("ip", "link", "set", self.input, "address",
+                "02:00:00:00:00:02")
+        for interface in (self.input, self.drain, "nat64"):
+            lab.run("ip", "link", "set", interface, "up")
+        lab.run("ip", "route", "add", "10.0.0.100", "dev", self.input)
+        lab.run("ip", "route", "add", "10.0.0.1", "dev", "nat64")
+        lab.run("ip", "-6", "route", "add", "2001:db8:64::/96", "dev", "nat64")
+        lab.run("ip", "-6", "route", "add", "2001:db8::1", "dev", self.drain)
+        lab.run("ip", "neighbor", "replace", "2001:db8::1", "dev", self.drain,
+                "lladdr", "02:00:00:00:00:03", "nud", "permanent")
+        lab.start("tayga", "-c", config, "-n", "-d", log="tayga.log")
+        wait_for(lambda: "LOWER_UP" in lab.run("ip", "link", "show",
+                                               "nat64").stdout, "TAYGA")
+
+
+def n_sent(interface):
+    with open("/sys/class/net/%s/statistics/tx_packets" % interface) as f:
+        return int(f.read())
+
+
+def guest_tayga(lab, quick):
+    """Nanoseconds that a packet takes through TAYGA, and through the switch
+    with nat64, in the same namespace."""
+    generator = Generator(lab, [frame(i) for i in range(N_FLOWS)])
+    ways = {"TAYGA": Tayga(lab), "nat64": Datapath(lab, "dp")}
+    ways["nat64"].install([CASES["nat64"].actions] * N_FLOWS)
+
+    def measure(name):
+        # The switch has sent each packet before it takes the next; TAYGA's
+        # wait for it in the queue of its tunnel interface, which holds 500.
+        way, packets = ways[name], 400 if name == "TAYGA" else 4000
+        before, start = n_sent(way.drain), time.monotonic()
+        generator.run(way.input, packets, 0, N_FLOWS)
+        took = time.monotonic() - start
+        while n_sent(way.drain) < before + packets:
+            took = time.monotonic() - start
+            if took > 10:
+                raise LabError("%s: %d packets came out of %d" % (
+                    name, n_sent(way.drain) - before, packets))
+            time.sleep(1e-4)
+        return took / packets * 1e9
+    for name in ways:
+        measure(name)
+    return rounds(ways, 30 if quick else 100, measure)
+
+
 PARTS = {"throughput": guest_throughput, "packets": guest_packets,
-         "connections": guest_connections}
+         "connections": guest_connections, "nat64": guest_nat64,
+         "tayga": guest_tayga}
 
 
-def build_generator(tree):
-    """Builds the generator for the kernel in 'tree' and returns its path."""
-    build = os.path.join(REPOSITORY, "build", "generator",
-                         os.path.basename(tree))
+def build_generator(release, tree, *options):
+    """Builds the generator for kernel 'release', whose headers are in 'tree',
+    and returns its path."""
+    build = os.path.join(REPOSITORY, "build", "generator", release)
     os.makedirs(build, exist_ok=True)
     for name in ("Kbuild", "tasuki-generator.c"):
         shutil.copy2(os.path.join(HERE, "generator", name), build)
-    done = subprocess.run(["make", "-C", tree, "M=" + build, "ARCH=um",
+    done = subprocess.run(["make", "-C", tree, "M=" + build, *options,
                            "modules"], text=True, check=False,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
@@ -308,7 +455,8 @@ def run_in_guest(lab, part, quick):
     uml = guest.Uml(lab, memory="2G")
     log = lab.path("kernel-%s.log" % part)
     env = dict(os.environ, TASUKI_DATAPATH="system", TASUKI_OFFLOAD="on",
-               TASUKI_GENERATOR=build_generator(uml.tree),
+               TASUKI_GENERATOR=build_generator(
+                   os.path.basename(uml.tree), uml.tree, "ARCH=um"),
                TASUKI_SHARE=uml.share)
     times = CpuTimes(uml)
     times.start()
@@ -335,6 +483,29 @@ def run_in_guest(lab, part, quick):
             raise LabError("in the guest: %s%s" % (
                 f.read(), "\n".join(outcome.complaints)))
     with open(os.path.join(uml.share, "figures.json")) as f:
+        return json.load(f)
+
+
+def run_in_router(lab, part, quick):
+    """Runs a part on the distribution's kernel, where a system call costs as
+    much more than other work as everywhere: in User Mode Linux it is many
+    times that.  Returns what it found."""
+    qemu = guest.Qemu(lab, cpus=2)
+    release = qemu.release()
+    env = dict(os.environ, TASUKI_DATAPATH="system", TASUKI_SHARE=qemu.share,
+               TASUKI_GENERATOR=build_generator(
+                   release, "/lib/modules/%s/build" % release))
+    log = lab.path("router-%s.log" % part)
+    with open(log, "w") as f:
+        outcome = qemu.run(
+            sys.executable, os.path.abspath(__file__), part,
+            os.path.join(qemu.share, "figures.json"),
+            *(["--quick"] if quick else []), env=env, stdout=f, timeout=900)
+    if not outcome.good:
+        with open(log) as f:
+            raise LabError("in the guest: %s%s" % (
+                f.read(), "\n".join(outcome.complaints)))
+    with open(os.path.join(qemu.share, "figures.json")) as f:
         return json.load(f)
 
 
