@@ -42,6 +42,9 @@ def pytest_sessionstart():
 @pytest.fixture(scope="module")
 def lab():
     with Lab() as lab:
+        # Sockets that have room for all that a test sends at a time: on a busy
+        # machine ovs-vswitchd may not look before it is all there.
+        lab.set("/proc/sys/net/core/rmem_default", 16 << 20)
         yield lab
 
 
