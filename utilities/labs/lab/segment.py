@@ -69,11 +69,16 @@ class Segment:
         """Returns True if all 'flags' are set."""
         return self.flags & flags == flags
 
-    def checksum_errors(self):
-        """Returns the names of the checksums that are wrong."""
+    def checksum_errors(self, partial=False):
+        """Returns the names of the checksums that are wrong.  With 'partial',
+        one that is left to the network card is right: it covers the pseudo
+        header only."""
         pseudo = self.ip[12:20] + struct.pack("!BBH", 0, 6, len(self.tcp))
-        return [name for name, data in (("ip", self.ip),
-                                        ("tcp", pseudo + self.tcp))
+        tcp = pseudo + self.tcp
+        if partial and ones_complement_sum(pseudo) == struct.unpack_from(
+                "!H", self.tcp, 16)[0]:
+            tcp = b"\xff\xff"
+        return [name for name, data in (("ip", self.ip), ("tcp", tcp))
                 if ones_complement_sum(data) != 0xffff]
 
     def __str__(self):
