@@ -21,9 +21,6 @@ class Pair:
     """A bridge in each datapath, with a way in and a way out."""
 
     def __init__(self, lab):
-        # Sockets that have room for all that is sent at a time: on a busy
-        # machine ovs-vswitchd may not look before it is all there.
-        lab.set("/proc/sys/net/core/rmem_default", 16 << 20)
         self.switch = Switch(lab, datapath="system", bridge="br-kernel")
         self.switch.add_bridge("br-user", datapath="netdev")
         self.taps = {}
