@@ -80,6 +80,20 @@ warn_of_slow_path(const struct tasuki_action *a)
     }
 }
 
+/* Whether a translation has ever depended on the MTU of a bridge. */
+static atomic_bool uses_mtu = false;
+
+/* Returns true if translations may depend on the MTU of a bridge, and have to
+ * be done again when that of a port changes. */
+bool
+tasuki_uses_mtu(void)
+{
+    bool used;
+
+    atomic_read_relaxed(&uses_mtu, &used);
+    return used;
+}
+
 /* Appends to 'odp_actions' what 'oa' means for a packet of 'flow' in a bridge
  * whose ports take IP packets of 'mtu' bytes, and makes 'wc' depend on what
  * that depended on.  Adds SLOW_ACTION to '*slow' if the datapath cannot do it
@@ -100,6 +114,9 @@ tasuki_translate(const struct ofpact_tasuki *oa,
     enum tasuki_effect effect = a->translate(
         oa->args, flow, mtu == INT_MAX ? ETH_PAYLOAD_MAX
                         : MIN(mtu, UINT16_MAX), wc, odp_actions);
+    if (effect == TASUKI_NEW_HEADERS) {
+        atomic_store_relaxed(&uses_mtu, true);
+    }
     if (odp_actions->size != old_size && !*supported(support, oa->id)) {
         warn_of_slow_path(a);
         *slow |= SLOW_ACTION;

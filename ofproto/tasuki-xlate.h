@@ -29,6 +29,7 @@ enum tasuki_effect tasuki_translate(const struct ofpact_tasuki *,
                                     struct ofpbuf *odp_actions,
                                     enum slow_path_reason *);
 bool tasuki_needs_headers(const struct ofpact *, ofp_port_t *);
+bool tasuki_uses_mtu(void);
 
 /* A point in a translation to which the packet must return: the datapath
  * actions up to there, and what they had made of the packet. */
