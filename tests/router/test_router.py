@@ -10,7 +10,7 @@ import subprocess
 import threading
 
 from lab import Lab
-from lab.lab import REPOSITORY
+from lab.lab import REPOSITORY, wait_for
 from labsite import Site
 
 RELEASE = os.uname().release
@@ -38,6 +38,16 @@ def packets_by_cpu():
     """Returns how many packets each CPU has taken from its queue."""
     with open("/proc/net/softnet_stat") as f:
         return [int(line.split()[0], 16) for line in f]
+
+
+def unload(*command):
+    """Unloads the module, once the kernel has got round to taking away the
+    lab's namespace, and the datapath with it."""
+    def unused():
+        with open("/sys/module/openvswitch/refcnt") as f:
+            return f.read() == "0\n"
+    wait_for(unused, "the datapath to go", timeout=60)
+    run(*command, "openvswitch")
 
 
 def handover(n):
@@ -101,7 +111,7 @@ def test_distribution_first():
     features, flows = handover(1)
     assert "TCP offset action: No" in features.splitlines()
     assert "tcp_offset" not in flows
-    run("modprobe", "--remove", "openvswitch")
+    unload("modprobe", "--remove")
 
 
 def test_insmod():
@@ -114,7 +124,7 @@ def test_insmod():
     run("modprobe", "-a", *DEPENDENCIES)
     run("insmod", path)
     moves_in_kernel()
-    run("rmmod", "openvswitch")
+    unload("rmmod")
     assert not loaded()
 
 
@@ -129,7 +139,7 @@ def test_load_again():
     assert not loaded()
     run("modprobe", "openvswitch")
     moves_in_kernel()
-    run("modprobe", "--remove", "openvswitch")
+    unload("modprobe", "--remove")
     assert not loaded()
 
 
@@ -139,4 +149,4 @@ def test_go_back():
                                                            "openvswitch")
     run("modprobe", "openvswitch")
     assert loaded() and not os.path.exists(PARAMETERS)
-    run("modprobe", "--remove", "openvswitch")
+    unload("modprobe", "--remove")
