@@ -25,6 +25,9 @@ RESULT = re.compile(r"^ *(\d+): (.*?) +(ok|FAILED|skipped)\b", re.M)
 # as they come from userspace and go back there, lists of actions inside of
 # others, what is executed after what, the flow key of a packet that changes,
 # packets that are cloned, cut, taken apart and reassembled.  A fifth of all.
+# Not "truncate and output to gre tunnel": it reads a counter at once after it
+# has sent a packet twice through userspace, and so fails every other time, with
+# Linux's own module, too.
 SELECTED = (
     "datapath - http between two ports",
     "datapath - ping6 between two ports with header modify",
@@ -34,7 +37,6 @@ SELECTED = (
     "datapath - mpls actions",
     "datapath - encap decap mpls actions",
     "datapath - basic truncate action",
-    "datapath - truncate and output to gre tunnel",
     "datapath - simulated flow action update",
     "conntrack - controller",
     "conntrack - force commit",
@@ -68,9 +70,10 @@ def find_tests(names=None):
 
 
 def run(log, names=None):
-    """Runs the tests with those names, or all.  Prints what did not pass.  Returns how many passed, how
-    many failed that do not fail with Linux's own module, and how many others
-    there are; and an exit status, which is not 0 if the kernel complained."""
+    """Runs the tests with those names, or all.  Prints what did not pass.
+    Returns how many passed, how many failed that do not fail with Linux's own
+    module, and how many others there are; and an exit status, which is not 0
+    if the kernel complained."""
     tests = find_tests(names)
     ours, status = run_tests(log, tests)
     others = [number for number in tests if ours[number][1] != "ok"]

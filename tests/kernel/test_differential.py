@@ -131,6 +131,6 @@ def test_differential(lab):
                 assert kernel[number] in (frame, expected), what
                 assert user[number] == frame, what
             n_changed += kernel[number] != frame
-    # Most of it was no waste of time.
-    assert n_changed > n_sent / 2
+    # Much of it was no waste of time.
+    assert n_changed > n_sent / 4
     assert n_apart < n_sent / 4
