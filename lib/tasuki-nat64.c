@@ -74,8 +74,8 @@ min_mtu(uint8_t direction)
     return direction == NAT64_4TO6 ? NAT64_MTU_MIN_6 : NAT64_MTU_MIN_4;
 }
 
-static char *
-parse_prefix(const char *value, struct nat64 *n)
+char *
+nat64_parse_prefix(const char *value, struct nat64 *n)
 {
     const char *slash = strchr(value, '/');
     char *address = xmemdup0(value, slash ? slash - value : 0);
@@ -85,14 +85,13 @@ parse_prefix(const char *value, struct nat64 *n)
 
     free(address);
     if (!ok || slash[1] == '+' || !str_to_uint(slash + 1, 10, &len)) {
-        return xasprintf("nat64: prefix=%s is not an IPv6 prefix like "
-                         "64:ff9b::/96", value);
+        return xasprintf("%s is not an IPv6 prefix like 64:ff9b::/96", value);
     }
 
     n->prefix_len = MIN(len, UINT8_MAX);
     memcpy(n->prefix, &prefix, sizeof n->prefix);
     const char *problem = nat64_check(n);
-    return problem ? xasprintf("nat64: prefix=%s: %s", value, problem) : NULL;
+    return problem ? xasprintf("%s: %s", value, problem) : NULL;
 }
 
 static char *
@@ -129,7 +128,14 @@ parse_arg(const struct word *word, const char *key, const char *value,
     if (prefix ? n->prefix_len : n->mtu) {
         return xasprintf("nat64: %s is given twice", key);
     }
-    return prefix ? parse_prefix(value, n) : parse_mtu(value, n);
+    if (!prefix) {
+        return parse_mtu(value, n);
+    }
+
+    char *problem = nat64_parse_prefix(value, n);
+    char *error = problem ? xasprintf("nat64: prefix=%s", problem) : NULL;
+    free(problem);
+    return error;
 }
 
 static char *

@@ -26,6 +26,11 @@ ofpact_put_nat64(struct ofpbuf *ofpacts)
     return tasuki_put_ofpact(ofpacts, &tasuki_nat64);
 }
 
+/* Parses 'value', an IPv6 prefix with its length, into 'n', whose direction is
+ * set already.  Returns null if successful, otherwise the reason why not,
+ * which begins with 'value' and which the caller must free. */
+char *nat64_parse_prefix(const char *value, struct nat64 *n);
+
 /* The member 'execute' of tasuki_nat64. */
 void nat64_execute(struct dp_packet_batch *, const void *payload,
                    const struct tasuki_exec *);

@@ -12,6 +12,7 @@
  * table's owner before those whose packets it passes on. */
 const struct app_class *const app_classes[] = {
     &core_app,
+    &tenant_app,
     &handover_app,
     &forward_app,
     NULL,

@@ -81,6 +81,11 @@ struct app_class {
     bool (*adopt_flow)(struct ofswitch *, const struct ofputil_flow_stats *);
     void (*adopt_done)(struct ofswitch *);
 
+    /* Returns true if 'port' is this application's alone: no packet is flooded
+     * there.  It depends on the database and
+     * the names of ports only. */
+    bool (*owns_port)(const struct ofswitch *, ofp_port_t port);
+
     /* From the switch.  Packet-ins and flow-removed messages are dispatched by
      * the top byte of the cookie; a port status goes to every application that
      * runs on the switch, after the core has noted it. */
@@ -108,6 +113,7 @@ extern const struct app_class *const app_classes[];
 extern const struct app_class core_app;     /* On every managed switch. */
 extern const struct app_class forward_app;
 extern const struct app_class handover_app;
+extern const struct app_class tenant_app;
 
 enum { MAX_APPS = 32 };         /* Fits a bitmap in a uint32_t. */
 

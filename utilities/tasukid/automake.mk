@@ -81,13 +81,18 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/ofswitch-sync.c \
 	utilities/tasukid/ofswitch.c \
 	utilities/tasukid/ofswitch.h \
+	utilities/tasukid/ovs-ports.c \
+	utilities/tasukid/ovs-ports.h \
 	utilities/tasukid/pipeline.h \
 	utilities/tasukid/row-check.c \
 	utilities/tasukid/row-check.h \
 	utilities/tasukid/tcp-hold.c \
 	utilities/tasukid/tcp-hold.h \
 	utilities/tasukid/tcp-segment.c \
-	utilities/tasukid/tcp-segment.h
+	utilities/tasukid/tcp-segment.h \
+	utilities/tasukid/tenant-row.c \
+	utilities/tasukid/tenant-row.h \
+	utilities/tasukid/tenant.c
 nodist_utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/tasuki-idl.c \
 	utilities/tasukid/tasuki-idl.h
@@ -119,8 +124,11 @@ utilities_tasukid_tasuki_ctl_SOURCES = \
 	utilities/tasukid/tasuki-ctl-services.c \
 	utilities/tasukid/tasuki-ctl-show.c \
 	utilities/tasukid/tasuki-ctl-switches.c \
+	utilities/tasukid/tasuki-ctl-tenants.c \
 	utilities/tasukid/tasuki-ctl.c \
-	utilities/tasukid/tasuki-ctl.h
+	utilities/tasukid/tasuki-ctl.h \
+	utilities/tasukid/tenant-row.c \
+	utilities/tasukid/tenant-row.h
 nodist_utilities_tasukid_tasuki_ctl_SOURCES = \
 	utilities/tasukid/tasuki-idl.c \
 	utilities/tasukid/tasuki-idl.h

@@ -12,6 +12,7 @@
 #include "connections.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/poll-loop.h"
+#include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
 #include "packets.h"
@@ -52,6 +53,7 @@ static uint64_t connections_seen;
 #define STATUS_TABLES                           \
     STATUS_TABLE(tasuki, TASUKI, NULL)          \
     STATUS_TABLE(switch, SWITCH, r->datapath_id) \
+    STATUS_TABLE(tenant, TENANT, r->name)       \
     STATUS_TABLE(service, SERVICE, r->name)     \
     STATUS_TABLE(server, SERVER, r->name)       \
     STATUS_TABLE(rule, RULE, NULL)
@@ -290,11 +292,33 @@ check_service(const struct tasukirec_tasuki *cfg,
 }
 
 static void
+check_switch(const struct tasukirec_tasuki *cfg,
+             const struct tasukirec_switch *sw)
+{
+    struct shash claims = SHASH_INITIALIZER(&claims);
+
+    refuse_row(&sw->header_, row_check_switch(cfg, sw));
+
+    /* First those that are in use already, so that no row that somebody adds
+     * takes what they have. */
+    for (int in_use = 1; in_use >= 0; in_use--) {
+        for (size_t i = 0; i < sw->n_tenants; i++) {
+            const struct tasukirec_tenant *tenant = sw->tenants[i];
+
+            if (!!smap_get(&tenant->status, "state") == in_use) {
+                refuse_row(&tenant->header_,
+                           row_check_tenant(&claims, tenant));
+            }
+        }
+    }
+    shash_destroy(&claims);
+}
+
+static void
 check_rows(const struct tasukirec_tasuki *cfg)
 {
     for (size_t i = 0; i < cfg->n_switches; i++) {
-        refuse_row(&cfg->switches[i]->header_,
-                   row_check_switch(cfg, cfg->switches[i]));
+        check_switch(cfg, cfg->switches[i]);
     }
     for (size_t i = 0; i < cfg->n_services; i++) {
         check_service(cfg, cfg->services[i]);

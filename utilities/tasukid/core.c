@@ -21,7 +21,7 @@ static const struct stage {
     int app;                    /* An enum pipeline_app, or -1: none yet. */
 } stages[] = {
     { PIPE_CLASSIFY, -1 },
-    { PIPE_TENANT, -1 },
+    { PIPE_TENANT, PIPE_APP_TENANT },
     { PIPE_SERVICE, PIPE_APP_HANDOVER },
     { PIPE_MIRROR, -1 },
     { PIPE_FORWARD, PIPE_APP_FORWARD },
@@ -67,7 +67,8 @@ declare_egress(struct flow_set *flows)
 /* Packets go from PIPE_CLASSIFY straight to the first table whose application
  * runs on the switch, and from there through every table: flows that
  * applications install per connection may name the next table, whether or not
- * somebody uses it. */
+ * somebody uses it.  What the tenant application does not pass on ends
+ * there. */
 static void
 declare_flows(struct ofswitch *sw, struct flow_set *flows)
 {
@@ -85,7 +86,10 @@ declare_flows(struct ofswitch *sw, struct flow_set *flows)
 
     declare_miss(flows, PIPE_CLASSIFY, stages[first].table);
     for (size_t i = first; i + 1 < ARRAY_SIZE(stages); i++) {
-        declare_miss(flows, stages[i].table, stages[i + 1].table);
+        if (stages[i].app != PIPE_APP_TENANT
+            || !ofswitch_runs(sw, PIPE_APP_TENANT)) {
+            declare_miss(flows, stages[i].table, stages[i + 1].table);
+        }
     }
     declare_egress(flows);
 }

@@ -190,6 +190,20 @@ forward_flush_port(struct ofswitch *sw, ofp_port_t port)
     }
 }
 
+/* Forgets what is on ports that another application has taken. */
+static void
+forget_owned_ports(struct ofswitch *sw, struct mac_learning *ml)
+    OVS_REQ_WRLOCK(ml->rwlock)
+{
+    struct mac_entry *e;
+
+    HMAP_FOR_EACH_SAFE (e, hmap_node, &ml->table) {
+        if (ofswitch_port_is_owned(sw, forward_entry_port(ml, e))) {
+            forget(sw, ml, e);
+        }
+    }
+}
+
 static bool
 port_is_up(const struct ofputil_phy_port *port)
 {
@@ -229,6 +243,7 @@ configure_switch(struct ofswitch *sw, void *aux OVS_UNUSED)
     if (hmap_count(&fwd->ml->table) > fwd->ml->max_entries) {
         make_room(sw, fwd->ml);
     }
+    forget_owned_ports(sw, fwd->ml);
     ovs_rwlock_unlock(&fwd->ml->rwlock);
 }
 
@@ -297,7 +312,7 @@ forward_declare_flows(struct ofswitch *sw, struct flow_set *flows)
     ofpact_put_GOTO_TABLE(&ofpacts)->table_id = PIPE_FORWARD_DST;
     declare(flows, PIPE_FORWARD, FORWARD_PRIO_MISS, &match, &ofpacts);
 
-    ofpact_put_OUTPUT(&ofpacts)->port = OFPP_FLOOD;
+    ofswitch_put_flood(sw, &ofpacts);
     declare(flows, PIPE_FORWARD_DST, 0, &match, &ofpacts);
 
     /* IEEE 802.1D: a bridge does not forward what is sent to the reserved
@@ -324,7 +339,7 @@ adopt_src(struct ofswitch *sw, struct mac_learning *ml, struct eth_addr mac,
     const struct ofputil_phy_port *port = ofswitch_port(sw, port_no);
     bool adopted = false;
 
-    if (!port || !port_is_up(port)) {
+    if (!port || !port_is_up(port) || ofswitch_port_is_owned(sw, port_no)) {
         return false;
     }
 
@@ -444,7 +459,8 @@ forward_packet_in(struct ofswitch *sw, const struct packet_in *pi)
 
     /* A packet that tasukid itself sent through the pipeline may claim to come
      * from a port that hosts cannot be on. */
-    if (!ml || !ofswitch_port(sw, pi->flow.in_port.ofp_port)) {
+    if (!ml || !ofswitch_port(sw, pi->flow.in_port.ofp_port)
+        || ofswitch_port_is_owned(sw, pi->flow.in_port.ofp_port)) {
         return;
     }
 

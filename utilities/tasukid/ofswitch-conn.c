@@ -76,6 +76,7 @@ ofswitch_create(int probe_interval)
     sw->deadline = LLONG_MAX;
     sw->retry_at = LLONG_MAX;
     hmap_init(&sw->ports);
+    hmap_init(&sw->ports_by_name);
     ovs_list_push_back(&ofswitches, &sw->node);
     return sw;
 }
@@ -133,6 +134,7 @@ ofswitch_destroy(struct ofswitch *sw)
         rconn_destroy(sw->rconn);
         rconn_packet_counter_destroy(sw->txq);
         hmap_destroy(&sw->ports);
+        hmap_destroy(&sw->ports_by_name);
         free(sw->target);
         free(sw);
     }

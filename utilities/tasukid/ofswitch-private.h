@@ -69,6 +69,7 @@ struct ofswitch {
     uint64_t dpid;
     char *name;                 /* Of the local port, or else the dpid. */
     struct hmap ports;          /* Contains "struct ofswitch_port"s. */
+    struct hmap ports_by_name;  /* Likewise. */
 
     /* Applications, as bitmaps of indexes into 'app_classes'. */
     const struct tasukirec_switch *row;
@@ -86,7 +87,8 @@ struct ofswitch {
 };
 
 struct ofswitch_port {
-    struct hmap_node node;
+    struct hmap_node node;      /* In 'ports', by number. */
+    struct hmap_node name_node; /* In 'ports_by_name'. */
     struct ofputil_phy_port desc;
 };
 

@@ -132,7 +132,8 @@ ofswitch_port_from_string(const struct ofswitch *sw, const char *s)
     struct ofswitch_port *port;
     ofp_port_t port_no;
 
-    HMAP_FOR_EACH (port, node, &sw->ports) {
+    HMAP_FOR_EACH_WITH_HASH (port, name_node, hash_string(s, 0),
+                             &sw->ports_by_name) {
         if (!strcmp(port->desc.name, s)) {
             return port->desc.port_no;
         }
@@ -149,8 +150,12 @@ ofswitch_put_port(struct ofswitch *sw, const struct ofputil_phy_port *desc)
     if (!port) {
         port = xmalloc(sizeof *port);
         hmap_insert(&sw->ports, &port->node, hash_ofp_port(desc->port_no));
+    } else {
+        hmap_remove(&sw->ports_by_name, &port->name_node);
     }
     port->desc = *desc;
+    hmap_insert(&sw->ports_by_name, &port->name_node,
+                hash_string(desc->name, 0));
 }
 
 void
@@ -160,6 +165,7 @@ ofswitch_delete_port(struct ofswitch *sw, ofp_port_t port_no)
 
     if (port) {
         hmap_remove(&sw->ports, &port->node);
+        hmap_remove(&sw->ports_by_name, &port->name_node);
         free(port);
     }
 }
@@ -169,9 +175,80 @@ ofswitch_clear_ports(struct ofswitch *sw)
 {
     struct ofswitch_port *port;
 
+    hmap_clear(&sw->ports_by_name);
     HMAP_FOR_EACH_POP (port, node, &sw->ports) {
         free(port);
     }
+}
+
+bool
+ofswitch_port_is_owned(const struct ofswitch *sw, ofp_port_t port)
+{
+    for (size_t i = 0; i < app_count(); i++) {
+        if (app_classes[i]->owns_port
+            && ofswitch_runs(sw, app_classes[i]->id)
+            && app_classes[i]->owns_port(sw, port)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static int
+compare_ports(const void *a_, const void *b_)
+{
+    const struct ofswitch_port *const *a = a_;
+    const struct ofswitch_port *const *b = b_;
+    uint32_t a_no = ofp_to_u16((*a)->desc.port_no);
+    uint32_t b_no = ofp_to_u16((*b)->desc.port_no);
+
+    return a_no < b_no ? -1 : a_no > b_no;
+}
+
+/* In the order of their numbers so that the same ports always make the same
+ * flow. */
+void
+ofswitch_for_each_port(struct ofswitch *sw,
+                       void (*cb)(struct ofswitch *,
+                                  const struct ofputil_phy_port *, void *aux),
+                       void *aux)
+{
+    size_t n = hmap_count(&sw->ports);
+    struct ofswitch_port **ports = xmalloc(n * sizeof *ports);
+    struct ofswitch_port *port;
+    size_t i = 0;
+
+    HMAP_FOR_EACH (port, node, &sw->ports) {
+        ports[i++] = port;
+    }
+    qsort(ports, n, sizeof *ports, compare_ports);
+    for (i = 0; i < n; i++) {
+        cb(sw, &ports[i]->desc, aux);
+    }
+    free(ports);
+}
+
+static void
+put_output_unless_owned(struct ofswitch *sw,
+                        const struct ofputil_phy_port *port, void *ofpacts)
+{
+    if (!(port->config & OFPUTIL_PC_NO_FLOOD)
+        && !ofswitch_port_is_owned(sw, port->port_no)) {
+        ofpact_put_OUTPUT(ofpacts)->port = port->port_no;
+    }
+}
+
+void
+ofswitch_put_flood(struct ofswitch *sw, struct ofpbuf *ofpacts)
+{
+    for (size_t i = 0; i < app_count(); i++) {
+        if (app_classes[i]->owns_port
+            && ofswitch_runs(sw, app_classes[i]->id)) {
+            ofswitch_for_each_port(sw, put_output_unless_owned, ofpacts);
+            return;
+        }
+    }
+    ofpact_put_OUTPUT(ofpacts)->port = OFPP_FLOOD;
 }
 
 /* Names 'sw' after its local port, which in Open vSwitch has the name of the
@@ -268,7 +345,11 @@ packet_out_to_port(struct ofswitch *sw, const struct dp_packet *packet,
     uint64_t stub[64 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
 
-    ofpact_put_OUTPUT(&ofpacts)->port = out_port;
+    if (out_port == OFPP_FLOOD) {
+        ofswitch_put_flood(sw, &ofpacts);
+    } else {
+        ofpact_put_OUTPUT(&ofpacts)->port = out_port;
+    }
     ofswitch_packet_out(sw, packet, in_port, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }

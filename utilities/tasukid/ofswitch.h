@@ -50,6 +50,20 @@ ofp_port_t ofswitch_port_from_string(const struct ofswitch *, const char *s);
 const struct ofputil_phy_port *ofswitch_port(const struct ofswitch *,
                                              ofp_port_t port);
 
+/* Returns true if an application has 'port' for itself (see 'owns_port' in
+ * app.h), so that no other may send there unasked. */
+bool ofswitch_port_is_owned(const struct ofswitch *, ofp_port_t port);
+
+/* Calls 'cb' for each port, in the order of their numbers. */
+void ofswitch_for_each_port(struct ofswitch *,
+                            void (*cb)(struct ofswitch *,
+                                       const struct ofputil_phy_port *,
+                                       void *aux), void *aux);
+
+/* Appends actions that flood a packet: out of all ports but the one it came in
+ * by and those that an application owns. */
+void ofswitch_put_flood(struct ofswitch *, struct ofpbuf *ofpacts);
+
 /* Per-switch data of the application with pipeline id 'app', null at first. */
 void *ofswitch_get_data(const struct ofswitch *, enum pipeline_app app);
 void ofswitch_set_data(struct ofswitch *, enum pipeline_app app, void *);
@@ -63,7 +77,8 @@ void ofswitch_flow_mod(struct ofswitch *, const struct ofputil_flow_mod *fm);
 void ofswitch_packet_out(struct ofswitch *, const struct dp_packet *packet,
                          ofp_port_t in_port, const struct ofpbuf *ofpacts);
 
-/* Sends 'packet', which the caller keeps, out of 'port'. */
+/* Sends 'packet', which the caller keeps, out of 'port'; OFPP_FLOOD is
+ * ofswitch_put_flood(). */
 void ofswitch_output(struct ofswitch *, const struct dp_packet *packet,
                      ofp_port_t port);
 

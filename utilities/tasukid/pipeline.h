@@ -12,7 +12,8 @@
  *
  * Priority 0 belongs to the core in every table before PIPE_FORWARD, for the
  * flow that passes on what missed, and so does the highest priority in
- * PIPE_FORWARD. */
+ * PIPE_FORWARD.  With tenants nothing passes PIPE_TENANT by missing: a port
+ * that just appeared could be a tenant's. */
 
 #include <stdint.h>
 
@@ -32,6 +33,7 @@ enum pipeline_app {
     PIPE_APP_CORE = 0x54,
     PIPE_APP_FORWARD = 0x55,
     PIPE_APP_HANDOVER = 0x56,
+    PIPE_APP_TENANT = 0x57,
 };
 
 #define PIPE_COOKIE_SHIFT 56

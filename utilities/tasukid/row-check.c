@@ -21,8 +21,8 @@
 #define MAX_NAME_LEN 63
 #define MAX_PATTERN_LEN 4096
 
-static char *
-check_name(const char *name)
+char *
+row_check_name(const char *name)
 {
     size_t len = strlen(name);
 
@@ -104,6 +104,16 @@ row_check_switch(const struct tasukirec_tasuki *cfg,
                              sw->datapath_id);
         }
     }
+
+    if (row->forward_mode && !strcmp(row->forward_mode, "normal")) {
+        for (size_t i = 0; i < row->n_applications; i++) {
+            if (!strcmp(row->applications[i], "tenant")) {
+                return xstrdup("forward_mode: \"normal\" would forward between "
+                               "tenants, which application \"tenant\" keeps "
+                               "apart");
+            }
+        }
+    }
     return NULL;
 }
 
@@ -151,7 +161,7 @@ row_check_service(const struct tasukirec_tasuki *cfg,
     ovs_be32 address;
     char *error;
 
-    error = check_name(row->name);
+    error = row_check_name(row->name);
     if (!error) {
         error = row_check_ipv4("address", row->address, &address);
     }
@@ -263,7 +273,7 @@ row_check_server(const struct tasukirec_service *service,
     struct eth_addr mac;
     char *error;
 
-    error = check_name(row->name);
+    error = row_check_name(row->name);
     if (!error && row->mac) {
         error = row_check_mac("mac", row->mac, &mac);
     }

@@ -120,6 +120,10 @@ show_switch(struct ds *out, const struct tasukirec_switch *sw)
     }
     ds_put_char(out, '\n');
     show_status(out, &sw->status, 8, shown);
+    if (sw->n_tenants) {
+        ds_put_cstr(out, "        tenants:\n");
+        tasuki_ctl_show_tenants(sw, 12, out);
+    }
 }
 
 static void

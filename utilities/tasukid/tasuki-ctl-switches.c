@@ -199,6 +199,7 @@ cmd_add_switch(struct ctl_context *ctx)
 {
     static const struct ovsdb_idl_column *const columns[] = {
         &tasukirec_switch_col_forward_mode,
+        &tasukirec_switch_col_ovsdb,
     };
     static const char *default_apps[] = { "forward", "handover" };
     const struct tasukirec_tasuki *cfg = ctl_root(ctx);
@@ -230,8 +231,8 @@ cmd_add_switch(struct ctl_context *ctx)
     }
 }
 
-static void
-cmd_del_switch(struct ctl_context *ctx)
+const struct tasukirec_switch *
+ctl_find_switch(struct ctl_context *ctx, const char *s)
 {
     const struct tasukirec_tasuki *cfg = ctl_root(ctx);
     const struct tasukirec_switch *row = NULL;
@@ -241,13 +242,24 @@ cmd_del_switch(struct ctl_context *ctx)
     for (size_t i = 0; i < cfg->n_switches && !row; i++) {
         const char *name = smap_get(&cfg->switches[i]->status, "name");
 
-        if (name && !strcmp(name, ctx->argv[1])) {
+        if (name && !strcmp(name, s)) {
             row = cfg->switches[i];
         }
     }
-    if (!row && parse_datapath(ctx, ctx->argv[1], &dpid)) {
+    if (!row && parse_datapath(ctx, s, &dpid)) {
         row = find_switch(ctx, dpid);
     }
+    if (!row && !ctx->error) {
+        ctl_error(ctx, "there is no switch \"%s\"", s);
+    }
+    return row;
+}
+
+static void
+cmd_del_switch(struct ctl_context *ctx)
+{
+    const struct tasukirec_tasuki *cfg = ctl_root(ctx);
+    const struct tasukirec_switch *row = ctl_find_switch(ctx, ctx->argv[1]);
 
     if (row) {
         ctl_change_refs(&cfg->header_, &tasukirec_tasuki_col_switches,
@@ -255,8 +267,6 @@ cmd_del_switch(struct ctl_context *ctx)
     } else if (ctl_has_option(ctx, "--if-exists")) {
         free(ctx->error);
         ctx->error = NULL;
-    } else if (!ctx->error) {
-        ctl_error(ctx, "there is no switch \"%s\"", ctx->argv[1]);
     }
 }
 

@@ -57,6 +57,8 @@ static bool try_commands(const char *args, struct ctl_command *, size_t n,
 static const struct ctl_table_class tables[TASUKIREC_N_TABLES] = {
     [TASUKIREC_TABLE_SWITCH].row_ids[0]
         = { &tasukirec_switch_col_datapath_id, NULL, NULL },
+    [TASUKIREC_TABLE_TENANT].row_ids[0]
+        = { &tasukirec_tenant_col_name, NULL, NULL },
     [TASUKIREC_TABLE_SERVICE].row_ids[0]
         = { &tasukirec_service_col_name, NULL, NULL },
     [TASUKIREC_TABLE_SERVER].row_ids[0]
@@ -89,6 +91,7 @@ main(int argc, char *argv[])
     ctl_register_commands(basic_commands);
     ctl_register_commands(tasuki_ctl_switch_commands);
     ctl_register_commands(tasuki_ctl_service_commands);
+    ctl_register_commands(tasuki_ctl_tenant_commands);
 
     args = process_escape_args(argv);
     parse_options(argc, argv, &local_options);

@@ -9,6 +9,7 @@
  *     tasuki-ctl.c            options, connection to the database, transaction
  *     tasuki-ctl-switches.c   commands on connections and switches
  *     tasuki-ctl-services.c   commands on services, servers and rules
+ *     tasuki-ctl-tenants.c    commands on tenants
  *     tasuki-ctl-show.c       "show"
  *     tasuki-ctl-args.c       what the commands have in common
  *
@@ -19,10 +20,12 @@
 
 struct ovsdb_idl_column;
 struct ovsdb_idl_row;
+struct tasukirec_switch;
 
 /* Terminated by a command without a name. */
 extern const struct ctl_command_syntax tasuki_ctl_switch_commands[];
 extern const struct ctl_command_syntax tasuki_ctl_service_commands[];
+extern const struct ctl_command_syntax tasuki_ctl_tenant_commands[];
 
 /* Where the database is, set before any command runs. */
 extern const char *tasuki_ctl_db;
@@ -32,6 +35,15 @@ void tasuki_ctl_pre_all(struct ctl_context *);
 
 /* The "run" function of "show". */
 void tasuki_ctl_show(struct ctl_context *);
+
+/* Appends a line about each tenant of 'sw', by name, to 'out'. */
+void tasuki_ctl_show_tenants(const struct tasukirec_switch *sw, int indent,
+                             struct ds *out);
+
+/* Returns the switch that 'name', a datapath id or a bridge, means, or sets an
+ * error and returns null. */
+const struct tasukirec_switch *ctl_find_switch(struct ctl_context *,
+                                               const char *name);
 
 /* Returns the root row, which always exists when a command runs. */
 const struct tasukirec_tasuki *ctl_root(const struct ctl_context *);

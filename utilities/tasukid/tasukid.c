@@ -25,6 +25,7 @@
 #include "openvswitch/vconn.h"
 #include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
+#include "ovs-ports.h"
 #include "ovs-thread.h"
 #include "simap.h"
 #include "stream.h"
@@ -92,6 +93,7 @@ main(int argc, char *argv[])
             app_classes[i]->init();
         }
     }
+    ovs_ports_init(remote);
     config_init(remote);
     free(remote);
 

@@ -1,0 +1,473 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#include <config.h>
+#include "ovs-ports.h"
+
+#include <inttypes.h>
+
+#include "lib/vswitch-idl.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
+#include "ovsdb-idl.h"
+#include "packets.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(ovs_ports);
+
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* The ports of one bridge. */
+struct ovs_bridge {
+    struct hmap_node node;
+    uint64_t dpid;
+    struct shash wanted;        /* Contains "struct ovs_port"s. */
+    struct smap problems;       /* By name of the port; "" is all of them. */
+    bool in_use;                /* Else it is to lose all ports of ours. */
+};
+
+/* One database. */
+struct ovs_db {
+    char *remote;
+    struct ovsdb_idl *idl;
+    struct ovsdb_idl_txn *txn;
+    unsigned int seqno;         /* Of 'idl' when it was last compared. */
+    bool compare;               /* With what is wanted, again. */
+    struct hmap bridges;        /* Contains "struct ovs_bridge"s. */
+};
+
+static struct shash dbs = SHASH_INITIALIZER(&dbs);  /* By remote. */
+static char *default_remote;
+static uint64_t seqno;
+
+/* What is wanted. */
+
+static void
+clear_wanted(struct ovs_bridge *bridge)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH_SAFE (node, &bridge->wanted) {
+        struct ovs_port *port = node->data;
+
+        smap_destroy(&port->options);
+        free(port->owner);
+        free(port);
+        shash_delete(&bridge->wanted, node);
+    }
+}
+
+static void
+ovs_bridge_destroy(struct ovs_db *db, struct ovs_bridge *bridge)
+{
+    hmap_remove(&db->bridges, &bridge->node);
+    clear_wanted(bridge);
+    shash_destroy(&bridge->wanted);
+    smap_destroy(&bridge->problems);
+    free(bridge);
+}
+
+static void
+ovs_db_destroy(struct ovs_db *db)
+{
+    struct ovs_bridge *bridge;
+
+    HMAP_FOR_EACH_SAFE (bridge, node, &db->bridges) {
+        ovs_bridge_destroy(db, bridge);
+    }
+    hmap_destroy(&db->bridges);
+    if (db->txn) {
+        ovsdb_idl_txn_destroy(db->txn);
+    }
+    ovsdb_idl_destroy(db->idl);
+    free(db->remote);
+    free(db);
+}
+
+static struct ovs_db *
+ovs_db_create(const char *remote)
+{
+    struct ovs_db *db = xzalloc(sizeof *db);
+
+    db->remote = xstrdup(remote);
+    db->idl = ovsdb_idl_create(remote, &ovsrec_idl_class, false, true);
+    ovsdb_idl_add_column(db->idl, &ovsrec_bridge_col_name);
+    ovsdb_idl_add_column(db->idl, &ovsrec_bridge_col_datapath_id);
+    ovsdb_idl_add_column(db->idl, &ovsrec_bridge_col_ports);
+    ovsdb_idl_add_column(db->idl, &ovsrec_port_col_name);
+    ovsdb_idl_add_column(db->idl, &ovsrec_port_col_interfaces);
+    ovsdb_idl_add_column(db->idl, &ovsrec_port_col_external_ids);
+    ovsdb_idl_add_column(db->idl, &ovsrec_interface_col_name);
+    ovsdb_idl_add_column(db->idl, &ovsrec_interface_col_type);
+    ovsdb_idl_add_column(db->idl, &ovsrec_interface_col_options);
+    ovsdb_idl_add_column(db->idl, &ovsrec_interface_col_error);
+    hmap_init(&db->bridges);
+    shash_add(&dbs, remote, db);
+    return db;
+}
+
+static struct ovs_bridge *
+find_bridge(const struct ovs_db *db, uint64_t dpid)
+{
+    struct ovs_bridge *bridge;
+
+    HMAP_FOR_EACH_WITH_HASH (bridge, node, hash_uint64(dpid), &db->bridges) {
+        if (bridge->dpid == dpid) {
+            return bridge;
+        }
+    }
+    return NULL;
+}
+
+void
+ovs_ports_init(const char *remote)
+{
+    default_remote = xstrdup(remote);
+}
+
+void
+ovs_ports_forget(void)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &dbs) {
+        ovs_db_destroy(node->data);
+    }
+    shash_clear(&dbs);
+}
+
+void
+ovs_ports_destroy(void)
+{
+    ovs_ports_forget();
+    shash_destroy(&dbs);
+    free(default_remote);
+    default_remote = NULL;
+}
+
+void
+ovs_ports_begin(void)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &dbs) {
+        struct ovs_db *db = node->data;
+        struct ovs_bridge *bridge;
+
+        HMAP_FOR_EACH (bridge, node, &db->bridges) {
+            clear_wanted(bridge);
+            bridge->in_use = false;
+        }
+    }
+}
+
+struct shash *
+ovs_ports_want(const char *remote, uint64_t dpid)
+{
+    struct ovs_bridge *bridge;
+    struct ovs_db *db;
+
+    remote = remote ? remote : default_remote;
+    db = shash_find_data(&dbs, remote);
+    if (!db) {
+        db = ovs_db_create(remote);
+    }
+    bridge = find_bridge(db, dpid);
+    if (!bridge) {
+        bridge = xzalloc(sizeof *bridge);
+        bridge->dpid = dpid;
+        shash_init(&bridge->wanted);
+        smap_init(&bridge->problems);
+        hmap_insert(&db->bridges, &bridge->node, hash_uint64(dpid));
+    }
+    bridge->in_use = true;
+    return &bridge->wanted;
+}
+
+struct smap *
+ovs_ports_add(struct shash *ports, const char *name, const char *owner,
+              const char *type)
+{
+    struct ovs_port *port = shash_find_data(ports, name);
+
+    if (!port) {
+        port = xmalloc(sizeof *port);
+        port->owner = xstrdup(owner);
+        port->type = type;
+        smap_init(&port->options);
+        shash_add_nocopy(ports, xstrdup(name), port);
+    }
+    return &port->options;
+}
+
+void
+ovs_ports_end(void)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &dbs) {
+        struct ovs_db *db = node->data;
+
+        db->compare = true;
+    }
+}
+
+/* What there is. */
+
+/* Makes 'iface', which is ours, of the type and with the options of
+ * 'wanted'. */
+static void
+update_interface(const struct ovsrec_interface *iface,
+                 const struct ovs_port *wanted)
+{
+    struct smap_node *node;
+
+    if (strcmp(iface->type, wanted->type)) {
+        ovsrec_interface_set_type(iface, wanted->type);
+    }
+    SMAP_FOR_EACH (node, &wanted->options) {
+        const char *value = smap_get(&iface->options, node->key);
+
+        if (!value || strcmp(value, node->value)) {
+            ovsrec_interface_update_options_setkey(iface, node->key,
+                                                   node->value);
+        }
+    }
+}
+
+static void
+create_port(struct ovsdb_idl_txn *txn, const struct ovsrec_bridge *br,
+            const char *name, const struct ovs_port *wanted)
+{
+    struct ovsrec_interface *iface = ovsrec_interface_insert(txn);
+    struct smap ids = SMAP_CONST1(&ids, OVS_PORTS_OWNER, wanted->owner);
+    struct ovsrec_port *port = ovsrec_port_insert(txn);
+
+    ovsrec_interface_set_name(iface, name);
+    ovsrec_interface_set_type(iface, wanted->type);
+    ovsrec_interface_set_options(iface, &wanted->options);
+    ovsrec_port_set_name(port, name);
+    ovsrec_port_set_interfaces(port, &iface, 1);
+    ovsrec_port_set_external_ids(port, &ids);
+    ovsrec_bridge_update_ports_addvalue(br, port);
+}
+
+static void
+compare_port(struct ovs_bridge *bridge, const struct ovsrec_bridge *br,
+             const struct ovsrec_port *port, const struct ovs_port *wanted)
+{
+    const char *owner = smap_get(&port->external_ids, OVS_PORTS_OWNER);
+
+    if (!wanted) {
+        if (owner) {
+            VLOG_INFO("bridge %s: removing port %s of tenant %s", br->name,
+                      port->name, owner);
+            ovsrec_bridge_update_ports_delvalue(br, port);
+        }
+        return;
+    }
+
+    if (!owner && wanted->type[0]) {
+        smap_add_format(&bridge->problems, port->name, "bridge %s has a port "
+                        "%s of somebody else's", br->name, port->name);
+        return;
+    } else if (owner) {
+        if (strcmp(owner, wanted->owner)) {
+            ovsrec_port_update_external_ids_setkey(port, OVS_PORTS_OWNER,
+                                                   wanted->owner);
+        }
+        if (port->n_interfaces == 1) {
+            update_interface(port->interfaces[0], wanted);
+        }
+    }
+    if (port->n_interfaces == 1 && port->interfaces[0]->error) {
+        smap_add(&bridge->problems, port->name, port->interfaces[0]->error);
+    }
+}
+
+/* Makes the ports of 'br' those of 'bridge'.  'owners' has the bridge of each
+ * port in the database. */
+static void
+compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
+               const struct ovsrec_bridge *br, const struct shash *owners)
+{
+    struct shash_node *node;
+
+    for (size_t i = 0; i < br->n_ports; i++) {
+        const struct ovsrec_port *port = br->ports[i];
+
+        compare_port(bridge, br, port,
+                     shash_find_data(&bridge->wanted, port->name));
+    }
+    SHASH_FOR_EACH (node, &bridge->wanted) {
+        const struct ovsrec_bridge *owner = shash_find_data(owners,
+                                                            node->name);
+
+        if (!owner) {
+            create_port(db->txn, br, node->name, node->data);
+        } else if (owner != br) {
+            smap_add_format(&bridge->problems, node->name,
+                            "port %s is on bridge %s", node->name,
+                            owner->name);
+        }
+    }
+}
+
+static const struct ovsrec_bridge *
+find_bridge_row(const struct ovs_db *db, uint64_t dpid)
+{
+    const struct ovsrec_bridge *br;
+
+    OVSREC_BRIDGE_FOR_EACH (br, db->idl) {
+        uint64_t br_dpid;
+
+        if (br->datapath_id && dpid_from_string(br->datapath_id, &br_dpid)
+            && br_dpid == dpid) {
+            return br;
+        }
+    }
+    return NULL;
+}
+
+static void
+compare_db(struct ovs_db *db)
+{
+    struct shash owners = SHASH_INITIALIZER(&owners);
+    const struct ovsrec_bridge *br;
+    struct ovs_bridge *bridge;
+
+    OVSREC_BRIDGE_FOR_EACH (br, db->idl) {
+        for (size_t i = 0; i < br->n_ports; i++) {
+            shash_add(&owners, br->ports[i]->name, br);
+        }
+    }
+    HMAP_FOR_EACH (bridge, node, &db->bridges) {
+        struct smap old = SMAP_INITIALIZER(&old);
+
+        hmap_swap(&old.map, &bridge->problems.map);
+        br = find_bridge_row(db, bridge->dpid);
+        if (br) {
+            compare_bridge(db, bridge, br, &owners);
+        } else {
+            smap_add_format(&bridge->problems, "", "%s has no bridge with "
+                            "datapath id %016"PRIx64, db->remote,
+                            bridge->dpid);
+        }
+        if (!smap_equal(&old, &bridge->problems)) {
+            seqno++;
+        }
+        smap_destroy(&old);
+    }
+    shash_destroy(&owners);
+}
+
+/* Returns true when nothing that 'db' is for is left to do. */
+static bool
+ovs_db_is_idle(struct ovs_db *db)
+{
+    struct ovs_bridge *bridge;
+
+    HMAP_FOR_EACH_SAFE (bridge, node, &db->bridges) {
+        if (!bridge->in_use) {
+            ovs_bridge_destroy(db, bridge);
+        }
+    }
+    return hmap_is_empty(&db->bridges);
+}
+
+/* Returns false if there is nothing more to do in 'db'. */
+static bool
+ovs_db_run(struct ovs_db *db)
+{
+    enum ovsdb_idl_txn_status status;
+
+    ovsdb_idl_run(db->idl);
+    if (!db->txn) {
+        if (!ovsdb_idl_has_ever_connected(db->idl)
+            || (!db->compare && db->seqno == ovsdb_idl_get_seqno(db->idl))) {
+            return true;
+        }
+        db->seqno = ovsdb_idl_get_seqno(db->idl);
+        db->compare = false;
+        db->txn = ovsdb_idl_txn_create(db->idl);
+        ovsdb_idl_txn_add_comment(db->txn, "tasukid");
+        compare_db(db);
+    }
+
+    status = ovsdb_idl_txn_commit(db->txn);
+    if (status == TXN_INCOMPLETE) {
+        return true;
+    }
+    if (status == TXN_ERROR) {
+        VLOG_WARN_RL(&rl, "%s: %s", db->remote,
+                     ovsdb_idl_txn_get_error(db->txn));
+    }
+    ovsdb_idl_txn_destroy(db->txn);
+    db->txn = NULL;
+    if (status == TXN_SUCCESS || status == TXN_UNCHANGED) {
+        return db->compare || !ovs_db_is_idle(db);
+    }
+    if (status == TXN_TRY_AGAIN) {
+        /* What had changed has come in by now, or will. */
+        db->compare = true;
+    }
+    return true;
+}
+
+void
+ovs_ports_run(void)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH_SAFE (node, &dbs) {
+        if (!ovs_db_run(node->data)) {
+            ovs_db_destroy(node->data);
+            shash_delete(&dbs, node);
+        }
+    }
+}
+
+void
+ovs_ports_wait(void)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &dbs) {
+        struct ovs_db *db = node->data;
+
+        ovsdb_idl_wait(db->idl);
+        if (db->txn) {
+            ovsdb_idl_txn_wait(db->txn);
+        } else if (db->compare && ovsdb_idl_has_ever_connected(db->idl)) {
+            poll_immediate_wake();
+        }
+    }
+}
+
+const char *
+ovs_ports_problem(uint64_t dpid, const char *name)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &dbs) {
+        struct ovs_db *db = node->data;
+        struct ovs_bridge *bridge = find_bridge(db, dpid);
+
+        if (bridge && bridge->in_use) {
+            const char *problem = smap_get(&bridge->problems, name);
+
+            problem = problem ? problem : smap_get(&bridge->problems, "");
+            return (problem ? problem
+                    : ovsdb_idl_is_connected(db->idl) ? NULL
+                    : "not connected to the switch's database");
+        }
+    }
+    return NULL;
+}
+
+uint64_t
+ovs_ports_seqno(void)
+{
+    return seqno;
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKID_OVS_PORTS_H
+#define TASUKID_OVS_PORTS_H 1
+
+/* Ports that tasukid has bridges have, in database Open_vSwitch.
+ *
+ * A port of ours carries the key OVS_PORTS_OWNER in "external_ids".  Ports
+ * without it are used where they are, and neither changed nor deleted.  Of our
+ * own, other options of a tunnel than those that were asked for are left as
+ * somebody set them. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "openvswitch/shash.h"
+#include "smap.h"
+
+struct simap;
+
+/* In column "external_ids" of table Port: the tenant that the port is for. */
+#define OVS_PORTS_OWNER "tasuki-tenant"
+
+/* A port to have.  'type' and 'options' are columns of table Interface. */
+struct ovs_port {
+    char *owner;
+    const char *type;           /* A static string: "", "gre", "vxlan". */
+    struct smap options;
+};
+
+/* Sets where to look for switches that do not say where their database is:
+ * 'remote' is in a form for ovsdb_idl_create(). */
+void ovs_ports_init(const char *remote);
+void ovs_ports_destroy(void);
+
+/* Begins to say which ports there shall be; of what was said before all is
+ * forgotten. */
+void ovs_ports_begin(void);
+
+/* Returns an empty shash, valid until ovs_ports_end(), for the ports, by name,
+ * to have on the bridge with datapath id 'dpid' in the database at 'remote',
+ * or the one that ovs_ports_init() named if 'remote' is null. */
+struct shash *ovs_ports_want(const char *remote, uint64_t dpid);
+
+/* Adds a port to 'ports', unless there is one with that name.  Returns its
+ * options, for the caller to fill in. */
+struct smap *ovs_ports_add(struct shash *ports, const char *name,
+                           const char *owner, const char *type);
+
+/* Ends what ovs_ports_begin() began.  The databases follow soon: bridges lose
+ * those ports of ours that nobody wants any more. */
+void ovs_ports_end(void);
+
+/* Closes all connections: what there is stays as it is. */
+void ovs_ports_forget(void);
+
+/* Returns why the bridge with datapath id 'dpid' does not have port 'name', or
+ * null if nothing is known to be wrong.  Valid until ovs_ports_run(). */
+const char *ovs_ports_problem(uint64_t dpid, const char *name);
+
+/* A number that changes whenever what ovs_ports_problem() returns may. */
+uint64_t ovs_ports_seqno(void);
+
+void ovs_ports_run(void);
+void ovs_ports_wait(void);
+
+#endif /* TASUKID_OVS_PORTS_H */
