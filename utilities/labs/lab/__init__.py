@@ -14,6 +14,7 @@ removed when the 'with' block ends, however it ends.  What a killed program
 left behind is removed by 'utilities/labs/cleanup'.
 """
 
+from .apache import Apache
 from .controller import Controller
 from .errors import LabError
 from .lab import Lab
@@ -22,5 +23,5 @@ from .pcap import Capture
 from .servers import Haproxy, Iperf, Nginx
 from .switch import Switch
 
-__all__ = ["Capture", "Controller", "Haproxy", "Iperf", "Lab", "LabError",
-           "Namespace", "Nginx", "Switch"]
+__all__ = ["Apache", "Capture", "Controller", "Haproxy", "Iperf", "Lab",
+           "LabError", "Namespace", "Nginx", "Switch"]

@@ -1,0 +1,371 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+/* REMOTE_IF: the interface by which a client's connection came in.
+ *
+ * Where several links have the same link-local addresses, that is all that
+ * tells their clients apart (RFC 4007, section 6; the tenant paper, section
+ * 4.3, patched httpd for it).  The interface is that of
+ *
+ *   - the scope id of the client's address, if it is link-local, and else
+ *   - the packet that completed the TCP handshake, which Linux keeps as the
+ *     interface for multicasts of the new socket, of IPv6 connections.
+ *
+ * IPv4 connections have none: a site that has this module has it because its
+ * IPv4 addresses say nothing.
+ *
+ * The name is taken once, when the connection begins.  So all requests on a
+ * connection are one tenant's, whatever becomes of the interface, and what a
+ * proxy in between says about its client (mod_remoteip) has no part in it. */
+
+#include <errno.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+
+#include "httpd.h"
+#include "ap_expr.h"
+#include "apr_lib.h"
+#include "apr_portable.h"
+#include "apr_strings.h"
+#include "http_config.h"
+#include "http_connection.h"
+#include "http_core.h"
+#include "http_log.h"
+#include "http_protocol.h"
+#include "http_request.h"
+#include "http_vhost.h"
+#include "util_cfgtree.h"
+
+#define VARIABLE "REMOTE_IF"
+
+AP_DECLARE_MODULE(remote_if);
+
+struct server_config {
+    ap_expr_info_t *document_root;      /* RemoteIfDocumentRoot, or null. */
+};
+
+/* Returns the name of the interface of 'c', which is empty if it has none. */
+static const char *
+remote_if(const conn_rec *c)
+{
+    /* HTTP/2 runs each request on a connection of its own. */
+    const conn_rec *real = c->master ? c->master : c;
+    const char *name = ap_get_module_config(real->conn_config,
+                                            &remote_if_module);
+
+    return name ? name : "";
+}
+
+/* Sets 'index' to that of the interface by which the connection 'fd' from
+ * 'client' came in, or to 0 if it has none by our definition.  Returns 0 or an
+ * errno value. */
+static int
+incoming_index(int fd, const apr_sockaddr_t *client, int *index)
+{
+    const struct sockaddr_in6 *sin6 = &client->sa.sin6;
+    socklen_t len = sizeof *index;
+
+    *index = 0;
+    if (client->family != APR_INET6
+        || IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
+        return 0;
+    }
+    if (IN6_IS_ADDR_LINKLOCAL(&sin6->sin6_addr)) {
+        *index = sin6->sin6_scope_id;
+        return 0;
+    }
+    return getsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index, &len)
+           ? errno : 0;
+}
+
+/* Finds the virtual host of 'c' again, for its local address without the scope
+ * id, if its address with the scope id is no virtual host's.
+ *
+ * To httpd, fe80::1%eth0 is not the address of <VirtualHost [fe80::1]>.  So it
+ * would want a virtual host for each interface, of which all have to be there
+ * when it starts. */
+static void
+find_virtual_host(conn_rec *c)
+{
+    apr_sockaddr_t *real = c->local_addr, any = *real;
+    server_rec *server = c->base_server;
+    void *names = c->vhost_lookup_data;
+
+    /* What it finds for an address that is nobody's. */
+    any.ipaddr_ptr = &any.sa.sin6.sin6_addr;
+    any.next = NULL;
+    any.sa.sin6.sin6_scope_id = 0;
+    any.sa.sin6.sin6_addr = in6addr_any;
+    c->local_addr = &any;
+    ap_update_vhost_given_ip(c);
+    if (c->base_server == server && c->vhost_lookup_data == names) {
+        any.sa.sin6.sin6_addr = real->sa.sin6.sin6_addr;
+        ap_update_vhost_given_ip(c);
+    } else {
+        c->base_server = server;
+        c->vhost_lookup_data = names;
+    }
+    c->local_addr = real;
+}
+
+/* Finds the interface of a new connection.  One whose interface is gone, so
+ * that nothing can be sent to its client anyway, is not served: whose it was
+ * cannot be said any more. */
+static int
+remember_interface(conn_rec *c, void *csd)
+{
+    struct ifreq ifr;
+    apr_os_sock_t fd;
+    int index, error;
+
+    if (c->master || c->outgoing) {
+        return DECLINED;
+    }
+    if (apr_os_sock_get(&fd, csd) != APR_SUCCESS) {
+        return DECLINED;
+    }
+    error = incoming_index(fd, c->client_addr, &index);
+    if (!error && !index) {
+        return DECLINED;
+    }
+
+    /* Through the connection's own socket, that is in its own network
+     * namespace, which need not be this process's. */
+    ifr.ifr_ifindex = index;
+    if (error || ioctl(fd, SIOCGIFNAME, &ifr)) {
+        ap_log_cerror(APLOG_MARK, APLOG_WARNING, error ? error : errno, c,
+                      "connection closed: its interface (index %d) is gone",
+                      index);
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    ap_set_module_config(c->conn_config, &remote_if_module,
+                         apr_pstrmemdup(c->pool, ifr.ifr_name,
+                                        strnlen(ifr.ifr_name, IFNAMSIZ)));
+    if (c->local_addr->sa.sin6.sin6_scope_id) {
+        find_virtual_host(c);
+    }
+    return DECLINED;
+}
+
+/* Expressions. */
+
+static const char *
+expr_value(ap_expr_eval_ctx_t *ctx, const void *data)
+{
+    return ctx->c ? remote_if(ctx->c) : "";
+}
+
+static int
+expr_lookup(ap_expr_lookup_parms *parms)
+{
+    if (parms->type != AP_EXPR_FUNC_VAR
+        || ap_cstr_casecmp(parms->name, VARIABLE)) {
+        return DECLINED;
+    }
+    *parms->func = expr_value;
+    *parms->data = NULL;
+    return OK;
+}
+
+/* The environment: CGI, logs, %{ENV:REMOTE_IF} and the like. */
+
+/* Sets the variable, to nothing if there is no interface: who asks for a
+ * variable that is not set may be given one of the server's own environment. */
+static int
+set_environment(request_rec *r)
+{
+    apr_table_setn(r->subprocess_env, VARIABLE, remote_if(r->connection));
+    return DECLINED;
+}
+
+/* In a log, a variable that is not set is a "-" and not an empty column. */
+static int
+set_environment_of_log(request_rec *r)
+{
+    if (*remote_if(r->connection)) {
+        set_environment(r);
+    } else {
+        apr_table_unset(r->subprocess_env, VARIABLE);
+    }
+    return DECLINED;
+}
+
+/* mod_rewrite has its own list of variables, which no module can add to, and
+ * takes those that it does not know for empty.  It does know environment
+ * variables.  So that %{REMOTE_IF} can be written, the configuration that was
+ * read is changed before it is used. */
+
+#define REWRITE_NAME "%{" VARIABLE "}"
+#define REWRITE_ENV "%{ENV:" VARIABLE "}"
+
+/* Returns 'args' with REWRITE_NAME replaced by REWRITE_ENV. */
+static const char *
+rewrite_names(apr_pool_t *pool, const char *args)
+{
+    const char *result = "", *hit;
+
+    while ((hit = ap_strcasestr(args, REWRITE_NAME))) {
+        result = apr_pstrcat(pool, result,
+                             apr_pstrmemdup(pool, args, hit - args),
+                             REWRITE_ENV, NULL);
+        args = hit + strlen(REWRITE_NAME);
+    }
+    return apr_pstrcat(pool, result, args, NULL);
+}
+
+/* Returns the arguments 'args' of a RewriteCond that mod_rewrite understands.
+ * Those of "RewriteCond expr ..." are an expression as they are. */
+static const char *
+rewrite_cond(apr_pool_t *pool, const char *args)
+{
+    const char *rest = args;
+
+    return strcasecmp(ap_getword_conf(pool, &rest), "expr")
+           ? rewrite_names(pool, args) : args;
+}
+
+/* Returns the arguments 'args' of a RewriteRule that mod_rewrite understands.
+ *
+ * The paper's rule, "RewriteRule ^/(.*)$ %{REMOTE_IF}/$1", makes a path that is
+ * not absolute, which mod_rewrite completes 'in_directory' and refuses with
+ * status 400 elsewhere.  Nothing else can be meant there than a path below the
+ * DocumentRoot, because no interface's name starts with a slash or has a colon:
+ * so it gets its slash. */
+static const char *
+rewrite_rule(apr_pool_t *pool, const char *args, int in_directory)
+{
+    const char *rest = args, *substitution;
+
+    ap_getword_conf(pool, &rest);       /* The pattern. */
+    substitution = rest + (*rest == '"' || *rest == '\'');
+    if (!in_directory && !strncasecmp(substitution, REWRITE_NAME,
+                                      strlen(REWRITE_NAME))) {
+        args = apr_pstrcat(pool,
+                           apr_pstrmemdup(pool, args, substitution - args),
+                           "/", substitution, NULL);
+    }
+    return rewrite_names(pool, args);
+}
+
+/* Returns whether directives within section 'd' are about the server, and not
+ * about some of its directories or URLs. */
+static int
+is_server_section(const ap_directive_t *d)
+{
+    return !strcasecmp(d->directive, "<VirtualHost")
+           || (!strncasecmp(d->directive, "<If", 3) && d->directive[3]);
+}
+
+static void
+rewrite_tree(apr_pool_t *pool, ap_directive_t *d, int in_directory)
+{
+    for (; d; d = d->next) {
+        if (!strcasecmp(d->directive, "RewriteCond")) {
+            d->args = rewrite_cond(pool, d->args);
+        } else if (!strcasecmp(d->directive, "RewriteRule")) {
+            d->args = rewrite_rule(pool, d->args, in_directory);
+        }
+        rewrite_tree(pool, d->first_child,
+                     in_directory || !is_server_section(d));
+    }
+}
+
+static int
+rewrite_configuration(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
+{
+    rewrite_tree(pconf, ap_conftree, 0);
+    return OK;
+}
+
+/* RemoteIfDocumentRoot. */
+
+static void *
+create_server_config(apr_pool_t *pool, server_rec *s)
+{
+    return apr_pcalloc(pool, sizeof(struct server_config));
+}
+
+static void *
+merge_server_config(apr_pool_t *pool, void *base, void *new)
+{
+    return ((struct server_config *) new)->document_root ? new : base;
+}
+
+static const char *
+set_document_root(cmd_parms *cmd, void *unused, const char *arg)
+{
+    struct server_config *config = ap_get_module_config(
+        cmd->server->module_config, &remote_if_module);
+    const char *error = NULL;
+
+    config->document_root = ap_expr_parse_cmd(
+        cmd, arg, AP_EXPR_FLAG_STRING_RESULT, &error, NULL);
+    return error ? apr_pstrcat(cmd->pool, "RemoteIfDocumentRoot: ", error,
+                               NULL) : NULL;
+}
+
+static int
+map_request(request_rec *r)
+{
+    const struct server_config *config = ap_get_module_config(
+        r->server->module_config, &remote_if_module);
+    const char *root, *error = NULL;
+
+    set_environment(r);
+    if (!config->document_root) {
+        return DECLINED;
+    }
+    if (!*remote_if(r->connection)) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "RemoteIfDocumentRoot: connection without an interface");
+        return HTTP_FORBIDDEN;
+    }
+    root = ap_expr_str_exec(r, config->document_root, &error);
+    if (error || !root) {
+        ap_log_rerror(APLOG_MARK, APLOG_ERR, 0, r,
+                      "RemoteIfDocumentRoot: %s", error ? error : "no path");
+        return HTTP_INTERNAL_SERVER_ERROR;
+    }
+    ap_set_document_root(r, root);
+    return DECLINED;
+}
+
+static const command_rec commands[] = {
+    AP_INIT_TAKE1("RemoteIfDocumentRoot", set_document_root, NULL, RSRC_CONF,
+                  "an expression that gives the path of the documents, "
+                  "such as /srv/%{REMOTE_IF}"),
+    { NULL }
+};
+
+static void
+register_hooks(apr_pool_t *pool)
+{
+    static const char *const mappers[] = {
+        "mod_alias.c", "mod_rewrite.c", "mod_vhost_alias.c", NULL
+    };
+
+    ap_hook_pre_config(rewrite_configuration, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_expr_lookup(expr_lookup, NULL, NULL, APR_HOOK_MIDDLE);
+    ap_hook_pre_connection(remember_interface, NULL, NULL, APR_HOOK_FIRST);
+
+    ap_hook_post_read_request(set_environment, NULL, NULL,
+                              APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(map_request, NULL, mappers, APR_HOOK_REALLY_FIRST);
+    /* After everyone who might set the variable. */
+    ap_hook_fixups(set_environment, NULL, NULL, APR_HOOK_REALLY_LAST);
+    ap_hook_log_transaction(set_environment_of_log, NULL, NULL,
+                            APR_HOOK_REALLY_FIRST);
+}
+
+module AP_MODULE_DECLARE_DATA remote_if_module = {
+    STANDARD20_MODULE_STUFF,
+    NULL,
+    NULL,
+    create_server_config,
+    merge_server_config,
+    commands,
+    register_hooks,
+};
