@@ -32,25 +32,39 @@ IPV6 = {"net.ipv6.conf.default.disable_ipv6": 0,
 class Tenant:
     """Tenant 'number' of a site.  Its LAN is interface eth0 of namespace
     'host', and 'service' and 'native6' are the names of its ports, and of the
-    service's interfaces at their ends."""
+    service's interfaces at their ends.
 
-    def __init__(self, number, remote=None, key=None):
+    'kind' is "gre" or "vxlan", a tunnel with 'key' from 'remote', or "port",
+    where the LAN is at a port of the switch."""
+
+    def __init__(self, number, kind="gre", remote=None, key=None):
         self.number = number
+        self.kind = kind
         self.name = "tenant%d" % number
         self.remote = remote or "10.0.0.%d" % (10 + number)
         self.key = key or 100 + number
+        self.port = "lan%d" % number
         self.service = "vnet%d-4" % number
         self.native6 = "vnet%d-6" % number
         self.host = None
+        self.mtu = MTU.get(kind, 1500)
 
     @property
     def lan(self):
-        return "gre:%s:%d" % (self.remote, self.key)
+        """How tasuki-ctl calls the LAN."""
+        if self.kind == "port":
+            return self.port
+        return "%s:%s:%d" % (self.kind, self.remote, self.key)
 
     def columns(self):
         """Returns the arguments of "tasuki-ctl add-tenant"."""
         return [self.name, "lan=" + self.lan, "service=" + self.service,
                 "native6=" + self.native6]
+
+    def page(self, interface):
+        """Returns what the service shows this tenant at an interface."""
+        return ("<html><body>This Tenant %d of %s.</body></html>\n"
+                % (self.number, interface))
 
 
 class Site:
@@ -80,7 +94,12 @@ class Site:
     def build_lan(self, tenant):
         """Makes a host in the tenant's LAN, at the other end of its tunnel."""
         tenant.host = Namespace(self.lab, tenant.name, **IPV6)
-        self.underlay.gre(tenant.host, tenant.remote, tenant.key)
+        if tenant.kind == "port":
+            connect(tenant.host, "eth0", self.switch.namespace, tenant.port,
+                    self.switch.offload, self.switch.offload)
+        else:
+            self.underlay.tunnel(tenant.host, tenant.kind, tenant.remote,
+                                 tenant.key)
         tenant.host.ip("link", "set", "eth0", "address", LAN_MAC)
         tenant.host.ip("address", "add", LAN + "/24", "dev", "eth0")
         tenant.host.mac, tenant.host.address = LAN_MAC, LAN
@@ -89,7 +108,7 @@ class Site:
         """Gives the service its two interfaces for 'tenant'.  What comes to
         the second one, and leaves it, is not translated: its MTU is the
         LAN's."""
-        for name, mtu in ((tenant.service, 1500), (tenant.native6, MTU)):
+        for name, mtu in ((tenant.service, 1500), (tenant.native6, tenant.mtu)):
             connect(self.service, name, self.switch.namespace, name,
                     self.switch.offload, self.switch.offload)
             self.service.ip("link", "set", name, "addrgenmode", "none", "mtu",

@@ -6,17 +6,16 @@ from .errors import LabError
 from .namespace import Namespace, connect
 from .switch import Switch
 
-# What Ethernet in GRE with a key takes of the underlay's MTU: IPv4, GRE with
-# one optional word, and the inner Ethernet header.
-GRE_OVERHEAD = 20 + 8 + 14
-MTU = 1500 - GRE_OVERHEAD
+# What remains of the underlay's MTU for a LAN: less IPv4 and the inner Ethernet
+# header, and GRE with one optional word, or UDP and VXLAN.
+MTU = {"gre": 1500 - 20 - 14 - 8, "vxlan": 1500 - 20 - 14 - 8 - 8}
 
 
 class Underlay:
     """10.0.0.0/24, in which the switch is 10.0.0.1.  All tunnels end in one
     namespace, which has an address for each gateway.
 
-    Where the kernel has no GRE, the gateways are bridges of another
+    Where the kernel has no GRE, the gateways are ports of another
     ovs-vswitchd."""
 
     SWITCH = "10.0.0.1"
@@ -31,7 +30,7 @@ class Underlay:
             _own(switch, "underlay")
         self.restore()
         self.ovs = None
-        self.addresses = set()
+        self.addresses = []
         self.n_tunnels = 0
 
     def restore(self):
@@ -42,33 +41,33 @@ class Underlay:
                                  "dev", device)
         self.switch.namespace.ip("link", "set", device, "up")
 
-    def gre(self, host, address, key, mtu=MTU):
-        """Makes interface eth0 of namespace 'host' the end of a tunnel, with
-        'key', from gateway 'address' to the switch."""
+    def tunnel(self, host, kind, address, key):
+        """Makes interface eth0 of namespace 'host' the end of a tunnel of
+        'kind', "gre" or "vxlan", with 'key', from gateway 'address' to the
+        switch."""
         self.n_tunnels += 1
-        if not self.ovs:
-            self._add_address(address, "eth0")
-            name = "gre%d" % (100 + self.n_tunnels)
-            done = self.lab.run(
-                "ip", "-n", self.namespace.netns, "link", "add", name, "type",
-                "gretap", "local", address, "remote", self.SWITCH, "key", key,
-                check=False)
-            if not done.returncode:
-                self.namespace.ip("link", "set", name, "netns", host.netns,
-                                  "name", "eth0")
-            elif "Unknown device type" in done.stderr:
-                self._start_ovs()
-            else:
-                raise LabError("gretap: " + done.stderr)
-        if self.ovs:
-            self._add_address(address, "br-phy")
-            self._gre_of_ovs(host, address, key)
-        host.ip("link", "set", "eth0", "mtu", mtu, "up")
+        options = {"gre": ["type", "gretap", "key", key], "vxlan": [
+            "type", "vxlan", "id", key, "dstport", 4789]}[kind]
+        self._add_address(address)
+        done = self.lab.run(
+            "ip", "-n", self.namespace.netns, "link", "add",
+            "tunnel%d" % self.n_tunnels, *options, "local", address, "remote",
+            self.SWITCH, check=False)
+        if not done.returncode:
+            # It sends through the namespace that it was made in.
+            self.namespace.ip("link", "set", "tunnel%d" % self.n_tunnels,
+                              "netns", host.netns, "name", "eth0")
+        elif "Unknown device type" in done.stderr:
+            self._tunnel_of_ovs(host, kind, address, key)
+        else:
+            raise LabError("%s: %s" % (kind, done.stderr.strip()))
+        host.ip("link", "set", "eth0", "mtu", MTU[kind], "up")
 
-    def _add_address(self, address, device):
-        if (address, device) not in self.addresses:
-            self.namespace.ip("address", "add", address + "/24", "dev", device)
-            self.addresses.add((address, device))
+    def _add_address(self, address):
+        if address not in self.addresses:
+            self.namespace.ip("address", "add", address + "/24", "dev",
+                              "br-phy" if self.ovs else "eth0")
+            self.addresses.append(address)
 
     def _start_ovs(self):
         self.namespace.ip("address", "flush", "dev", "eth0")
@@ -76,16 +75,21 @@ class Underlay:
                           datapath="netdev")
         _own(self.ovs, "eth0")
         self.namespace.ip("link", "set", "br-phy", "up")
+        addresses, self.addresses = self.addresses, []
+        for address in addresses:
+            self._add_address(address)
 
-    def _gre_of_ovs(self, host, address, key):
+    def _tunnel_of_ovs(self, host, kind, address, key):
+        if not self.ovs:
+            self._start_ovs()
         lan, tunnel = 2 * self.n_tunnels, 2 * self.n_tunnels + 1
         name = "lan%d" % self.n_tunnels
         connect(host, "eth0", self.namespace, name)
         self.ovs.vsctl(
             "add-port", "br0", name, "--",
             "set", "interface", name, "ofport_request=%d" % lan, "--",
-            "add-port", "br0", name + "-gre", "--",
-            "set", "interface", name + "-gre", "type=gre",
+            "add-port", "br0", name + "-tun", "--",
+            "set", "interface", name + "-tun", "type=" + kind,
             "ofport_request=%d" % tunnel, "options:remote_ip=" + self.SWITCH,
             "options:local_ip=" + address, "options:key=%d" % key)
         for source, target in ((lan, tunnel), (tunnel, lan)):
