@@ -88,21 +88,51 @@ static int nat64_validate(const struct nlattr *attr,
 	return 0;
 }
 
-/* Tells the sender of @skb that it must not be longer than @mtu. */
+/* Has @answer, to @skb, go through the datapath as a packet with @skb's
+ * metadata and the recirculation id @id.
+ */
+static noinline_for_stack void recirculate(struct sk_buff *answer,
+					   const struct sk_buff *skb,
+					   const struct sw_flow_key *skb_key,
+					   u32 id)
+{
+	struct sw_flow_key key = *skb_key;
+
+	answer->dev = skb->dev;
+	memset(OVS_CB(answer), 0, sizeof(*OVS_CB(answer)));
+	OVS_CB(answer)->input_vport = OVS_CB(skb)->input_vport;
+
+	key.recirc_id = id;
+	key.ovs_flow_hash = 0;
+	key.phy.skb_mark = answer->mark;
+	ovs_ct_clear(answer, &key);
+	if (ovs_flow_key_update(answer, &key))
+		kfree_skb(answer);
+	else
+		ovs_dp_process_packet(answer, &key);
+}
+
+/* Tells the sender of @skb that it must not be longer than @mtu.  With an @id,
+ * whoever has installed the flow knows the way to the sender.
+ */
 static void answer_too_big(struct datapath *dp, struct sk_buff *skb,
-			   const struct sw_flow_key *key, u16 mtu)
+			   const struct sw_flow_key *key, u16 mtu, u32 id)
 {
 	struct vport *vport = ovs_vport_rcu(dp, key->phy.in_port);
 	struct sk_buff *answer;
 
-	if (!vport || !netif_running(vport->dev) ||
-	    !netif_carrier_ok(vport->dev))
+	if (!id && (!vport || !netif_running(vport->dev) ||
+		    !netif_carrier_ok(vport->dev)))
 		return;
 	ratelimit_set_flags(&too_big_limit, RATELIMIT_MSG_ON_RELEASE);
 	if (!__ratelimit(&too_big_limit))
 		return;
 	answer = nat64_skb_too_big(skb, mtu);
-	if (answer)
+	if (!answer)
+		return;
+	if (id)
+		recirculate(answer, skb, key, id);
+	else
 		ovs_vport_send(vport, answer, ovs_key_mac_proto(key));
 }
 
@@ -162,7 +192,7 @@ static struct sk_buff *translate(struct datapath *dp, struct sk_buff *skb,
 					 nat64_skb_fragment(skb, head);
 
 	case NAT64_TOO_BIG:
-		answer_too_big(dp, skb, key, head->mtu);
+		answer_too_big(dp, skb, key, head->mtu, n->answer);
 		break;
 	}
 drop:

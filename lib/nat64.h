@@ -46,6 +46,11 @@ struct nat64 {
                                  * may be of any size. */
     uint8_t prefix[16];         /* RFC 6052; bits behind 'prefix_len' and the
                                  * "u" octet (bits 64 to 71) are zero. */
+    uint32_t answer;            /* Of no concern to the translator: the
+                                 * recirculation id with which the answer to a
+                                 * packet that is too big goes back to the
+                                 * sender, or 0 if it goes out of the port that
+                                 * the packet came from as it is. */
 };
 
 /* Returns NULL if 'n' is well-formed, or else a static string that says what

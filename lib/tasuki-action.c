@@ -200,24 +200,42 @@ tasuki_exec_rest(const struct tasuki_exec *exec, struct dp_packet_batch *batch)
                         exec->dp_execute_action);
 }
 
+/* Executes the one action 'type' with argument 'value' on 'packet' and deletes
+ * it. */
+static void
+exec_u32(const struct tasuki_exec *exec, struct dp_packet *packet,
+         uint16_t type, uint32_t value)
+{
+    struct {
+        struct nlattr attr;
+        uint32_t value;
+    } action = {
+        .attr = {
+            .nla_len = sizeof action,
+            .nla_type = type,
+        },
+        .value = value,
+    };
+    struct dp_packet_batch batch;
+
+    dp_packet_batch_init_packet(&batch, packet);
+    odp_execute_actions(exec->dp, &batch, true, &action.attr, sizeof action,
+                        exec->dp_execute_action);
+}
+
 /* Sends 'packet' to 'port' and deletes it. */
 void
 tasuki_exec_output(const struct tasuki_exec *exec, struct dp_packet *packet,
                    odp_port_t port)
 {
-    struct {
-        struct nlattr attr;
-        odp_port_t port;
-    } output = {
-        .attr = {
-            .nla_len = sizeof output,
-            .nla_type = OVS_ACTION_ATTR_OUTPUT,
-        },
-        .port = port,
-    };
-    struct dp_packet_batch batch;
+    exec_u32(exec, packet, OVS_ACTION_ATTR_OUTPUT, odp_to_u32(port));
+}
 
-    dp_packet_batch_init_packet(&batch, packet);
-    odp_execute_actions(exec->dp, &batch, true, &output.attr, sizeof output,
-                        exec->dp_execute_action);
+/* Has 'packet' go through the datapath again with 'recirc_id', and deletes
+ * it. */
+void
+tasuki_exec_recirc(const struct tasuki_exec *exec, struct dp_packet *packet,
+                   uint32_t recirc_id)
+{
+    exec_u32(exec, packet, OVS_ACTION_ATTR_RECIRC, recirc_id);
 }

@@ -111,10 +111,16 @@ struct tasuki_action {
     /* Appends the datapath's form of the action for a packet of 'flow' to
      * 'odp_actions' by way of tasuki_odp_put(), or nothing if the action does
      * not apply to such a packet; unwildcards in 'wc' what that depended on.
-     * 'mtu' is that of the bridge. */
+     * 'mtu' is that of the bridge.  With 'answer' as its recirculation id a
+     * packet finds back to where those of the flow come from; 0 if it does by
+     * way of their input port, or if 'answers' is false. */
     enum tasuki_effect (*translate)(const void *args, const struct flow *flow,
-                                    uint16_t mtu, struct flow_wildcards *wc,
+                                    uint16_t mtu, uint32_t answer,
+                                    struct flow_wildcards *wc,
                                     struct ofpbuf *odp_actions);
+
+    /* The action may have something to say to those who send packets. */
+    bool answers;
 
     /* Puts a harmless instance of the action, to find out whether a datapath
      * takes it. */
@@ -159,6 +165,8 @@ void tasuki_odp_execute(void *dp, struct dp_packet_batch *,
 void tasuki_exec_rest(const struct tasuki_exec *, struct dp_packet_batch *);
 void tasuki_exec_output(const struct tasuki_exec *, struct dp_packet *,
                         odp_port_t);
+void tasuki_exec_recirc(const struct tasuki_exec *, struct dp_packet *,
+                        uint32_t recirc_id);
 
 /* Datapath support, a member of struct dpif_backer_support an action. */
 #define TASUKI_SUPPORT_FIELD(ATTR, NAME, TITLE) \

@@ -162,14 +162,14 @@ send_fragments(const struct dp_packet *packet, const struct nat64_head *head,
 }
 
 /* Tells the sender of 'packet', which is in 'frame', that it must not exceed
- * 'mtu'.  A sender behind a tunnel does not hear of it: it takes more than an
- * output action to go back through one. */
+ * 'mtu'.  To go back through a tunnel takes more than an output action: what,
+ * ofproto knows, to which the answer comes by the recirculation id 'id'. */
 static void
 send_too_big(const struct dp_packet *packet, const struct nat64_frame *frame,
-             uint16_t mtu, const struct tasuki_exec *exec)
+             uint16_t mtu, uint32_t id, const struct tasuki_exec *exec)
 {
-    if (packet->md.in_port.odp_port == ODPP_NONE
-        || flow_tnl_dst_is_set(&packet->md.tunnel)) {
+    if (!id && (packet->md.in_port.odp_port == ODPP_NONE
+                || flow_tnl_dst_is_set(&packet->md.tunnel))) {
         return;
     }
 
@@ -186,7 +186,14 @@ send_too_big(const struct dp_packet *packet, const struct nat64_frame *frame,
     struct dp_packet *answer = new_packet(packet, len);
     dp_packet_put(answer, bytes, len);
     set_offsets(answer, frame->l3_ofs, 0);
-    tasuki_exec_output(exec, answer, packet->md.in_port.odp_port);
+    if (id) {
+        if (answer->md.ct_state) {
+            conntrack_clear(answer);
+        }
+        tasuki_exec_recirc(exec, answer, id);
+    } else {
+        tasuki_exec_output(exec, answer, packet->md.in_port.odp_port);
+    }
 }
 
 /* Describes 'packet' in 'frame', and in 'head' what 'n' makes of it. */
@@ -249,7 +256,7 @@ nat64_execute(struct dp_packet_batch *batch, const void *payload,
             put_head(packet, &head);
             send_fragments(packet, &head, exec);
         } else if (result == NAT64_TOO_BIG) {
-            send_too_big(packet, &frame, head.mtu, exec);
+            send_too_big(packet, &frame, head.mtu, n->answer, exec);
         }
         dp_packet_delete(packet);
     }

@@ -326,7 +326,7 @@ nat64_put(const struct nat64 *n, struct ofpbuf *odp_actions)
 
 static enum tasuki_effect
 nat64_translate_action(const void *n_, const struct flow *flow, uint16_t mtu,
-                       struct flow_wildcards *wc OVS_UNUSED,
+                       uint32_t answer, struct flow_wildcards *wc OVS_UNUSED,
                        struct ofpbuf *odp_actions)
 {
     struct nat64 n = *(const struct nat64 *) n_;
@@ -344,6 +344,7 @@ nat64_translate_action(const void *n_, const struct flow *flow, uint16_t mtu,
     if (!n.mtu) {
         n.mtu = MAX(mtu, min_mtu(n.direction));
     }
+    n.answer = answer;
     nat64_put(&n, odp_actions);
     return TASUKI_NEW_HEADERS;
 }
@@ -361,6 +362,8 @@ nat64_probe(struct ofpbuf *odp_actions)
 }
 
 /* Datapath. */
+
+#define ANSWER ",answer="
 
 /* Whatever the prefix, so that what a datapath does is there to read. */
 static void
@@ -383,6 +386,9 @@ nat64_odp_format(const void *payload, size_t len, struct ds *s)
     if (n.mtu) {
         ds_put_format(s, ",mtu=%d", n.mtu);
     }
+    if (n.answer) {
+        ds_put_format(s, ANSWER"%#"PRIx32, n.answer);
+    }
     ds_put_char(s, ')');
 }
 
@@ -390,6 +396,16 @@ static char *
 nat64_odp_parse(char *s, struct ofpbuf *odp_actions)
 {
     struct nat64 n = { .direction = NAT64_NORMAL };
+
+    /* The one argument that OpenFlow does not have. */
+    char *answer = strstr(s, ANSWER);
+    if (answer) {
+        *answer = '\0';
+        if (!str_to_uint(answer + strlen(ANSWER), 0, &n.answer)
+            || !n.answer) {
+            return xstrdup("nat64: answer is not a recirculation id");
+        }
+    }
 
     char *error = nat64_parse(s, &n);
     if (!error && n.direction == NAT64_NORMAL) {
@@ -411,6 +427,7 @@ const struct tasuki_action tasuki_nat64 = {
     .decode = nat64_decode,
     .check = nat64_check_match,
     .translate = nat64_translate_action,
+    .answers = true,
     .probe = nat64_probe,
     .odp_format = nat64_odp_format,
     .odp_parse = nat64_odp_parse,

@@ -238,8 +238,8 @@ tcp_offset_put(const struct tcp_offset *to, struct ofpbuf *odp_actions)
 
 static enum tasuki_effect
 tcp_offset_translate(const void *to, const struct flow *flow,
-                     uint16_t mtu OVS_UNUSED, struct flow_wildcards *wc,
-                     struct ofpbuf *odp_actions)
+                     uint16_t mtu OVS_UNUSED, uint32_t answer OVS_UNUSED,
+                     struct flow_wildcards *wc, struct ofpbuf *odp_actions)
 {
     /* A group bucket has no match of its own, so anything may come here. */
     if (!is_ip_any(flow)) {

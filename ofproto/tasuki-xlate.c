@@ -7,6 +7,7 @@
 
 #include "dpif.h"
 #include "odp-util.h"
+#include "ofproto-dpif-rid.h"
 #include "openvswitch/meta-flow.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/vlog.h"
@@ -94,9 +95,53 @@ tasuki_uses_mtu(void)
     return used;
 }
 
-/* Appends to 'odp_actions' what 'oa' means for a packet of 'flow' in a bridge
- * whose ports take IP packets of 'mtu' bytes, and makes 'wc' depend on what
- * that depended on.  Adds SLOW_ACTION to '*slow' if the datapath cannot do it
+/* Returns a recirculation id for a packet that is to go back to 'origin', and
+ * adds it to 'recircs'; 0 if that takes no more than an output action.
+ *
+ * What a tunnel port sends depends on its configuration, which the datapath
+ * does not know, and for which the other end may have another address, or want
+ * another key, than packets from it have.  Since the answer is translated when
+ * there is one, nobody looks for the other end's MAC before. */
+static uint32_t
+answer_id(const struct tasuki_origin *origin, struct recirc_refs *recircs)
+{
+    if (!origin->is_tunnel || !flow_tnl_dst_is_set(origin->tunnel)) {
+        return 0;
+    }
+
+    struct ofpact_output output;
+    ofpact_init(&output.ofpact, OFPACT_OUTPUT, sizeof output);
+    output.port = OFPP_IN_PORT;
+
+    /* As if the switch had sent it, it is mirrored nowhere. */
+    struct frozen_state state = {
+        .ofproto_uuid = origin->ofproto_uuid,
+        .xport_uuid = origin->xport_uuid,
+        .mirrors = ~(mirror_mask_t) 0,
+        .ofpacts = &output.ofpact,
+        .ofpacts_len = sizeof output,
+        .metadata = {
+            .in_port = origin->ofp_port,
+            .tunnel = {
+                .tun_id = origin->tunnel->tun_id,
+                .ip_src = origin->tunnel->ip_dst,
+                .ip_dst = origin->tunnel->ip_src,
+                .ipv6_src = origin->tunnel->ipv6_dst,
+                .ipv6_dst = origin->tunnel->ipv6_src,
+            },
+        },
+    };
+    uint32_t id = recirc_alloc_id_ctx(&state);
+    if (id) {
+        recirc_refs_add(recircs, id);
+    }
+    return id;
+}
+
+/* Appends to 'odp_actions' what 'oa' means for a packet of 'flow' that came
+ * from 'origin', in a bridge whose ports take IP packets of 'mtu' bytes, and
+ * makes 'wc' depend on what that depended on.  Adds to 'recircs' what the
+ * actions refer to.  Adds SLOW_ACTION to '*slow' if the datapath cannot do it
  * and ovs-vswitchd has to.
  *
  * After TASUKI_NEW_HEADERS, nothing but tasuki_needs_headers() tells which
@@ -104,8 +149,9 @@ tasuki_uses_mtu(void)
 enum tasuki_effect
 tasuki_translate(const struct ofpact_tasuki *oa,
                  const struct dpif_backer_support *support, int mtu,
-                 const struct flow *flow, struct flow_wildcards *wc,
-                 struct ofpbuf *odp_actions, enum slow_path_reason *slow)
+                 const struct tasuki_origin *origin, const struct flow *flow,
+                 struct flow_wildcards *wc, struct ofpbuf *odp_actions,
+                 struct recirc_refs *recircs, enum slow_path_reason *slow)
 {
     const struct tasuki_action *a = tasuki_action_from_id(oa->id);
     size_t old_size = odp_actions->size;
@@ -113,7 +159,8 @@ tasuki_translate(const struct ofpact_tasuki *oa,
     /* INT_MAX if no port has told its MTU yet. */
     enum tasuki_effect effect = a->translate(
         oa->args, flow, mtu == INT_MAX ? ETH_PAYLOAD_MAX
-                        : MIN(mtu, UINT16_MAX), wc, odp_actions);
+                        : MIN(mtu, UINT16_MAX),
+        a->answers ? answer_id(origin, recircs) : 0, wc, odp_actions);
     if (effect == TASUKI_NEW_HEADERS) {
         atomic_store_relaxed(&uses_mtu, true);
     }

@@ -11,6 +11,7 @@
 #include "flow.h"
 #include "odp-util.h"
 #include "openvswitch/ofpbuf.h"
+#include "openvswitch/uuid.h"
 #include "tasuki-action.h"
 
 struct dpif;
@@ -19,14 +20,26 @@ struct dpif_backer_support;
 struct flow_wildcards;
 struct ofpact;
 struct ofpact_tasuki;
+struct recirc_refs;
+
+/* Where a packet came from, if that was a tunnel. */
+struct tasuki_origin {
+    bool is_tunnel;
+    struct uuid ofproto_uuid;   /* The bridge. */
+    struct uuid xport_uuid;     /* Its port, in ofproto-dpif-xlate's terms, */
+    ofp_port_t ofp_port;        /* and in OpenFlow's. */
+    const struct flow_tnl *tunnel;      /* As it was received. */
+};
 
 void tasuki_check_support(struct dpif *, struct dpif_backer_support *);
 
 enum tasuki_effect tasuki_translate(const struct ofpact_tasuki *,
                                     const struct dpif_backer_support *,
-                                    int mtu, const struct flow *,
+                                    int mtu, const struct tasuki_origin *,
+                                    const struct flow *,
                                     struct flow_wildcards *,
                                     struct ofpbuf *odp_actions,
+                                    struct recirc_refs *,
                                     enum slow_path_reason *);
 bool tasuki_needs_headers(const struct ofpact *, ofp_port_t *);
 bool tasuki_uses_mtu(void);

@@ -209,6 +209,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/nat64-datapath.at \
 	tests/protocol/nat64-flows.at \
 	tests/protocol/nat64-openflow.at \
+	tests/protocol/nat64-tunnel.at \
 	tests/protocol/nat64-wire.at \
 	tests/protocol/tasukid.at \
 	tests/protocol/tasuki-ctl.at \

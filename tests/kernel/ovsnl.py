@@ -73,10 +73,10 @@ def tcp_offset(seq=0, ack=0, tsval=0, tsecr=0, wscale=0, fields=None, pad=0):
     return struct.pack("=IIIIBbH", seq, ack, tsval, tsecr, fields, wscale, pad)
 
 
-def nat64(direction, prefix="fe80::", prefix_len=96, mtu=0):
+def nat64(direction, prefix="fe80::", prefix_len=96, mtu=0, answer=0):
     """Returns struct nat64."""
-    return struct.pack("=BBH16s", direction, prefix_len, mtu,
-                       socket.inet_pton(socket.AF_INET6, prefix))
+    return struct.pack("=BBH16sI", direction, prefix_len, mtu,
+                       socket.inet_pton(socket.AF_INET6, prefix), answer)
 
 
 def tasuki(payload, kind=TASUKI_TCP_OFFSET):

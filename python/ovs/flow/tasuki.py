@@ -27,6 +27,7 @@ def tasuki_action_decoders():
                     ),
                     "prefix": IPMask,
                     "mtu": decode_int,
+                    "answer": decode_int,
                 }
             )
         ),
