@@ -10,6 +10,7 @@ GRE tunnel to a switch, and one machine that serves them all.
 The service has the address fe80::192.168.0.100 on each of its interfaces, and
 no other: to the LANs, vnetN-4 is 192.168.0.100, and vnetN-6 itself."""
 
+from .apache import Apache
 from .controller import Controller
 from .lab import wait_for
 from .namespace import Namespace, connect
@@ -27,6 +28,20 @@ SERVICE_MAC = "02:00:00:00:00:64"
 IPV6 = {"net.ipv6.conf.default.disable_ipv6": 0,
         "net.ipv6.conf.all.disable_ipv6": 0,
         "net.ipv6.conf.default.accept_dad": 0}
+
+# What a tenant asks for: the translated service, and the native one.
+URLS = {"ipv4": "http://%s/" % SERVICE,
+        "ipv6": "http://[%s%%25eth0]/" % SERVICE6}
+
+# The paper's configuration.
+VHOST = """
+<VirtualHost [fe80::c0a8:64]:80>
+    ServerName servicevm
+    DocumentRoot {www}
+    RewriteEngine On
+    RewriteRule ^/(.*)$ %{REMOTE_IF}/$1 [L]
+</VirtualHost>
+"""
 
 
 class Tenant:
@@ -61,10 +76,18 @@ class Tenant:
         return [self.name, "lan=" + self.lan, "service=" + self.service,
                 "native6=" + self.native6]
 
-    def page(self, interface):
-        """Returns what the service shows this tenant at an interface."""
+    def page(self, version):
+        """Returns what the service shows this tenant in "ipv4" or "ipv6"."""
         return ("<html><body>This Tenant %d of %s.</body></html>\n"
-                % (self.number, interface))
+                % (self.number, self.interface(version)))
+
+    def pages(self):
+        """Returns the names and contents of all its pages."""
+        return [(self.interface(version) + "/index.html", self.page(version))
+                for version in URLS]
+
+    def interface(self, version):
+        return {"ipv4": self.service, "ipv6": self.native6}[version]
 
 
 class Site:
@@ -77,6 +100,7 @@ class Site:
         self.underlay = Underlay(self.switch)
         self.service = Namespace(lab, "service", **IPV6)
         self.tenants = []
+        self.apache = None
         self.controller = applications and Controller(self.switch,
                                                       applications)
         for number in range(1, n + 1):
@@ -85,18 +109,26 @@ class Site:
 
     def add(self, tenant):
         """Builds 'tenant' and tells the controller."""
+        self.build(tenant)
         self.tenants.append(tenant)
-        self.plug(tenant)
-        self.build_lan(tenant)
         if self.controller:
             self.controller.ctl("add-tenant", *tenant.columns())
+
+    def serve(self):
+        """Starts an Apache that shows each tenant pages of its own."""
+        self.apache = Apache(self.service, dict(
+            page for tenant in self.tenants for page in tenant.pages()), VHOST)
+
+    def build(self, tenant):
+        """Makes the network devices that 'tenant' needs."""
+        self.plug(tenant)
+        self.build_lan(tenant)
 
     def build_lan(self, tenant):
         """Makes a host in the tenant's LAN, at the other end of its tunnel."""
         tenant.host = Namespace(self.lab, tenant.name, **IPV6)
         if tenant.kind == "port":
-            connect(tenant.host, "eth0", self.switch.namespace, tenant.port,
-                    self.switch.offload, self.switch.offload)
+            self._cable(tenant.host, "eth0", tenant.port)
         else:
             self.underlay.tunnel(tenant.host, tenant.kind, tenant.remote,
                                  tenant.key)
@@ -109,17 +141,27 @@ class Site:
         the second one, and leaves it, is not translated: its MTU is the
         LAN's."""
         for name, mtu in ((tenant.service, 1500), (tenant.native6, tenant.mtu)):
-            connect(self.service, name, self.switch.namespace, name,
-                    self.switch.offload, self.switch.offload)
+            self._cable(self.service, name, name)
             self.service.ip("link", "set", name, "addrgenmode", "none", "mtu",
                             mtu, "address", SERVICE_MAC)
             self.service.ip("address", "flush", "dev", name)
             self.service.ip("address", "add", SERVICE6 + "/64", "dev", name,
                             "nodad")
 
-    def wait_up(self, timeout=20):
-        """Waits until every tenant's host reaches the service."""
-        for tenant in self.tenants:
+    def _cable(self, host, interface, port):
+        """Lays a cable from a host to the switch, which may be waiting for
+        'port': it must not find it before it is up, as both would be changing
+        its flags."""
+        switch = self.switch.namespace
+        connect(host, interface, switch, "cable", self.switch.offload,
+                self.switch.offload)
+        switch.ip("link", "set", "cable", "down")
+        switch.ip("link", "set", "cable", "name", port, "up")
+
+    def wait_up(self, tenants=None, timeout=20):
+        """Waits until the hosts of 'tenants', by default all, reach the
+        service."""
+        for tenant in tenants or self.tenants:
             wait_for(lambda: not tenant.host.run(
                 "ping", "-n", "-c", 1, "-W", 1, SERVICE,
                 check=False).returncode, tenant.name, timeout)
