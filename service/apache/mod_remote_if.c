@@ -1,29 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright (c) 2026 the Tasuki developers. */
 
-/* REMOTE_IF: the interface by which a client's connection came in.
- *
- * Where several links have the same link-local addresses, that is all that
- * tells their clients apart (RFC 4007, section 6; the tenant paper, section
- * 4.3, patched httpd for it).  The interface is that of
- *
- *   - the scope id of the client's address, if it is link-local, and else
- *   - the packet that completed the TCP handshake, which Linux keeps as the
- *     interface for multicasts of the new socket, of IPv6 connections.
- *
- * IPv4 connections have none: a site that has this module has it because its
- * IPv4 addresses say nothing.
+/* REMOTE_IF, the interface by which a client's connection came in, for
+ * Apache's httpd.  Its definition is in remote-if.h.
  *
  * The name is taken once, when the connection begins.  So all requests on a
  * connection are one tenant's, whatever becomes of the interface, and what a
  * proxy in between says about its client (mod_remoteip) has no part in it. */
 
-#include <errno.h>
-#include <net/if.h>
-#include <netinet/in.h>
+#include "remote-if.h"
+
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 
 #include "httpd.h"
 #include "ap_expr.h"
@@ -57,28 +44,6 @@ remote_if(const conn_rec *c)
                                             &remote_if_module);
 
     return name ? name : "";
-}
-
-/* Sets 'index' to that of the interface by which the connection 'fd' from
- * 'client' came in, or to 0 if it has none by our definition.  Returns 0 or an
- * errno value. */
-static int
-incoming_index(int fd, const apr_sockaddr_t *client, int *index)
-{
-    const struct sockaddr_in6 *sin6 = &client->sa.sin6;
-    socklen_t len = sizeof *index;
-
-    *index = 0;
-    if (client->family != APR_INET6
-        || IN6_IS_ADDR_V4MAPPED(&sin6->sin6_addr)) {
-        return 0;
-    }
-    if (IN6_IS_ADDR_LINKLOCAL(&sin6->sin6_addr)) {
-        *index = sin6->sin6_scope_id;
-        return 0;
-    }
-    return getsockopt(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index, &len)
-           ? errno : 0;
 }
 
 /* Finds the virtual host of 'c' again, for its local address without the scope
@@ -117,33 +82,26 @@ find_virtual_host(conn_rec *c)
 static int
 remember_interface(conn_rec *c, void *csd)
 {
-    struct ifreq ifr;
+    char name[IFNAMSIZ];
     apr_os_sock_t fd;
     int index, error;
 
-    if (c->master || c->outgoing) {
+    if (c->master || c->outgoing
+        || apr_os_sock_get(&fd, csd) != APR_SUCCESS) {
         return DECLINED;
     }
-    if (apr_os_sock_get(&fd, csd) != APR_SUCCESS) {
-        return DECLINED;
-    }
-    error = incoming_index(fd, c->client_addr, &index);
-    if (!error && !index) {
-        return DECLINED;
-    }
-
-    /* Through the connection's own socket, that is in its own network
-     * namespace, which need not be this process's. */
-    ifr.ifr_ifindex = index;
-    if (error || ioctl(fd, SIOCGIFNAME, &ifr)) {
-        ap_log_cerror(APLOG_MARK, APLOG_WARNING, error ? error : errno, c,
+    error = remote_if_get(fd, &c->client_addr->sa.sin6, &index, name);
+    if (error) {
+        ap_log_cerror(APLOG_MARK, APLOG_WARNING, error, c,
                       "connection closed: its interface (index %d) is gone",
                       index);
         return HTTP_INTERNAL_SERVER_ERROR;
     }
+    if (!index) {
+        return DECLINED;
+    }
     ap_set_module_config(c->conn_config, &remote_if_module,
-                         apr_pstrmemdup(c->pool, ifr.ifr_name,
-                                        strnlen(ifr.ifr_name, IFNAMSIZ)));
+                         apr_pstrdup(c->pool, name));
     if (c->local_addr->sa.sin6.sin6_scope_id) {
         find_virtual_host(c);
     }
