@@ -287,7 +287,8 @@ compare_port(struct ovs_bridge *bridge, const struct ovsrec_bridge *br,
 }
 
 /* Makes the ports of 'br' those of 'bridge'.  'owners' has the bridge of each
- * port in the database. */
+ * port and interface in the database: the interfaces of a bond are ports in
+ * OpenFlow, too. */
 static void
 compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
                const struct ovsrec_bridge *br, const struct shash *owners)
@@ -339,7 +340,12 @@ compare_db(struct ovs_db *db)
 
     OVSREC_BRIDGE_FOR_EACH (br, db->idl) {
         for (size_t i = 0; i < br->n_ports; i++) {
-            shash_add(&owners, br->ports[i]->name, br);
+            const struct ovsrec_port *port = br->ports[i];
+
+            shash_replace(&owners, port->name, br);
+            for (size_t j = 0; j < port->n_interfaces; j++) {
+                shash_replace(&owners, port->interfaces[j]->name, br);
+            }
         }
     }
     HMAP_FOR_EACH (bridge, node, &db->bridges) {

@@ -291,7 +291,9 @@ Connection commands:\n\
 \n\
 Switch commands:\n\
   add-switch DPID|BRIDGE [apps=APP[,APP]...] [forward-mode=learning|normal]\n\
-                              run applications on a switch\n\
+             [ovsdb=DATABASE]\n\
+                              run applications (forward, handover, tenant) on\n\
+                              a switch\n\
   del-switch DPID|BRIDGE      leave a switch alone\n\
 \n\
 Service commands:\n\
@@ -312,6 +314,14 @@ Service commands:\n\
                               send matching requests to these SERVERs and\n\
                               print the rule's UUID\n\
   del-rule SERVICE UUID       delete a rule; a unique prefix of UUID will do\n\
+\n\
+Tenant commands:\n\
+  add-tenant NAME lan=PORT|gre:REMOTE:KEY|vxlan:REMOTE:VNI service=PORT\n\
+             [native6=PORT] [prefix=IPV6/LEN] [mtu=BYTES]\n\
+             [switch=DPID|BRIDGE]\n\
+                              give a LAN a port of its own to the service\n\
+  del-tenant NAME             take it away again\n\
+  show-tenants [NAME]         print the tenants and whether they are up\n\
 ";
 
 static void

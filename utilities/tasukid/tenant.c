@@ -15,6 +15,7 @@
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/poll-loop.h"
+#include "openvswitch/vlog.h"
 #include "ovs-ports.h"
 #include "packets.h"
 #include "simap.h"
@@ -24,6 +25,8 @@
 #include "unixctl.h"
 #include "util.h"
 #include "utilities/tasukid/tasuki-idl.h"
+
+VLOG_DEFINE_THIS_MODULE(tenant);
 
 /* Tenants: LANs that all use the same IPv4 addresses, and a service that sees
  * each of them as IPv6 link-local, on an interface of its own.
@@ -124,8 +127,8 @@ declare_translation(struct flow_set *flows, const struct tasukirec_tenant *row,
     declare_path(flows, row, service, ETH_TYPE_IPV6, &to_lan, lan);
 }
 
-/* Returns the number of port 'name', or OFPP_NONE, and then appends why to
- * 'missing'. */
+/* Returns the number of port 'name' of 'column'.  If there is no such port,
+ * returns OFPP_NONE and appends why to 'missing'. */
 static ofp_port_t
 find_port(const struct ofswitch *sw, const char *column, const char *name,
           struct ds *missing)
@@ -146,6 +149,8 @@ set_state(const struct tasukirec_tenant *row, const char *state,
           const char *reason)
 {
     const struct uuid *uuid = &row->header_.uuid;
+    const char *old_state = config_get_status(uuid, "state");
+    const char *old_reason = config_get_status(uuid, "reason");
     char lan_port[TENANT_PORT_NAME_SIZE];
 
     if (is_refused(row)) {
@@ -155,6 +160,11 @@ set_state(const struct tasukirec_tenant *row, const char *state,
         return;
     }
 
+    if (!old_state || strcmp(old_state, state)
+        || strcmp(old_reason ? old_reason : "", reason)) {
+        VLOG_INFO("tenant %s: %s%s%s", row->name, state,
+                  reason[0] ? ", " : "", reason);
+    }
     config_set_status(uuid, "state", "%s", state);
     if (reason[0]) {
         config_set_status(uuid, "reason", "%s", reason);
