@@ -22,6 +22,7 @@
 #include "sset.h"
 #include "tasuki-nat64.h"
 #include "tenant-row.h"
+#include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
 #include "utilities/tasukid/tasuki-idl.h"
@@ -58,9 +59,12 @@ struct tenant_switch {
 
 static uint64_t ports_seqno;    /* ovs_ports_seqno() when last declared. */
 
-/* Some switch came, went or was configured: tenants of those that are not
- * there have to be told. */
-static bool switches_changed;
+/* How long a switch may be gone before its tenants are called down, in msec:
+ * its flows stay in place when tasukid starts anew or the connection breaks. */
+#define SWITCH_GRACE 5000
+
+/* When to look which switches are not there, in msec, or LLONG_MAX. */
+static long long int check_switches_at = LLONG_MAX;
 
 static struct tenant_switch *
 tenant_switch_get(const struct ofswitch *sw)
@@ -302,6 +306,26 @@ want_ports(const struct tasukirec_tenant *row, struct shash *ports)
     }
 }
 
+/* What the tasukid before this one said about a tenant holds until this one
+ * knows better. */
+static void
+adopt_state(const struct tasukirec_tenant *row)
+{
+    static const char *const keys[] = { "state", "reason", "lan_port" };
+    const struct uuid *uuid = &row->header_.uuid;
+
+    if (config_get_status(uuid, "state")) {
+        return;
+    }
+    for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+        const char *value = smap_get(&row->status, keys[i]);
+
+        if (value) {
+            config_set_status(uuid, keys[i], "%s", value);
+        }
+    }
+}
+
 /* A switch whose row is refused, or that is not connected, keeps its ports: to
  * create them anew would interrupt all its tenants once that is mended. */
 static void
@@ -324,13 +348,14 @@ tenant_configure(const struct tasukirec_tasuki *cfg)
 
             for (size_t j = 0; runs && j < row->n_tenants; j++) {
                 if (!is_refused(row->tenants[j])) {
+                    adopt_state(row->tenants[j]);
                     want_ports(row->tenants[j], ports);
                 }
             }
         }
     }
     ovs_ports_end();
-    switches_changed = true;
+    check_switches_at = time_msec() + SWITCH_GRACE;
 }
 
 /* Switches. */
@@ -354,7 +379,7 @@ tenant_switch_down(struct ofswitch *sw)
     sset_destroy(&ts->ports);
     sset_destroy(&ts->up);
     free(ts);
-    switches_changed = true;
+    check_switches_at = time_msec() + SWITCH_GRACE;
 }
 
 static void
@@ -421,9 +446,11 @@ tenant_run(void)
         ofswitch_for_each(PIPE_APP_TENANT, redeclare, NULL);
         poll_immediate_wake();
     }
-    if (switches_changed && config_get()) {
-        switches_changed = false;
-        check_switches(config_get());
+    if (time_msec() >= check_switches_at) {
+        check_switches_at = LLONG_MAX;
+        if (config_get()) {
+            check_switches(config_get());
+        }
     }
 }
 
@@ -431,8 +458,8 @@ static void
 tenant_wait(void)
 {
     ovs_ports_wait();
-    if (switches_changed && config_get()) {
-        poll_immediate_wake();
+    if (check_switches_at != LLONG_MAX) {
+        poll_timer_wait_until(check_switches_at);
     }
 }
 
