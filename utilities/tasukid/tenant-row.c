@@ -263,5 +263,15 @@ row_check_tenant(struct shash *claims, const struct tasukirec_tenant *row)
     if (!error && row->native6) {
         error = claim_port(claims, row, "native6", row->native6);
     }
+    if (error) {
+        struct shash_node *node;
+
+        /* A row that is not used leaves room for one that can be. */
+        SHASH_FOR_EACH_SAFE (node, claims) {
+            if (node->data == row->name) {
+                shash_delete(claims, node);
+            }
+        }
+    }
     return error;
 }
