@@ -213,6 +213,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/nat64-wire.at \
 	tests/protocol/tasukid.at \
 	tests/protocol/tasuki-ctl.at \
+	tests/protocol/tasuki-hook.at \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
 	tests/protocol/tcp-offset-datapath.at \

@@ -134,16 +134,45 @@ nodist_utilities_tasukid_tasuki_ctl_SOURCES = \
 	utilities/tasukid/tasuki-idl.h
 utilities_tasukid_tasuki_ctl_LDADD = lib/libopenvswitch.la
 
+bin_PROGRAMS += utilities/tasukid/tasuki-hook
+utilities_tasukid_tasuki_hook_SOURCES = \
+	utilities/tasukid/glob.c \
+	utilities/tasukid/glob.h \
+	utilities/tasukid/hook-exec.c \
+	utilities/tasukid/hook-exec.h \
+	utilities/tasukid/hook-print.c \
+	utilities/tasukid/hook-print.h \
+	utilities/tasukid/hook-row.c \
+	utilities/tasukid/hook-row.h \
+	utilities/tasukid/hook-state.c \
+	utilities/tasukid/hook-state.h \
+	utilities/tasukid/hook-tenants.c \
+	utilities/tasukid/hook-tenants.h \
+	utilities/tasukid/row-check.c \
+	utilities/tasukid/row-check.h \
+	utilities/tasukid/tasuki-hook.c \
+	utilities/tasukid/tenant-row.c \
+	utilities/tasukid/tenant-row.h
+nodist_utilities_tasukid_tasuki_hook_SOURCES = \
+	utilities/tasukid/tasuki-idl.c \
+	utilities/tasukid/tasuki-idl.h
+utilities_tasukid_tasuki_hook_LDADD = lib/libopenvswitch.la
+
 # Manual pages and completion.
-MAN_ROOTS += docs/tasukid.8.in docs/tasuki-ctl.8.in
-CLEANFILES += docs/tasukid.8 docs/tasuki-ctl.8 utilities/tasukid/tasuki.5
+MAN_ROOTS += docs/tasukid.8.in docs/tasuki-ctl.8.in docs/tasuki-hook.8.in
+CLEANFILES += \
+	docs/tasukid.8 \
+	docs/tasuki-ctl.8 \
+	docs/tasuki-hook.8 \
+	utilities/tasukid/tasuki.5
 man_MANS += \
 	docs/tasukid.8 \
 	docs/tasuki-ctl.8 \
+	docs/tasuki-hook.8 \
 	utilities/tasukid/tasuki.5
 dist_man_MANS += docs/tasuki-actions.7
 
-docs/tasukid.8 docs/tasuki-ctl.8: | docs/.dirstamp
+docs/tasukid.8 docs/tasuki-ctl.8 docs/tasuki-hook.8: | docs/.dirstamp
 docs/.dirstamp:
 	$(AM_V_at)$(MKDIR_P) docs && : > $@
 CLEANFILES += docs/.dirstamp
@@ -158,4 +187,6 @@ utilities/tasukid/tasuki.5: \
 		$(srcdir)/utilities/tasukid/tasuki.xml > $@.tmp && \
 	mv $@.tmp $@
 
-completion_SCRIPTS += utilities/tasukid/tasuki-ctl-completion.bash
+completion_SCRIPTS += \
+	utilities/tasukid/tasuki-ctl-completion.bash \
+	utilities/tasukid/tasuki-hook-completion.bash
