@@ -142,4 +142,6 @@ def test_install(tmp_path):
     names = {path.name for path in tmp_path.rglob("*") if path.is_file()}
     assert {"ovs-vswitchd", "ovs-ofctl", "tasukid", "tasuki-ctl",
             "tasuki.ovsschema", "tasuki-actions.7", "tasukid.8",
-            "tasuki-ctl.8", "mod_remote_if.so"} <= names
+            "tasuki-ctl.8", "mod_remote_if.so",
+            "tasuki-links", "libtasuki-links.so", "tasuki-links.1",
+            "tasuki-links-completion.bash"} <= names
