@@ -90,6 +90,11 @@ tests_unit_test_tcp_segment_SOURCES = tests/unit/test-tcp-segment.c
 tests_unit_test_tcp_segment_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_tcp_segment_LDADD = $(tasukid_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-tenant-row
+tests_unit_test_tenant_row_SOURCES = tests/unit/test-tenant-row.c
+tests_unit_test_tenant_row_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_tenant_row_LDADD = $(tasukid_unit_ldadd)
+
 # The handover application, on a switch and at a time that are not real.
 handover_fake_sources = \
 	tests/unit/fake-switch.c \
