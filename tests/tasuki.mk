@@ -217,6 +217,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/nat64-tunnel.at \
 	tests/protocol/nat64-wire.at \
 	tests/protocol/tasukid.at \
+	tests/protocol/tasuki-ctl-tenant.at \
 	tests/protocol/tasuki-ctl.at \
 	tests/protocol/tasuki-hook.at \
 	tests/protocol/tasukid-forward.at \
