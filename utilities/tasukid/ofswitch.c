@@ -338,34 +338,20 @@ ofswitch_packet_out(struct ofswitch *sw, const struct dp_packet *packet,
     ofswitch_send(sw, ofputil_encode_packet_out(&po, sw->protocol));
 }
 
-static void
-packet_out_to_port(struct ofswitch *sw, const struct dp_packet *packet,
-                   ofp_port_t in_port, ofp_port_t out_port)
-{
-    uint64_t stub[64 / 8];
-    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-
-    if (out_port == OFPP_FLOOD) {
-        ofswitch_put_flood(sw, &ofpacts);
-    } else {
-        ofpact_put_OUTPUT(&ofpacts)->port = out_port;
-    }
-    ofswitch_packet_out(sw, packet, in_port, &ofpacts);
-    ofpbuf_uninit(&ofpacts);
-}
-
 void
 ofswitch_output(struct ofswitch *sw, const struct dp_packet *packet,
                 ofp_port_t port)
 {
-    packet_out_to_port(sw, packet, OFPP_CONTROLLER, port);
-}
+    uint64_t stub[64 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
 
-void
-ofswitch_resubmit(struct ofswitch *sw, const struct dp_packet *packet,
-                  ofp_port_t in_port)
-{
-    packet_out_to_port(sw, packet, in_port, OFPP_TABLE);
+    if (port == OFPP_FLOOD) {
+        ofswitch_put_flood(sw, &ofpacts);
+    } else {
+        ofpact_put_OUTPUT(&ofpacts)->port = port;
+    }
+    ofswitch_packet_out(sw, packet, OFPP_CONTROLLER, &ofpacts);
+    ofpbuf_uninit(&ofpacts);
 }
 
 void

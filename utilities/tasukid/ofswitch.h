@@ -82,11 +82,6 @@ void ofswitch_packet_out(struct ofswitch *, const struct dp_packet *packet,
 void ofswitch_output(struct ofswitch *, const struct dp_packet *packet,
                      ofp_port_t port);
 
-/* Sends 'packet', which the caller keeps, through the pipeline from its start
- * as if it had just come in on 'in_port'. */
-void ofswitch_resubmit(struct ofswitch *, const struct dp_packet *packet,
-                       ofp_port_t in_port);
-
 void ofswitch_barrier(struct ofswitch *);
 
 /* Asks the core to call 'declare_flows' of all applications again soon. */
