@@ -7,11 +7,13 @@
 #include <inttypes.h>
 
 #include "lib/vswitch-idl.h"
+#include "openflow/openflow-common.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "ovsdb-idl.h"
 #include "packets.h"
+#include "sset.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(ovs_ports);
@@ -24,6 +26,9 @@ struct ovs_bridge {
     uint64_t dpid;
     struct shash wanted;        /* Contains "struct ovs_port"s. */
     struct smap problems;       /* By name of the port; "" is all of them. */
+    struct sset free;           /* Names of ports that are not ours. */
+    bool compared;              /* 'free' and 'in_database' are known. */
+    bool in_database;
     bool in_use;                /* Else it is to lose all ports of ours. */
 };
 
@@ -65,6 +70,7 @@ ovs_bridge_destroy(struct ovs_db *db, struct ovs_bridge *bridge)
     clear_wanted(bridge);
     shash_destroy(&bridge->wanted);
     smap_destroy(&bridge->problems);
+    sset_destroy(&bridge->free);
     free(bridge);
 }
 
@@ -179,6 +185,7 @@ ovs_ports_want(const char *remote, uint64_t dpid)
         bridge->dpid = dpid;
         shash_init(&bridge->wanted);
         smap_init(&bridge->problems);
+        sset_init(&bridge->free);
         hmap_insert(&db->bridges, &bridge->node, hash_uint64(dpid));
     }
     bridge->in_use = true;
@@ -315,6 +322,27 @@ compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
     }
 }
 
+/* Sets 'bridge->free' to the names that those ports of 'br' which are not ours
+ * have in OpenFlow. */
+static void
+note_free_ports(struct ovs_bridge *bridge, const struct ovsrec_bridge *br)
+{
+    sset_clear(&bridge->free);
+    for (size_t i = 0; i < br->n_ports; i++) {
+        const struct ovsrec_port *port = br->ports[i];
+
+        if (smap_get(&port->external_ids, OVS_PORTS_OWNER)) {
+            continue;
+        }
+        for (size_t j = 0; j < port->n_interfaces; j++) {
+            char name[OFP_MAX_PORT_NAME_LEN];
+
+            ovs_strlcpy(name, port->interfaces[j]->name, sizeof name);
+            sset_add(&bridge->free, name);
+        }
+    }
+}
+
 static const struct ovsrec_bridge *
 find_bridge_row(const struct ovs_db *db, uint64_t dpid)
 {
@@ -349,21 +377,29 @@ compare_db(struct ovs_db *db)
         }
     }
     HMAP_FOR_EACH (bridge, node, &db->bridges) {
-        struct smap old = SMAP_INITIALIZER(&old);
+        struct smap old_problems = SMAP_INITIALIZER(&old_problems);
+        struct sset old_free;
 
-        hmap_swap(&old.map, &bridge->problems.map);
+        sset_clone(&old_free, &bridge->free);
+        hmap_swap(&old_problems.map, &bridge->problems.map);
         br = find_bridge_row(db, bridge->dpid);
         if (br) {
             compare_bridge(db, bridge, br, &owners);
+            note_free_ports(bridge, br);
         } else {
             smap_add_format(&bridge->problems, "", "%s has no bridge with "
                             "datapath id %016"PRIx64, db->remote,
                             bridge->dpid);
         }
-        if (!smap_equal(&old, &bridge->problems)) {
+        if (!smap_equal(&old_problems, &bridge->problems)
+            || !sset_equals(&old_free, &bridge->free)
+            || !bridge->compared || bridge->in_database != (br != NULL)) {
             seqno++;
         }
-        smap_destroy(&old);
+        bridge->compared = true;
+        bridge->in_database = br != NULL;
+        smap_destroy(&old_problems);
+        sset_destroy(&old_free);
     }
     shash_destroy(&owners);
 }
@@ -451,25 +487,47 @@ ovs_ports_wait(void)
     }
 }
 
-const char *
-ovs_ports_problem(uint64_t dpid, const char *name)
+static const struct ovs_bridge *
+find_bridge_in_use(uint64_t dpid, const struct ovs_db **dbp)
 {
     struct shash_node *node;
 
     SHASH_FOR_EACH (node, &dbs) {
-        struct ovs_db *db = node->data;
-        struct ovs_bridge *bridge = find_bridge(db, dpid);
+        const struct ovs_bridge *bridge = find_bridge(node->data, dpid);
 
         if (bridge && bridge->in_use) {
-            const char *problem = smap_get(&bridge->problems, name);
-
-            problem = problem ? problem : smap_get(&bridge->problems, "");
-            return (problem ? problem
-                    : ovsdb_idl_is_connected(db->idl) ? NULL
-                    : "not connected to the switch's database");
+            *dbp = node->data;
+            return bridge;
         }
     }
     return NULL;
+}
+
+const char *
+ovs_ports_problem(uint64_t dpid, const char *name)
+{
+    const struct ovs_db *db;
+    const struct ovs_bridge *bridge = find_bridge_in_use(dpid, &db);
+
+    if (bridge) {
+        const char *problem = smap_get(&bridge->problems, name);
+
+        problem = problem ? problem : smap_get(&bridge->problems, "");
+        return (problem ? problem
+                : ovsdb_idl_is_connected(db->idl) ? NULL
+                : "not connected to the switch's database");
+    }
+    return NULL;
+}
+
+bool
+ovs_ports_is_free(uint64_t dpid, const char *name)
+{
+    const struct ovs_db *db;
+    const struct ovs_bridge *bridge = find_bridge_in_use(dpid, &db);
+
+    return (bridge && bridge->compared
+            && (!bridge->in_database || sset_contains(&bridge->free, name)));
 }
 
 uint64_t

@@ -59,7 +59,14 @@ void ovs_ports_forget(void);
  * null if nothing is known to be wrong.  Valid until ovs_ports_run(). */
 const char *ovs_ports_problem(uint64_t dpid, const char *name);
 
-/* A number that changes whenever what ovs_ports_problem() returns may. */
+/* Returns true if port 'name' of the bridge with datapath id 'dpid' is none of
+ * ours.  It is not free, either, as long as the database says nothing about it:
+ * a port of ours that was just deleted there is still on the switch.  Where
+ * the database knows no such bridge, all its ports are free. */
+bool ovs_ports_is_free(uint64_t dpid, const char *name);
+
+/* A number that changes whenever what ovs_ports_problem() or
+ * ovs_ports_is_free() returns may. */
 uint64_t ovs_ports_seqno(void);
 
 void ovs_ports_run(void);

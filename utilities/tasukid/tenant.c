@@ -207,6 +207,15 @@ declare_tenant(struct ofswitch *sw, const struct tasukirec_tenant *row,
     ds_destroy(&missing);
 }
 
+/* Returns true if 'port' is neither a tenant's nor was one's that still has
+ * to go: other applications may have it. */
+static bool
+is_open(const struct ofswitch *sw, const struct ofputil_phy_port *port)
+{
+    return (!sset_contains(&tenant_switch_get(sw)->ports, port->name)
+            && ovs_ports_is_free(ofswitch_datapath_id(sw), port->name));
+}
+
 static void
 declare_other_port(struct ofswitch *sw, const struct ofputil_phy_port *port,
                    void *flows)
@@ -215,7 +224,7 @@ declare_other_port(struct ofswitch *sw, const struct ofputil_phy_port *port,
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
     struct match match;
 
-    if (sset_contains(&tenant_switch_get(sw)->ports, port->name)) {
+    if (!is_open(sw, port)) {
         return;
     }
     match_init_catchall(&match);
@@ -269,7 +278,7 @@ tenant_owns_port(const struct ofswitch *sw, ofp_port_t port_no)
 {
     const struct ofputil_phy_port *port = ofswitch_port(sw, port_no);
 
-    return port && sset_contains(&tenant_switch_get(sw)->ports, port->name);
+    return port && !is_open(sw, port);
 }
 
 /* Ports. */
