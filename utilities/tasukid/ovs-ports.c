@@ -101,6 +101,8 @@ ovs_db_create(const char *remote)
     ovsdb_idl_add_column(db->idl, &ovsrec_bridge_col_name);
     ovsdb_idl_add_column(db->idl, &ovsrec_bridge_col_datapath_id);
     ovsdb_idl_add_column(db->idl, &ovsrec_bridge_col_ports);
+    ovsdb_idl_add_column(db->idl, &ovsrec_bridge_col_fail_mode);
+    ovsdb_idl_add_column(db->idl, &ovsrec_bridge_col_other_config);
     ovsdb_idl_add_column(db->idl, &ovsrec_port_col_name);
     ovsdb_idl_add_column(db->idl, &ovsrec_port_col_interfaces);
     ovsdb_idl_add_column(db->idl, &ovsrec_port_col_external_ids);
@@ -293,6 +295,23 @@ compare_port(struct ovs_bridge *bridge, const struct ovsrec_bridge *br,
     }
 }
 
+/* Left to itself, Open vSwitch forwards like any switch, between all ports,
+ * when it has just started or lost its controller, and always forwards what it
+ * takes for the controller's own traffic. */
+static void
+secure_bridge(const struct ovsrec_bridge *br)
+{
+    if (!br->fail_mode || strcmp(br->fail_mode, "secure")) {
+        VLOG_INFO("bridge %s: setting fail_mode to secure", br->name);
+        ovsrec_bridge_set_fail_mode(br, "secure");
+    }
+    if (!smap_get(&br->other_config, "disable-in-band")) {
+        VLOG_INFO("bridge %s: setting other_config:disable-in-band", br->name);
+        ovsrec_bridge_update_other_config_setkey(br, "disable-in-band",
+                                                 "true");
+    }
+}
+
 /* Makes the ports of 'br' those of 'bridge'.  'owners' has the bridge of each
  * port and interface in the database: the interfaces of a bond are ports in
  * OpenFlow, too. */
@@ -302,6 +321,9 @@ compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
 {
     struct shash_node *node;
 
+    if (!shash_is_empty(&bridge->wanted)) {
+        secure_bridge(br);
+    }
     for (size_t i = 0; i < br->n_ports; i++) {
         const struct ovsrec_port *port = br->ports[i];
 

@@ -6,6 +6,10 @@
 
 /* Ports that tasukid has bridges have, in database Open_vSwitch.
  *
+ * A bridge with such ports never forwards on its own: its "fail_mode" becomes
+ * "secure", and "disable-in-band" in "other_config" becomes "true" unless it is
+ * set already.  They stay so.
+ *
  * A port of ours carries the key OVS_PORTS_OWNER in "external_ids".  Ports
  * without it are used where they are, and neither changed nor deleted.  Of our
  * own, other options of a tunnel than those that were asked for are left as
