@@ -548,8 +548,9 @@ ovs_ports_is_free(uint64_t dpid, const char *name)
     const struct ovs_db *db;
     const struct ovs_bridge *bridge = find_bridge_in_use(dpid, &db);
 
-    return (bridge && bridge->compared
-            && (!bridge->in_database || sset_contains(&bridge->free, name)));
+    return (bridge
+            && (!bridge->compared || !bridge->in_database
+                || sset_contains(&bridge->free, name)));
 }
 
 uint64_t

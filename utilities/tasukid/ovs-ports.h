@@ -64,9 +64,11 @@ void ovs_ports_forget(void);
 const char *ovs_ports_problem(uint64_t dpid, const char *name);
 
 /* Returns true if port 'name' of the bridge with datapath id 'dpid' is none of
- * ours.  It is not free, either, as long as the database says nothing about it:
- * a port of ours that was just deleted there is still on the switch.  Where
- * the database knows no such bridge, all its ports are free. */
+ * ours.  A port that the database does not have is not free: one of ours that
+ * was just deleted there is still on the switch.  All ports are free if the
+ * database does not know the bridge, and until it was read: tasukid often is
+ * connected to the switch first, and would close what is open when it
+ * starts. */
 bool ovs_ports_is_free(uint64_t dpid, const char *name);
 
 /* A number that changes whenever what ovs_ports_problem() or
