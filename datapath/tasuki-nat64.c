@@ -88,28 +88,37 @@ static int nat64_validate(const struct nlattr *attr,
 	return 0;
 }
 
-/* Has @answer, to @skb, go through the datapath as a packet with @skb's
- * metadata and the recirculation id @id.
+/* Hands @answer, to @skb, to userspace as a packet with @skb's metadata that
+ * recirculates with @id and has found no flow.
+ *
+ * Even if there is one: to go through all actions and another tunnel from here
+ * takes more stack than there may be left, and answers are few.
  */
-static noinline_for_stack void recirculate(struct sk_buff *answer,
+static noinline_for_stack void recirculate(struct datapath *dp,
+					   struct sk_buff *answer,
 					   const struct sk_buff *skb,
 					   const struct sw_flow_key *skb_key,
 					   u32 id)
 {
+	const struct vport *vport = OVS_CB(skb)->input_vport;
+	struct dp_upcall_info upcall = { .cmd = OVS_PACKET_CMD_MISS };
 	struct sw_flow_key key = *skb_key;
 
 	answer->dev = skb->dev;
 	memset(OVS_CB(answer), 0, sizeof(*OVS_CB(answer)));
-	OVS_CB(answer)->input_vport = OVS_CB(skb)->input_vport;
-
 	key.recirc_id = id;
 	key.ovs_flow_hash = 0;
 	key.phy.skb_mark = answer->mark;
 	ovs_ct_clear(answer, &key);
-	if (ovs_flow_key_update(answer, &key))
-		kfree_skb(answer);
+
+	if (dp->user_features & OVS_DP_F_DISPATCH_UPCALL_PER_CPU)
+		upcall.portid = ovs_dp_get_upcall_portid(dp,
+							 smp_processor_id());
 	else
-		ovs_dp_process_packet(answer, &key);
+		upcall.portid = ovs_vport_find_upcall_portid(vport, answer);
+	if (!ovs_flow_key_update(answer, &key))
+		ovs_dp_upcall(dp, answer, &key, &upcall, U32_MAX);
+	consume_skb(answer);
 }
 
 /* Tells the sender of @skb that it must not be longer than @mtu.  With an @id,
@@ -131,7 +140,7 @@ static void answer_too_big(struct datapath *dp, struct sk_buff *skb,
 	if (!answer)
 		return;
 	if (id)
-		recirculate(answer, skb, key, id);
+		recirculate(dp, answer, skb, key, id);
 	else
 		ovs_vport_send(vport, answer, ovs_key_mac_proto(key));
 }
