@@ -19,7 +19,6 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
 import time
 from typing import NamedTuple
 
@@ -32,6 +31,8 @@ from lab import guest, throughput  # noqa: E402
 from lab.lab import wait_for  # noqa: E402
 from lab.switch import programs  # noqa: E402
 from dpdk import frame  # noqa: E402
+from tenants import guest_tenants  # noqa: E402
+from turns import CpuTimes, cpu_time, rounds  # noqa: E402
 
 class Case(NamedTuple):
     """What the datapath does to each segment before it goes out, in the words
@@ -152,16 +153,6 @@ class Datapath:
                                missed.group(1), flows[0]))
 
 
-def rounds(cases, n, measure):
-    """Returns lists of what 'measure' returns for each of 'cases', called in
-    'n' rounds, in each in another order."""
-    measured = {case: [] for case in cases}
-    for _ in range(n):
-        for case in random.sample(list(cases), len(cases)):
-            measured[case].append(measure(case))
-    return measured
-
-
 def guest_packets(lab, quick):
     """Nanoseconds per packet by action."""
     generator = Generator(lab, [frame(i) for i in range(N_FLOWS)])
@@ -206,42 +197,6 @@ def guest_connections(lab, quick):
     for (name, _), dp in datapaths.items():
         dp.check("" if name == "output" else name)
     return [case + (ns,) for case, ns in measured.items()]
-
-
-def cpu_time():
-    """Returns the seconds of CPU time that this guest has taken: the host
-    knows, see CpuTimes.  The guest itself sees no more than a clock on the
-    wall, which goes on while the host does something else."""
-    cpu_time.count += 1
-    path = os.path.join(os.environ["TASUKI_SHARE"], "%%s-%d" % cpu_time.count)
-    with open(path % "ask", "w"):
-        pass
-    wait_for(lambda: os.path.exists(path % "answer"), "the host's answer",
-             interval=0.005)
-    with open(path % "answer") as f:
-        return float(f.read())
-
-
-cpu_time.count = 0
-
-
-class CpuTimes(threading.Thread):
-    """Tells a guest its CPU time when it asks."""
-
-    def __init__(self, uml):
-        super().__init__(daemon=True)
-        self.uml = uml
-        self.end = threading.Event()
-
-    def run(self):
-        count = 1
-        path = os.path.join(self.uml.share, "%s-%d")
-        while not self.end.wait(0.002):
-            if os.path.exists(path % ("ask", count)):
-                with open(path % ("new", count), "w") as f:
-                    f.write("%f" % self.uml.cpu_time())
-                os.rename(path % ("new", count), path % ("answer", count))
-                count += 1
 
 
 def guest_throughput(lab, quick):
@@ -432,7 +387,7 @@ def guest_tayga(lab, quick):
 
 PARTS = {"throughput": guest_throughput, "packets": guest_packets,
          "connections": guest_connections, "nat64": guest_nat64,
-         "tayga": guest_tayga}
+         "tayga": guest_tayga, "tenants": guest_tenants}
 
 
 def build_generator(release, tree, *options):
