@@ -7,7 +7,6 @@ import re
 import pytest
 
 from lab import Namespace, Switch
-from lab.lab import wait_for
 from lab.underlay import Underlay
 
 LAN, SERVICE = "192.168.0.1", "192.168.0.100"
@@ -106,33 +105,3 @@ def test_too_big(site, kind, slow):
     for line in site.switch.appctl("dpctl/dump-flows").splitlines():
         if "answer=" in line:
             assert "tunnel(" in line
-
-
-@pytest.mark.parametrize("kind", KEYS)
-def test_tcp(site, kind):
-    """A connection does not stall, though both ends think of larger packets
-    and have them cut by a network card, or by what stands in for one."""
-    site.connect(kind)
-    lan = site.lans[kind]
-    lan.ip("route", "flush", "cache")
-    server = site.service.start(
-        "/usr/bin/python3", "-c",
-        "import socket\n"
-        "s = socket.create_server(('::', 7), family=socket.AF_INET6)\n"
-        "c = s.accept()[0]\n"
-        "n = 0\n"
-        "while data := c.recv(1 << 16):\n"
-        "    n += len(data)\n"
-        "c.sendall(b'%d' % n)\n")
-    wait_for(lambda: ":7 " in site.service.run("ss", "-Hltn").stdout,
-             "a server")
-    done = lan.run(
-        "/usr/bin/python3", "-c",
-        "import socket\n"
-        "c = socket.create_connection(('%s', 7), timeout=20)\n"
-        "c.sendall(bytes(5000000))\n"
-        "c.shutdown(socket.SHUT_WR)\n"
-        "print(c.recv(20).decode())\n" % SERVICE, timeout=60)
-    assert done.stdout.strip() == "5000000"
-    assert learned(lan) == MTU - 20
-    site.switch.lab.stop(server)
