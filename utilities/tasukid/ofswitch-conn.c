@@ -195,17 +195,25 @@ run_held(struct ofswitch *sw)
 
 /* Messages.  Each handler returns 0 or the reason why the message is bad. */
 
+void
+ofswitch_read_ports(struct ofswitch *sw)
+{
+    ofswitch_clear_ports(sw);
+    sw->have_ports = false;
+    ofswitch_set_state(sw, OSS_HANDSHAKE);
+    sw->deadline = time_msec() + HANDSHAKE_TIMEOUT;
+    ofswitch_send(sw, ofputil_encode_port_desc_stats_request(sw->version,
+                                                             OFPP_ANY));
+}
+
 static void
 start_handshake(struct ofswitch *sw)
 {
     sw->version = rconn_get_version(sw->rconn);
     sw->protocol = ofputil_protocol_from_ofp_version(sw->version);
-    ofswitch_set_state(sw, OSS_HANDSHAKE);
-    sw->deadline = time_msec() + HANDSHAKE_TIMEOUT;
     ofswitch_send(sw, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST,
                                    sw->version, 0));
-    ofswitch_send(sw, ofputil_encode_port_desc_stats_request(sw->version,
-                                                             OFPP_ANY));
+    ofswitch_read_ports(sw);
 }
 
 static void
@@ -247,6 +255,7 @@ handle_port_desc(struct ofswitch *sw, const struct ofp_header *oh)
     }
     if (!ofpmp_more(oh)) {
         sw->have_ports = true;
+        sw->redeclare = sw->state == OSS_MANAGED;
         check_handshake(sw);
     }
     return retval == EOF ? 0 : retval;

@@ -107,6 +107,7 @@ void ofswitch_set_name(struct ofswitch *);
 void ofswitch_set_state(struct ofswitch *, enum ofswitch_state);
 
 /* ofswitch-conn.c */
+void ofswitch_read_ports(struct ofswitch *);
 struct ofswitch *ofswitch_create(int probe_interval);
 enum ofperr ofswitch_handle_message(struct ofswitch *, const struct ofpbuf *);
 struct ofswitch *ofswitch_create_active(const char *target);

@@ -269,12 +269,21 @@ ofswitch_configure(struct ofswitch *sw)
                       "leaving it alone", ofswitch_name(sw), sw->dpid);
         }
         ofswitch_set_state(sw, OSS_UNMANAGED);
+    } else if (sw->state == OSS_UNMANAGED) {
+        /* It may not have told us about its ports since it connected. */
+        ofswitch_read_ports(sw);
+        return;
     } else if (!was_managed) {
         VLOG_INFO("%s: managing datapath %016"PRIx64", OpenFlow 0x%02x",
                   ofswitch_name(sw), sw->dpid, sw->version);
         ofswitch_set_state(sw, OSS_MANAGED);
         send_role_request(sw);
         send_config(sw);
+
+        /* From here on it tells us about its ports.  What changed before was
+         * missed. */
+        ofswitch_send(sw, ofputil_encode_port_desc_stats_request(sw->version,
+                                                                 OFPP_ANY));
     }
 
     for (size_t i = app_count(); i-- > 0; ) {
