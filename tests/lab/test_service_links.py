@@ -241,6 +241,7 @@ def test_gone(links, probe):
     scope = links.index("em12")
     host = links.unplug("em12")
     assert probe("sockets['c'].getpeername()") == (CLIENT, port, 0, scope)
+    assert probe("raw_name('c', 'getpeername', 28)")[1:] == (28, 77)
     links.plug("em12", host)
     assert probe("sockets['c'].getpeername()") == (CLIENT, port, 0, scope)
 
