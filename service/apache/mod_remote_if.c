@@ -14,7 +14,6 @@
 
 #include "httpd.h"
 #include "ap_expr.h"
-#include "apr_lib.h"
 #include "apr_portable.h"
 #include "apr_strings.h"
 #include "http_config.h"
@@ -174,67 +173,22 @@ rewrite_names(apr_pool_t *pool, const char *args)
     return apr_pstrcat(pool, result, args, NULL);
 }
 
-/* Returns the arguments 'args' of a RewriteCond that mod_rewrite understands.
- * Those of "RewriteCond expr ..." are an expression as they are. */
-static const char *
-rewrite_cond(apr_pool_t *pool, const char *args)
-{
-    const char *rest = args;
-
-    return strcasecmp(ap_getword_conf(pool, &rest), "expr")
-           ? rewrite_names(pool, args) : args;
-}
-
-/* Returns the arguments 'args' of a RewriteRule that mod_rewrite understands.
- *
- * The paper's rule, "RewriteRule ^/(.*)$ %{REMOTE_IF}/$1", makes a path that is
- * not absolute, which mod_rewrite completes 'in_directory' and refuses with
- * status 400 elsewhere.  Nothing else can be meant there than a path below the
- * DocumentRoot, because no interface's name starts with a slash or has a colon:
- * so it gets its slash. */
-static const char *
-rewrite_rule(apr_pool_t *pool, const char *args, int in_directory)
-{
-    const char *rest = args, *substitution;
-
-    ap_getword_conf(pool, &rest);       /* The pattern. */
-    substitution = rest + (*rest == '"' || *rest == '\'');
-    if (!in_directory && !strncasecmp(substitution, REWRITE_NAME,
-                                      strlen(REWRITE_NAME))) {
-        args = apr_pstrcat(pool,
-                           apr_pstrmemdup(pool, args, substitution - args),
-                           "/", substitution, NULL);
-    }
-    return rewrite_names(pool, args);
-}
-
-/* Returns whether directives within section 'd' are about the server, and not
- * about some of its directories or URLs. */
-static int
-is_server_section(const ap_directive_t *d)
-{
-    return !strcasecmp(d->directive, "<VirtualHost")
-           || (!strncasecmp(d->directive, "<If", 3) && d->directive[3]);
-}
-
 static void
-rewrite_tree(apr_pool_t *pool, ap_directive_t *d, int in_directory)
+rewrite_tree(apr_pool_t *pool, ap_directive_t *d)
 {
     for (; d; d = d->next) {
-        if (!strcasecmp(d->directive, "RewriteCond")) {
-            d->args = rewrite_cond(pool, d->args);
-        } else if (!strcasecmp(d->directive, "RewriteRule")) {
-            d->args = rewrite_rule(pool, d->args, in_directory);
+        if (!strcasecmp(d->directive, "RewriteCond")
+            || !strcasecmp(d->directive, "RewriteRule")) {
+            d->args = rewrite_names(pool, d->args);
         }
-        rewrite_tree(pool, d->first_child,
-                     in_directory || !is_server_section(d));
+        rewrite_tree(pool, d->first_child);
     }
 }
 
 static int
 rewrite_configuration(apr_pool_t *pconf, apr_pool_t *plog, apr_pool_t *ptemp)
 {
-    rewrite_tree(pconf, ap_conftree, 0);
+    rewrite_tree(pconf, ap_conftree);
     return OK;
 }
 
@@ -266,13 +220,12 @@ set_document_root(cmd_parms *cmd, void *unused, const char *arg)
 }
 
 static int
-map_request(request_rec *r)
+choose_document_root(request_rec *r)
 {
     const struct server_config *config = ap_get_module_config(
         r->server->module_config, &remote_if_module);
     const char *root, *error = NULL;
 
-    set_environment(r);
     if (!config->document_root) {
         return DECLINED;
     }
@@ -311,7 +264,7 @@ register_hooks(apr_pool_t *pool)
 
     ap_hook_post_read_request(set_environment, NULL, NULL,
                               APR_HOOK_REALLY_FIRST);
-    ap_hook_translate_name(map_request, NULL, mappers, APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(choose_document_root, NULL, mappers, APR_HOOK_REALLY_FIRST);
     /* After everyone who might set the variable. */
     ap_hook_fixups(set_environment, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_log_transaction(set_environment_of_log, NULL, NULL,

@@ -142,6 +142,7 @@ Use Page in-macro
 Options +Includes
 AddOutputFilter INCLUDES .shtml
 ErrorDocument 404 /error.shtml
+ErrorDocument 403 /quoted
 """
 
 
@@ -173,6 +174,9 @@ def test_spellings(links):
         assert status("/only-em1") == (404 if name == "em1" else 403)
         for path in ("/cond", "/cond-expr", "/cond-quoted"):
             assert status(path) == (403 if name == "em1" else 404), path
+        # The page that says so is mapped like any other.
+        if name == "em1":
+            assert CONTENT % name in links.curl(name, "/cond")
         assert ("Location: http://example.com/%s/%s\n" % (name, name)
                 in links.curl(name, "/redirect", "-D", "-"))
     for path in ("/quoted", "/in-module", "/in-macro", "/alias/index.html"):
