@@ -119,7 +119,7 @@ def guest_tenants(lab, quick):
     megabits for each second of CPU time."""
     tenants = Tenants(lab)
     counts = (1, 2, 5, 10) if quick else range(1, N_TENANTS + 1)
-    megabytes = 1000 if quick else 2000
+    megabytes = 500
 
     for kind in KINDS:          # Fills caches, and opens windows.
         for way in WAYS:
@@ -132,7 +132,7 @@ def guest_tenants(lab, quick):
         for kind, values in rounds(KINDS, 1, lambda kind: tenants.run(
                 n, kind, way, megabytes)).items():
             measured.setdefault((n, kind, way), []).extend(values)
-    rounds([(n, way) for n in counts for way in WAYS], 4 if quick else 10,
+    rounds([(n, way) for n in counts for way in WAYS], 4 if quick else 20,
            measure)
     return [[n, kind, way, *zip(*measured[n, kind, way])]
             for way in WAYS for n in counts for kind in KINDS]

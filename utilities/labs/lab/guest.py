@@ -98,17 +98,21 @@ class Guest:
 
     def cpu_time(self):
         """Returns the seconds of the host's CPUs that the guest has taken."""
-        ticks = 0
-        for path in glob.glob("/proc/[0-9]*/stat"):
+        ns = ticks = 0
+        for directory in glob.glob("/proc/[0-9]*"):
             try:
-                with open(path) as f:
+                with open(directory + "/stat") as f:
                     fields = f.read().rpartition(")")[2].split()
+                # start() has made it the leader of a session.
+                if not self.process or int(fields[3]) != self.process.pid:
+                    continue
+                with open(directory + "/schedstat") as f:
+                    ns += int(f.read().split()[0])
             except (FileNotFoundError, ProcessLookupError):
                 continue
-            # start() has made it the leader of a session.
-            if self.process and int(fields[3]) == self.process.pid:
-                ticks += sum(map(int, fields[11:15]))
-        return ticks / os.sysconf("SC_CLK_TCK")
+            # Of those that have ended.
+            ticks += sum(map(int, fields[13:15]))
+        return ns / 1e9 + ticks / os.sysconf("SC_CLK_TCK")
 
     def copy_share(self, target):
         """Copies what the guest left, and its console, to 'target'."""
