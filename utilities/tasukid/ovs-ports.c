@@ -26,6 +26,7 @@ struct ovs_bridge {
     uint64_t dpid;
     struct shash wanted;        /* Contains "struct ovs_port"s. */
     struct smap problems;       /* By name of the port; "" is all of them. */
+    struct sset foreign;        /* Names of ports that are not to be used. */
     struct sset free;           /* Names of ports that are not ours. */
     bool compared;              /* 'free' and 'in_database' are known. */
     bool in_database;
@@ -70,6 +71,7 @@ ovs_bridge_destroy(struct ovs_db *db, struct ovs_bridge *bridge)
     clear_wanted(bridge);
     shash_destroy(&bridge->wanted);
     smap_destroy(&bridge->problems);
+    sset_destroy(&bridge->foreign);
     sset_destroy(&bridge->free);
     free(bridge);
 }
@@ -187,6 +189,7 @@ ovs_ports_want(const char *remote, uint64_t dpid)
         bridge->dpid = dpid;
         shash_init(&bridge->wanted);
         smap_init(&bridge->problems);
+        sset_init(&bridge->foreign);
         sset_init(&bridge->free);
         hmap_insert(&db->bridges, &bridge->node, hash_uint64(dpid));
     }
@@ -280,6 +283,7 @@ compare_port(struct ovs_bridge *bridge, const struct ovsrec_bridge *br,
     if (!owner && wanted->type[0]) {
         smap_add_format(&bridge->problems, port->name, "bridge %s has a port "
                         "%s of somebody else's", br->name, port->name);
+        sset_add(&bridge->foreign, port->name);
         return;
     } else if (owner) {
         if (strcmp(owner, wanted->owner)) {
@@ -404,6 +408,7 @@ compare_db(struct ovs_db *db)
 
         sset_clone(&old_free, &bridge->free);
         hmap_swap(&old_problems.map, &bridge->problems.map);
+        sset_clear(&bridge->foreign);
         br = find_bridge_row(db, bridge->dpid);
         if (br) {
             compare_bridge(db, bridge, br, &owners);
@@ -551,6 +556,21 @@ ovs_ports_is_free(uint64_t dpid, const char *name)
     return (bridge
             && (!bridge->compared || !bridge->in_database
                 || sset_contains(&bridge->free, name)));
+}
+
+bool
+ovs_ports_is_foreign(uint64_t dpid, const char *name)
+{
+    struct shash_node *node;
+
+    SHASH_FOR_EACH (node, &dbs) {
+        const struct ovs_bridge *bridge = find_bridge(node->data, dpid);
+
+        if (bridge && bridge->in_use) {
+            return sset_contains(&bridge->foreign, name);
+        }
+    }
+    return false;
 }
 
 uint64_t

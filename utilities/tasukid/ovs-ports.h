@@ -71,6 +71,10 @@ const char *ovs_ports_problem(uint64_t dpid, const char *name);
  * starts. */
 bool ovs_ports_is_free(uint64_t dpid, const char *name);
 
+/* Returns true if port 'name', which should be a tunnel of ours, is somebody
+ * else's: what is behind it is not known. */
+bool ovs_ports_is_foreign(uint64_t dpid, const char *name);
+
 /* A number that changes whenever what ovs_ports_problem() or
  * ovs_ports_is_free() returns may. */
 uint64_t ovs_ports_seqno(void);

@@ -131,16 +131,20 @@ declare_translation(struct flow_set *flows, const struct tasukirec_tenant *row,
     declare_path(flows, row, service, ETH_TYPE_IPV6, &to_lan, lan);
 }
 
-/* Returns the number of port 'name' of 'column'.  If there is no such port,
- * returns OFPP_NONE and appends why to 'missing'. */
+/* Returns the number of port 'name' of 'column'.  If there is no such port for
+ * tenants, returns OFPP_NONE and appends why to 'missing'. */
 static ofp_port_t
 find_port(const struct ofswitch *sw, const char *column, const char *name,
           struct ds *missing)
 {
     ofp_port_t port = ofswitch_port_from_string(sw, name);
+    uint64_t dpid = ofswitch_datapath_id(sw);
 
+    if (ovs_ports_is_foreign(dpid, name)) {
+        port = OFPP_NONE;
+    }
     if (port == OFPP_NONE) {
-        const char *why = ovs_ports_problem(ofswitch_datapath_id(sw), name);
+        const char *why = ovs_ports_problem(dpid, name);
 
         ds_put_format(missing, "%s%s: %s%s", missing->length ? "; " : "",
                       column, why ? why : "no port ", why ? "" : name);
