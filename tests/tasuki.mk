@@ -222,6 +222,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/tasuki-hook.at \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
+	tests/protocol/tasukid-tenant.at \
 	tests/protocol/tcp-offset-datapath.at \
 	tests/protocol/tcp-offset-flows.at \
 	tests/protocol/tcp-offset-openflow.at \
@@ -231,7 +232,8 @@ EXTRA_DIST += \
 	$(TASUKI_TESTSUITE_AT) \
 	tests/protocol/frames.py \
 	tests/protocol/openflow.py \
-	tests/protocol/packets.py
+	tests/protocol/packets.py \
+	tests/protocol/passes.py
 TASUKI_TESTSUITE = $(srcdir)/tests/tasuki-testsuite
 
 $(TASUKI_TESTSUITE): package.m4 $(TASUKI_TESTSUITE_AT) $(COMMON_MACROS_AT)
