@@ -35,6 +35,9 @@ class Links:
         connect(self.service, name, host, "eth0", True, True)
         for namespace, device, address in ((self.service, name, SERVICE),
                                            (host, "eth0", CLIENT)):
+            # No other link-local address than this.
+            namespace.ip("link", "set", device, "addrgenmode", "none")
+            namespace.ip("address", "flush", "dev", device)
             namespace.ip("address", "add", address + "/64", "dev", device,
                          "nodad")
         self.clients[name] = host

@@ -184,9 +184,13 @@ def test_outwards(links, probe):
                          port) == (shown(name, CLIENT), port, 0, 0)
             assert s.accept()[1][0] == SERVICE
             probe("make('bound', UDP, %s, 7001)", shown(name, SERVICE))
-            assert links.service.run("ss", "-Hlun", "sport = 7001"
-                                     ).stdout.split()[3] == (
-                "[%s]%%%s:7001" % (SERVICE, name))
+            # All of them send to this address, and one is on its link.
+            for other in links.clients:
+                u, index = client_socket(links, other, socket.SOCK_DGRAM)
+                u.sendto(other.encode(), (SERVICE, 7001, 0, index))
+            assert probe("sockets['bound'].recv(100)") == name.encode()
+            probe("sockets['bound'].settimeout(0.1)")
+            assert probe("sockets['bound'].recv(100)") == "TimeoutError"
             assert probe("sockets['bound'].getsockname()") == (
                 shown(name, SERVICE), 7001, 0, 0)
             probe("sockets['bound'].close()")
