@@ -48,8 +48,10 @@ _tasuki_ctl_arguments() {
         add-switch,1)
             ovs-vsctl --timeout=1 list-br 2>/dev/null ;;
         add-switch,*)
-            echo apps=forward apps=handover apps=forward,handover \
-                forward-mode=learning forward-mode=normal ;;
+            echo apps=forward apps=handover apps=tenant \
+                apps=forward,handover apps=forward,tenant \
+                apps=forward,handover,tenant \
+                forward-mode=learning forward-mode=normal ovsdb= ;;
         del-switch,1)
             _tasuki_ctl_names Switch datapath_id ;;
         add-service,[12])
@@ -71,15 +73,22 @@ _tasuki_ctl_arguments() {
             echo priority= host= path= method= header: ;;
         del-rule,2)
             _tasuki_ctl_rules "$1" ;;
+        add-tenant,1)
+            ;;
+        add-tenant,*)
+            echo lan= lan=gre: lan=vxlan: service= native6= prefix= mtu= \
+                $(_tasuki_ctl_names Switch datapath_id | sed 's/^./switch=&/') ;;
+        del-tenant,1 | show-tenants,1)
+            _tasuki_ctl_names Tenant name ;;
         list,1 | find,1 | get,1 | set,1 | add,1 | remove,1 | clear,1 | \
         create,1 | destroy,1 | wait-until,1)
-            echo Tasuki Switch Service Server Rule ;;
+            echo Tasuki Switch Tenant Service Server Rule ;;
         list,2 | get,2 | set,2 | add,2 | remove,2 | clear,2 | destroy,2 | \
         wait-until,2)
             case $1 in
                 Tasuki) echo . ;;
                 Switch) _tasuki_ctl_names Switch datapath_id ;;
-                Service | Server) _tasuki_ctl_names "$1" name ;;
+                Tenant | Service | Server) _tasuki_ctl_names "$1" name ;;
                 Rule) _tasuki_ctl_names Rule _uuid ;;
             esac ;;
     esac
