@@ -130,7 +130,7 @@ expr_lookup(ap_expr_lookup_parms *parms)
 /* The environment: CGI, logs, %{ENV:REMOTE_IF} and the like. */
 
 /* Sets the variable, to nothing if there is no interface: who asks for a
- * variable that is not set may be given one of the server's own environment. */
+ * variable that is not set may get one of the server's own environment. */
 static int
 set_environment(request_rec *r)
 {
@@ -264,7 +264,8 @@ register_hooks(apr_pool_t *pool)
 
     ap_hook_post_read_request(set_environment, NULL, NULL,
                               APR_HOOK_REALLY_FIRST);
-    ap_hook_translate_name(choose_document_root, NULL, mappers, APR_HOOK_REALLY_FIRST);
+    ap_hook_translate_name(choose_document_root, NULL, mappers,
+                           APR_HOOK_REALLY_FIRST);
     /* After everyone who might set the variable. */
     ap_hook_fixups(set_environment, NULL, NULL, APR_HOOK_REALLY_LAST);
     ap_hook_log_transaction(set_environment_of_log, NULL, NULL,

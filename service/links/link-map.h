@@ -20,8 +20,9 @@
 enum { LINK_MAPS_MAX = 8 };
 
 struct link_map {
-    char before[IFNAMSIZ];      /* Of the interface's name, what comes before */
-    char after[IFNAMSIZ];       /* and after the number. */
+    /* What comes before and after the number in the interface's name. */
+    char before[IFNAMSIZ];
+    char after[IFNAMSIZ];
     struct in6_addr prefix;     /* The first 48 bits; others are 0. */
 };
 

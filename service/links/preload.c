@@ -11,9 +11,9 @@
  * and logs, it does by link, without knowing what a scope id is.  See
  * tasuki-links(1), which sets this up.
  *
- * Nothing here allocates, locks or remembers anything: which link an address is
- * on is asked of the kernel every time, through the socket in question.  So all
- * of it may be called wherever the originals may. */
+ * Nothing here allocates, locks or remembers anything: which link an address
+ * is on is asked of the kernel every time, through the socket in question.  So
+ * all of it may be called wherever the originals may. */
 
 #include "link-map.h"
 
@@ -110,9 +110,9 @@ is_link_local(const struct in6_addr *address)
  * 'fd', by what the program is to see.  Keeps errno.
  *
  * A link-local address on a link that is in no map, or that is not there any
- * more, stays as it is, which is nobody's network.  So does nobody's network
- * contain an address that is really out of a map's prefix: it would be
- * anybody's who says that he has it, and becomes the unspecified one. */
+ * more, stays as it is, which is in nobody's network.  An address that really
+ * has a map's prefix becomes the unspecified one: anybody could say that he
+ * has it, and would be taken for a tenant. */
 static void
 show_address(int fd, struct sockaddr *sa, socklen_t len)
 {
@@ -281,9 +281,9 @@ our_recvmmsg(int fd, struct mmsghdr *messages, unsigned int n, int flags,
 
 /* From the program to the kernel. */
 
-/* Returns the address that the kernel is to get for 'sa', of '*len' bytes: 'sa'
- * itself, or if it is on a link of a map, 'copy'.  Returns a null pointer with
- * errno 'error' if there is no such link. */
+/* Returns the address that the kernel is to get for 'sa', of '*len' bytes:
+ * 'sa' itself, or if it is on a link of a map, 'copy'.  Returns a null pointer
+ * with errno 'error' if there is no such link. */
 static const struct sockaddr *
 hide_address(int fd, const struct sockaddr *sa, socklen_t *len,
              struct sockaddr_in6 *copy, int error)
@@ -349,7 +349,8 @@ our_sendto(int fd, const void *data, size_t size, int flags,
 }
 
 /* Makes '*m' what the kernel is to get for '*msg', with 'copy' for an address
- * if there is one to translate.  Returns false with an errno if it has none. */
+ * if there is one to translate.  Returns false with errno if that is on no
+ * link. */
 static bool
 hide_message(int fd, const struct msghdr *msg, struct msghdr *m,
              struct sockaddr_in6 *copy)

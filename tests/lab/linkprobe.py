@@ -2,10 +2,10 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026 the Tasuki developers.
 """A program to run under tasuki-links: does what it is told to with its
-sockets, and says what it sees.  Reads a line of Python at a time, an expression
-to evaluate, and answers with a line: its value, or the name of its error."""
+sockets, and says what it sees.  Reads a line of Python at a time, an
+expression to evaluate, and answers with a line: its value, or the name of its
+error."""
 
-import array
 import ctypes
 import errno
 import socket

@@ -150,7 +150,8 @@ def test_spellings(links):
     """Wherever a variable can be asked for, this one can."""
     files = pages(links)
     for name in links.clients:
-        files["relative/%s.txt" % name] = files["htaccess/%s.txt" % name] = name
+        for folder in ("relative", "htaccess"):
+            files["%s/%s.txt" % (folder, name)] = name
     files["htaccess/.htaccess"] = ("RewriteEngine On\n"
                                    "RewriteRule ^mine$ %{ENV:REMOTE_IF}.txt\n")
     files["page.shtml"] = '<!--#include virtual="inner.shtml"-->'
@@ -290,7 +291,8 @@ def test_http2(links):
     path = links.lab.path("service", "apache", "")
     links.lab.run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
                   "ec_paramgen_curve:P-256", "-nodes", "-subj", "/CN=service",
-                  "-keyout", path + "key.pem", "-out", path + "certificate.pem")
+                  "-keyout", path + "key.pem",
+                  "-out", path + "certificate.pem")
     Apache(links.service, pages(links), TLS,
            modules=["http2", "socache_shmcb", "ssl"])
     for name, text in links.each(CONTENT).items():
@@ -376,8 +378,8 @@ def test_unplugged(links):
 def test_gone_before_accepted(links):
     """The interface goes after the handshake and before Apache has seen the
     connection: who its client was cannot be said, so it gets nothing."""
-    apache = Apache(links.service, {**pages(links), "index.html": "nobody's\n"},
-                    PAPER)
+    apache = Apache(links.service,
+                    {**pages(links), "index.html": "nobody's\n"}, PAPER)
     index = links.index("em0")
     os.killpg(apache.process.pid, signal.SIGSTOP)
     try:

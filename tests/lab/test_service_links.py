@@ -279,7 +279,8 @@ def test_inetd(links):
             " nc -d -w 5 %s%%eth0 7000 && exit; sleep 0.1; done"
             % SERVICE).stdout.strip()
     assert seen == links.each()
-    assert links.service.run("nc", "-d", "127.0.0.1", "7000").stdout == "none\n"
+    assert links.service.run("nc", "-d", "127.0.0.1",
+                             "7000").stdout == "none\n"
 
 
 @pytest.mark.parametrize("args, status, said", [
