@@ -39,8 +39,7 @@ def big(tmp_path_factory):
     return Big(tmp_path_factory.mktemp("big"))
 
 
-@pytest.fixture
-def lab(request):
+def _lab(request):
     with Lab() as lab:
         lab.sites = []
         yield lab
@@ -58,6 +57,12 @@ def lab(request):
         trouble = ["%s: %s" % (name, line) for name, lines in logs.items()
                    for line in lines if TROUBLE.search(line)]
     assert not trouble
+
+
+lab = pytest.fixture(_lab)
+
+# One for all tests of a file.
+shared_lab = pytest.fixture(_lab, scope="module", name="shared_lab")
 
 
 @pytest.fixture
@@ -88,4 +93,4 @@ def _logs(lab):
 def pytest_runtest_makereport(item, call):
     outcome = yield
     if call.when in ("setup", "call") and outcome.get_result().failed:
-        item.failed = True
+        item.failed = item.getparent(pytest.Module).failed = True
