@@ -3,6 +3,7 @@
 """What a service sees behind the switch: links that all have the same
 addresses, one for each tenant.  No switch is needed for that."""
 
+import os
 import subprocess
 
 from lab import Namespace
@@ -71,11 +72,16 @@ class Links:
         """Returns 'template' with each interface's name in it, by that."""
         return {name: template.replace("%s", name) for name in self.clients}
 
-    def hammer(self, path, n=300, parallel=20):
-        """All clients ask for 'path' 'n' times at the same time, 'parallel'
-        each.  Returns the set of answers that each got, by interface."""
+    def hammer(self, path, n=300, parallel=20, names=None, meanwhile=None):
+        """The clients at 'names', by default all, ask for 'path' 'n' times at
+        the same time, 'parallel' each.  Calls 'meanwhile' again and again until
+        they are done.  Returns the set of answers that each got, by
+        interface."""
         outputs = {name: self.lab.path("hammer-" + name)
-                   for name in self.clients}
+                   for name in names or self.clients}
+        for output in outputs.values():
+            if os.path.exists(output):
+                os.remove(output)
         processes = [
             self.clients[name].start(
                 "curl", "-s", "--fail", "--max-time", 60, "--parallel",
@@ -85,6 +91,9 @@ class Links:
                 # There curl shows how far it is, even if told not to.
                 stderr=subprocess.DEVNULL)
             for name in outputs]
+        while meanwhile and any(process.poll() is None
+                                for process in processes):
+            meanwhile()
         for process in processes:
             assert process.wait(90) == 0
         result = {}

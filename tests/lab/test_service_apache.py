@@ -375,6 +375,25 @@ def test_unplugged(links):
     assert b"Tenant em1" in get(other, "/")
 
 
+def test_churn(links):
+    """A tenant goes and another one comes in his place, ten times and more,
+    while the others transfer: no request fails, or gets what is another's."""
+    apache = Apache(links.service, pages(links), PAPER)
+    rounds = []
+
+    def replace():
+        host = links.unplug("em0")
+        apache.write("em0/index.html", "number %d\n" % len(rounds))
+        links.plug("em0", host)
+        rounds.append(links.curl("em0", "/"))
+
+    expected = {name: {CONTENT % name} for name in ("em1", "em2")}
+    while len(rounds) < 10:
+        assert links.hammer("/", n=3000, names=expected,
+                            meanwhile=replace) == expected
+    assert rounds == ["number %d\n" % i for i in range(len(rounds))]
+
+
 def test_gone_before_accepted(links):
     """The interface goes after the handshake and before Apache has seen the
     connection: who its client was cannot be said, so it gets nothing."""
