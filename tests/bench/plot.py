@@ -36,6 +36,9 @@ title 'IPv4 translated, by the clock'
 """
 
 
+LICENCE = "<!-- SPDX-License-Identifier: Apache-2.0 -->\n"
+
+
 def tenants(objects, path):
     """Draws the throughput by the number of tenants to the SVG file 'path',
     from the measurements 'objects' as in bench.json."""
@@ -61,3 +64,7 @@ def tenants(objects, path):
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     if done.returncode:
         raise LabError("gnuplot: " + done.stdout)
+    with open(path, encoding="utf-8") as f:
+        drawing = f.read()
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(drawing.replace("<title>", LICENCE + "<title>", 1))

@@ -15,6 +15,8 @@ TOP = pathlib.Path(__file__).resolve().parents[2]
 PREPARE = TOP / "build-aux" / "prepare-ovs"
 INSTALL = TOP / "build-aux" / "install-packages"
 
+BENCH_PACKAGES = "dpdk gnuplot-nox haproxy libdpdk-dev"
+
 
 def run(*command, **kwargs):
     return subprocess.run([str(word) for word in command], text=True,
@@ -88,7 +90,7 @@ def fake_dpkg(tmp_path, uid):
 def test_missing_packages_without_root(tmp_path):
     done = run(INSTALL, "bench", env=fake_dpkg(tmp_path, 1000))
     assert done.returncode == 1
-    assert "apt-get install --no-install-recommends dpdk haproxy libdpdk-dev" \
+    assert "apt-get install --no-install-recommends " + BENCH_PACKAGES \
         in done.stderr
     assert "apt-get update" not in done.stdout + done.stderr
 
@@ -96,8 +98,8 @@ def test_missing_packages_without_root(tmp_path):
 def test_missing_packages_that_cannot_be_had(tmp_path):
     done = run(INSTALL, "bench", env=fake_dpkg(tmp_path, 0))
     assert done.returncode == 1
-    assert "tasuki: installing dpdk haproxy libdpdk-dev" in done.stdout
-    assert "could not install: dpdk haproxy libdpdk-dev" in done.stderr
+    assert "tasuki: installing " + BENCH_PACKAGES in done.stdout
+    assert "could not install: " + BENCH_PACKAGES in done.stderr
 
 
 def test_nothing_missing():
