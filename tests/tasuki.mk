@@ -123,12 +123,19 @@ tests_unit_test_handover_arp_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_handover_arp_LDFLAGS = $(handover_ldflags)
 tests_unit_test_handover_arp_LDADD = $(tasukid_unit_ldadd)
 
-TASUKI_UNIT_TESTS += tests/unit/test-handover-failures
-tests_unit_test_handover_failures_SOURCES = \
-	tests/unit/test-handover-failures.c $(handover_peer_sources)
-tests_unit_test_handover_failures_CPPFLAGS = $(tasukid_unit_cppflags)
-tests_unit_test_handover_failures_LDFLAGS = $(handover_ldflags)
-tests_unit_test_handover_failures_LDADD = $(tasukid_unit_ldadd)
+TASUKI_UNIT_TESTS += tests/unit/test-handover-clients
+tests_unit_test_handover_clients_SOURCES = \
+	tests/unit/test-handover-clients.c $(handover_peer_sources)
+tests_unit_test_handover_clients_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_clients_LDFLAGS = $(handover_ldflags)
+tests_unit_test_handover_clients_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover-paths
+tests_unit_test_handover_paths_SOURCES = \
+	tests/unit/test-handover-paths.c $(handover_peer_sources)
+tests_unit_test_handover_paths_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_paths_LDFLAGS = $(handover_ldflags)
+tests_unit_test_handover_paths_LDADD = $(tasukid_unit_ldadd)
 
 TASUKI_UNIT_TESTS += tests/unit/test-handover-random
 tests_unit_test_handover_random_SOURCES = \
@@ -136,6 +143,20 @@ tests_unit_test_handover_random_SOURCES = \
 tests_unit_test_handover_random_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_handover_random_LDFLAGS = $(handover_ldflags)
 tests_unit_test_handover_random_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover-servers
+tests_unit_test_handover_servers_SOURCES = \
+	tests/unit/test-handover-servers.c $(handover_peer_sources)
+tests_unit_test_handover_servers_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_servers_LDFLAGS = $(handover_ldflags)
+tests_unit_test_handover_servers_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover-switches
+tests_unit_test_handover_switches_SOURCES = \
+	tests/unit/test-handover-switches.c $(handover_peer_sources)
+tests_unit_test_handover_switches_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_switches_LDFLAGS = $(handover_ldflags)
+tests_unit_test_handover_switches_LDADD = $(tasukid_unit_ldadd)
 
 tasuki-unit-tests: $(TASUKI_UNIT_TESTS)
 	@printf '%s\n' $(TASUKI_UNIT_TESTS) >tests/unit-tests.list

@@ -200,3 +200,16 @@ move(int n, const char *request)
     expect_nothing_anywhere();
     assert_int_equal(fake_n_flows(), 2);
 }
+
+size_t
+n_conns(void)
+{
+    return hmap_count(&fake_hswitch()->conns);
+}
+
+int
+stop(void **state OVS_UNUSED)
+{
+    fake_switch_stop();
+    return 0;
+}

@@ -66,4 +66,10 @@ struct tcp_segment expect_syn(int n);
 /* A whole handover of a request to server 'n'. */
 void move(int n, const char *request);
 
+/* Returns how many connections there are. */
+size_t n_conns(void);
+
+/* Ends a test. */
+int stop(void **state);
+
 #endif /* handover-peer.h */

@@ -16,14 +16,6 @@
 #include "packets.h"
 #include "utilities/tasukid/handover-handshake.h"
 
-static int
-stop(void **state)
-{
-    (void) state;
-    fake_switch_stop();
-    return 0;
-}
-
 /* Steps 1 to 5 of the paper's section 3.1. */
 static void
 keep(void **state)

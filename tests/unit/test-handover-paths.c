@@ -1,0 +1,261 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+/* Hosts that move or are forged, and connections that go past the service. */
+
+#include <config.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+#include "handover-peer.h"
+#include "packets.h"
+
+static void
+arp_from(ofp_port_t port, uint16_t op, struct eth_addr mac, uint32_t ip)
+{
+    struct dp_packet *packet = dp_packet_new(64);
+
+    compose_arp(packet, op, mac, eth_addr_zero, op == ARP_OP_REQUEST,
+                htonl(ip), htonl(VIP));
+    fake_packet_in(packet, port);
+}
+
+static void
+packet_from(ofp_port_t port, struct tcp_segment seg, struct eth_addr src,
+            uint32_t ip_src, uint16_t tp_src, uint32_t ip_dst,
+            uint16_t tp_dst)
+{
+    seg.eth_src = src;
+    seg.ip_src = htonl(ip_src);
+    seg.ip_dst = htonl(ip_dst);
+    seg.tp_src = htons(tp_src);
+    seg.tp_dst = htons(tp_dst);
+    fake_packet_in(tcp_segment_compose(&seg), port);
+}
+
+/* Nobody at 'port' hears anything but questions. */
+static void
+expect_only_arp(ofp_port_t port)
+{
+    struct dp_packet *packet;
+
+    while ((packet = fake_output(port))) {
+        const struct eth_header *eth = dp_packet_data(packet);
+
+        assert_int_equal(eth->eth_type, htons(ETH_TYPE_ARP));
+        dp_packet_delete(packet);
+    }
+}
+
+static void
+client_on_port(ofp_port_t port, struct tcp_segment seg, struct eth_addr mac)
+{
+    packet_from(port, seg, mac, CLIENT_IP, 40000, VIP, VIP_PORT);
+}
+
+static const struct eth_addr other_mac = ETH_ADDR_C(02,00,00,00,00,99);
+
+/* A host that shows up at another port is followed, if ARP says so, too. */
+static void
+client_moves(void **state)
+{
+    (void) state;
+    start();
+    move(2, GET_IMAGES);
+    fake_pass(2000);
+    fake_drain();
+
+    client_on_port(3, from_client(TCP_ACK, ""), client_mac);
+    expect_only_arp(2);
+    assert_int_equal(fake_counter(HC_RELOCATED), 0);
+    assert_int_equal(fake_counter(HC_DROP_LOCATION), 1);
+
+    /* A reset never is a reason. */
+    arp_from(3, ARP_OP_REPLY, client_mac, CLIENT_IP);
+    client_on_port(3, from_client(TCP_RST, ""), client_mac);
+    assert_int_equal(fake_counter(HC_RELOCATED), 0);
+
+    fake_drain();
+    client_on_port(3, from_client(TCP_ACK, ""), client_mac);
+    expect(2, TCP_ACK, C_ISN + 1, S2_ISN + 1, "");
+    assert_int_equal(fake_counter(HC_RELOCATED), 1);
+    assert_int_equal(fake_n_flows(), 2);
+
+    fake_from_server(2, from_server(2, TCP_ACK, 0, "image"));
+    expect_only_arp(CLIENT_PORT);
+    struct tcp_segment seg;
+    assert_true(fake_next(3, &seg));
+    assert_int_equal(seg.len, 5);
+
+    /* Not there and back all the time. */
+    arp_from(CLIENT_PORT, ARP_OP_REPLY, client_mac, CLIENT_IP);
+    client_on_port(CLIENT_PORT, from_client(TCP_ACK, ""), client_mac);
+    assert_int_equal(fake_counter(HC_RELOCATED), 1);
+}
+
+/* Whoever has the client's address in its segments gets nothing. */
+static void
+client_is_forged(void **state)
+{
+    (void) state;
+    start();
+    move(2, GET_IMAGES);
+    fake_pass(2000);
+    fake_drain();
+    arp_from(3, ARP_OP_REQUEST, other_mac, CLIENT_IP + 1);
+    client_on_port(3, from_client(TCP_ACK, "x"), other_mac);
+    client_on_port(3, (struct tcp_segment) { .seq = 5, .flags = TCP_SYN },
+                   other_mac);
+    client_on_port(3, from_client(TCP_RST, ""), other_mac);
+    expect_only_arp(1);
+    expect_only_arp(2);
+    fake_drain();
+    assert_int_equal(fake_counter(HC_DROP_LOCATION), 3);
+    assert_int_equal(fake_n_flows(), 2);
+    fake_from_server(2, from_server(2, TCP_ACK, 0, "image"));
+    expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "image");
+}
+
+/* The same with a server that has an address of its own. */
+static void
+server_is_forged(void **state)
+{
+    (void) state;
+    start();
+    move(3, GET_VIDEO);
+    fake_pass(2000);
+    fake_drain();
+    packet_from(CLIENT_PORT, from_server(3, TCP_RST, 0, ""), other_mac,
+                0x0a000003, 8080, CLIENT_IP, 40000);
+    packet_from(2, from_server(3, TCP_ACK, 0, "forged"), server_macs[2],
+                0x0a000003, 8080, CLIENT_IP, 40000);
+    arp_from(2, ARP_OP_REQUEST, other_mac, 0x0a000003);
+    packet_from(2, from_server(3, TCP_ACK, 0, "forged"), other_mac,
+                0x0a000003, 8080, CLIENT_IP, 40000);
+    expect_only_arp(CLIENT_PORT);
+    assert_int_equal(fake_counter(HC_DROP_LOCATION), 3);
+    assert_int_equal(fake_counter(HC_RELOCATED), 0);
+    fake_from_server(3, from_server(3, TCP_ACK, 0, "video"));
+    expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "video");
+}
+
+/* Lets server 3 send a segment of a direct connection with the client's ports
+ * and asserts that the client gets it as it is. */
+static void
+direct_segment(uint16_t flags, uint32_t seq)
+{
+    struct tcp_segment out;
+
+    fake_from_server(3, (struct tcp_segment) { .seq = seq, .ack = 815,
+                                               .flags = flags });
+    assert_true(fake_next(CLIENT_PORT, &out));
+    assert_int_equal(out.flags, flags);
+    assert_int_equal(out.seq, seq);
+    assert_int_equal(ntohl(out.ip_src), 0x0a000003);
+    assert_int_equal(ntohs(out.tp_src), 8080);
+    expect_nothing_anywhere();
+}
+
+/* Somebody talks to a server by its own address: that is none of our business
+ * but for how it begins and ends. */
+static void
+direct_connection(void **state)
+{
+    (void) state;
+    start();
+    direct_segment(TCP_SYN | TCP_ACK, 4711);
+    assert_int_equal(fake_n_flows(), 1);
+    assert_int_equal(hmap_count(&fake_hswitch()->bypasses), 1);
+    direct_segment(TCP_ACK, 4712);
+    direct_segment(TCP_ACK | TCP_FIN, 4712);
+    assert_int_equal(fake_n_flows(), 1);
+    fake_expire_flows();
+    assert_int_equal(hmap_count(&fake_hswitch()->bypasses), 0);
+}
+
+/* While it lasts, the server has no use for the same ports, and a connection
+ * that would need them goes elsewhere. */
+static void
+direct_connection_has_ports(void **state)
+{
+    (void) state;
+    start();
+    direct_segment(TCP_SYN | TCP_ACK, 4711);
+    shake_hands();
+    fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_VIDEO));
+    expect(1, TCP_ACK | TCP_PSH, C_ISN + 1, S1_ISN + 1, GET_VIDEO);
+    direct_segment(TCP_ACK, 4712);
+}
+
+/* When it has ended they can be used as soon as the datapath knows. */
+static void
+direct_connection_had_ports(void **state)
+{
+    (void) state;
+    start();
+    direct_segment(TCP_SYN | TCP_ACK, 4711);
+    direct_segment(TCP_ACK | TCP_FIN, 4712);
+    shake_hands();
+    fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_VIDEO));
+    expect_nothing_anywhere();
+    assert_int_equal(fake_n_flows(), 0);
+    fake_pass(60);
+    expect_syn(3);
+    server_synack(3);
+    expect(3, TCP_ACK | TCP_PSH, C_ISN + 1, S3_ISN + 1, GET_VIDEO);
+    fake_drain();
+    fake_from_server(3, from_server(3, TCP_ACK, 0, "video"));
+    expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "video");
+}
+
+/* The other way round: a server that takes a SYN that came directly is done
+ * with the connection that we had there. */
+static void
+direct_connection_takes_ports(void **state)
+{
+    (void) state;
+    start();
+    move(3, GET_VIDEO);
+    fake_from_server(3, (struct tcp_segment) { .seq = 4711, .ack = 815,
+                                               .flags = TCP_SYN | TCP_ACK });
+    expect_nothing_anywhere();
+    assert_int_equal(fake_n_flows(), 0);
+    assert_int_equal(n_conns(), 0);
+    fake_pass(60);
+    struct tcp_segment out;
+    assert_true(fake_next(CLIENT_PORT, &out));
+    assert_int_equal(out.seq, 4711);
+    assert_int_equal(ntohl(out.ip_src), 0x0a000003);
+    direct_segment(TCP_ACK, 4712);
+
+    /* Its SYN-ACK once more was no such thing. */
+    fake_switch_stop();
+    start();
+    move(3, GET_VIDEO);
+    server_synack(3);
+    expect(CLIENT_PORT, TCP_SYN | TCP_ACK, S1_ISN, C_ISN + 1, "");
+    assert_int_equal(n_conns(), 1);
+}
+
+#define TEST(NAME) cmocka_unit_test_teardown(NAME, stop)
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(client_moves),
+        TEST(client_is_forged),
+        TEST(server_is_forged),
+        TEST(direct_connection),
+        TEST(direct_connection_has_ports),
+        TEST(direct_connection_had_ports),
+        TEST(direct_connection_takes_ports),
+    };
+
+    return cmocka_run_group_tests_name("handover-paths", tests, NULL,
+                                       NULL);
+}
