@@ -395,11 +395,13 @@ tenant_switch_down(struct ofswitch *sw)
     check_switches_at = time_msec() + SWITCH_GRACE;
 }
 
+/* What flows there are depends on which ports there are, not on their links. */
 static void
-tenant_port_status(struct ofswitch *sw,
-                   const struct ofputil_port_status *ps OVS_UNUSED)
+tenant_port_status(struct ofswitch *sw, const struct ofputil_port_status *ps)
 {
-    ofswitch_redeclare(sw);
+    if (ps->reason != OFPPR_MODIFY) {
+        ofswitch_redeclare(sw);
+    }
 }
 
 struct dpid_search {
