@@ -14,6 +14,11 @@ from lab.lab import wait_for
 from lab.tenants import SERVICE, URLS, Site, Tenant
 
 N_MANY = 200
+AT_ONCE = 5
+
+# How long anybody may be without an answer, in milliseconds.  It is a tenth of
+# that, or two, but where other tests take the CPUs.
+MAX_GAP = 1000
 
 
 @pytest.fixture
@@ -63,7 +68,7 @@ class Traffic:
             for version, url in URLS.items():
                 self.curls.append(run(
                     "sh", "-c", "while test ! -e '%s'; do curl -sSfg "
-                    "--max-time 10 '%s' && echo ok || echo failed; sleep 0.02;"
+                    "--max-time 10 '%s' && echo ok || echo failed; sleep 0.1;"
                     " done" % (self.stop_file, url),
                     log="%s/curl-%s" % (tenant.name, version)))
 
@@ -97,40 +102,59 @@ class Traffic:
         return gap * 1000, lost, pages
 
 
+def make_devices(site, tenants):
+    """Makes network devices for 'tenants', cheap ones: a cable from each one's
+    service port to its native port, and no host."""
+    batch = site.lab.path("devices")
+    with open(batch, "w") as f:
+        for tenant in tenants:
+            f.write("link add {0} type veth peer name {1}\n"
+                    "link set {0} up\nlink set {1} up\n".format(
+                        tenant.service, tenant.native6))
+    site.switch.namespace.ip("-batch", batch)
+
+
+def in_batches(site, commands):
+    """Runs commands of tasuki-ctl, some at a time, and waits for the switch to
+    have done what that means: a userspace datapath forwards nothing while the
+    same thread closes network devices, some 15 ms for each."""
+    for i in range(0, len(commands), AT_ONCE):
+        argv = [word for command in commands[i:i + AT_ONCE]
+                for word in ("--", *command)]
+        site.controller.ctl(*argv)
+        site.switch.vsctl("set", "Open_vSwitch", ".", "external_ids:i=%d" % i)
+
+
 def test_many(site):
     """200 tenants are added and removed, while others use the service."""
     before = ports(site), flows(site)
     many = [Tenant(number, remote="10.0.0.%d" % (50 + number % 100))
             for number in range(1001, 1001 + N_MANY)]
-    # The network devices of some appear before, and of some never.
-    for tenant in many[:3]:
+    # Most have their network devices before they are added, some never.
+    real, late = many[:2], many[-1]
+    for tenant in real:
         site.build(tenant)
+    make_devices(site, many[2:-10])
     traffic = Traffic(site)
-    seconds = []
-    for tenant in many:
-        started = time.monotonic()
-        site.controller.ctl("add-tenant", *tenant.columns())
-        seconds.append(time.monotonic() - started)
-    wait_for(lambda: len(ports(site)) == len(before[0]) + 3 * N_MANY,
-             "the ports of all", timeout=30)
-    site.wait_up(many[:3])
-    assert {state(site, tenant) for tenant in many[:3]} == {"up"}
-    # And of one later.
-    assert state(site, many[-1]) != "up"
-    site.build(many[-1])
-    site.wait_up(many[-1:])
-    assert state(site, many[-1]) == "up"
-    for tenant in many:
-        site.controller.ctl("del-tenant", tenant.name)
+    in_batches(site, [["add-tenant", *tenant.columns()] for tenant in many])
+    wait_for(lambda: len(flows(site)) == len(before[1]) + 5 * (N_MANY - 10),
+             "the flows of all", timeout=60)
+    assert len(ports(site)) == len(before[0]) + 3 * N_MANY
+    site.wait_up(real)
+    # And one has them later.
+    assert state(site, late) != "up"
+    site.build(late)
+    site.wait_up([late])
+    assert state(site, late) == "up"
+    in_batches(site, [["del-tenant", tenant.name] for tenant in many])
     wait_for(lambda: ports(site) == before[0], "the end of the ports",
-             timeout=30)
+             timeout=60)
     wait_for(lambda: flows(site) == before[1], "the end of the flows",
-             timeout=30)
+             timeout=60)
     gap, lost, pages = traffic.stop()
-    print("longest gap %.0f ms, %d lost, %d pages, %.0f ms to add one" % (
-        gap, lost, pages, 1000 * sorted(seconds)[len(seconds) // 2]))
-    assert gap < 500
-    assert pages > 100
+    print("longest gap %.0f ms, %d lost, %d pages" % (gap, lost, pages))
+    assert gap < MAX_GAP
+    assert pages > 50
 
 
 def test_removed(site):
@@ -146,7 +170,7 @@ def test_removed(site):
     assert tenant.host.run("ping", "-c", 1, "-W", 1, SERVICE,
                            check=False).returncode
     gap, lost, _ = traffic.stop()
-    assert gap < 500 and not lost
+    assert gap < MAX_GAP and not lost
     with pytest.raises(LabError, match="no tenant"):
         site.controller.ctl("show-tenants", tenant.name)
     # As if it had never been there.
@@ -170,7 +194,7 @@ def test_tasukid_killed(site):
              == {"up"}, "the tenants' states")
     assert (ports(site), flows(site)) == before
     gap, lost, _ = traffic.stop()
-    assert gap < 500 and not lost
+    assert gap < MAX_GAP and not lost
     assert all_served(site)
 
 
@@ -246,7 +270,7 @@ def test_refused(site):
         if what != "the same service port":
             ctl("del-tenant", "late")
     gap, lost, _ = traffic.stop()
-    assert gap < 500 and not lost
+    assert gap < MAX_GAP and not lost
     # Once there is room for it, it works.
     gone = site.tenants.pop(1)
     ctl("del-tenant", gone.name)
