@@ -33,8 +33,8 @@ def log_time(line):
 
 
 class Configured:
-    """A switch with tasukid and the userspace datapath, and network devices for
-    all tenants there will be."""
+    """A switch with tasukid and the userspace datapath, and network devices
+    for all tenants there will be."""
 
     def __init__(self, lab):
         self.lab = lab
@@ -106,8 +106,8 @@ class Configured:
     def add_one(self):
         """Adds one tenant.  Returns when, in ms from the beginning, tasuki-ctl
         was done ("tasuki-ctl"), the switch had the ports ("ports") and the
-        flows ("flows"), and the CPU time that each daemon took till it was idle
-        again."""
+        flows ("flows"), and the CPU time that each daemon took till it was
+        idle again."""
         self.settle()
         self.n += 1
         cpu = {name: -self.cpu_time(name) for name in DAEMONS}

@@ -34,8 +34,8 @@ class Connection(NamedTuple):
 
 
 class Tenants:
-    """Ten tenants behind GRE, each with two connections to the service, of
-    each kind, that stay.  IPv6 goes through the switch and the tunnel as it is,
+    """Ten tenants behind GRE, each with a connection of each kind to the
+    service, that stay.  IPv6 goes through the switch and the tunnel as it is,
     link-local."""
 
     def __init__(self, lab):
@@ -115,8 +115,8 @@ def receive(end, size):
 
 
 def guest_tenants(lab, quick):
-    """What tenants get in all, by their number, kind and direction: Mbit/s, and
-    megabits for each second of CPU time."""
+    """What tenants get in all, by their number, kind and direction: Mbit/s,
+    and megabits for each second of CPU time."""
     tenants = Tenants(lab)
     counts = (1, 2, 5, 10) if quick else range(1, N_TENANTS + 1)
     megabytes = 500
