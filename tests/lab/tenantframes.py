@@ -8,7 +8,8 @@ logging.getLogger("scapy.runtime").setLevel(logging.ERROR)
 
 from scapy.contrib.lacp import LACP, SlowProtocol  # noqa: E402
 from scapy.contrib.mpls import MPLS  # noqa: E402
-from scapy.layers.inet import GRE, ICMP, IP, TCP, UDP, IPOption_Router_Alert  # noqa: E402
+from scapy.layers.inet import (  # noqa: E402
+    GRE, ICMP, IP, TCP, UDP, IPOption_Router_Alert)
 from scapy.layers.inet6 import (  # noqa: E402
     ICMPv6EchoRequest, ICMPv6ND_NA, ICMPv6ND_NS, ICMPv6ND_RA,
     ICMPv6ND_Redirect, ICMPv6NDOptDstLLAddr, ICMPv6NDOptPrefixInfo,
@@ -162,7 +163,8 @@ class Frames:
         def add(name, inner, dst=None):
             self.add(name, lambda payload: self.ether(dst) / inner / payload,
                      NOWHERE)
-        for name, tag in (("802.1Q", Dot1Q(vlan=1)), ("VLAN 10", Dot1Q(vlan=10)),
+        for name, tag in (("802.1Q", Dot1Q(vlan=1)),
+                          ("VLAN 10", Dot1Q(vlan=10)),
                           ("priority", Dot1Q(vlan=0, prio=5)),
                           ("priority 0", Dot1Q(vlan=0)),
                           ("802.1ad", Dot1AD(vlan=10)),
@@ -186,8 +188,8 @@ class Frames:
                 (0x88b5, "experimental, unknown unicast", NOBODY),
                 (0x0842, "wake on LAN", BROADCAST),
                 (0x8902, "CFM", "01:80:c2:00:00:30")):
-            self.add(name, lambda payload: self.ether(dst, type=kind) / payload,
-                     NOWHERE)
+            self.add(name, lambda payload: self.ether(dst, type=kind)
+                     / payload, NOWHERE)
         self.add("LLC", lambda payload: Dot3(src=self.mac, dst=BROADCAST)
                  / LLC(dsap=0xf0, ssap=0xf0, ctrl=3) / payload, NOWHERE)
         self.add("STP", lambda payload: Dot3(src=self.mac,

@@ -62,9 +62,9 @@ def test_content(site):
                 starts.append(starter(tenant.host, *curl(url)))
     assert at_once(starts) == expected
     # One address at all interfaces is who the service was asked by.
-    assert {line.split()[1] for line in site.apache.log()
-            if line.split()[0].endswith("-4")} == {"%s%%%s" % (LAN6, tenant.service)
-                                  for tenant in site.tenants}
+    assert ({line.split()[1] for line in site.apache.log()
+             if line.split()[0].endswith("-4")}
+            == {"%s%%%s" % (LAN6, tenant.service) for tenant in site.tenants})
 
 
 def test_demo():
@@ -191,8 +191,8 @@ SIZES = (0, 1, 1000, 1429, 1430, 1431, 1452, 1453, 1472, 1473, 3000, 20000)
 
 @pytest.mark.parametrize("client", ("lan", "service"))
 def test_udp(site, client):
-    """Datagrams of all sizes around the MTUs, whoever starts, of all tenants at
-    the same time."""
+    """Datagrams of all sizes around the MTUs, whoever starts, of all tenants
+    at the same time."""
     forget_mtus(site)
     results = {}
 

@@ -13,10 +13,10 @@ import time
 import pytest
 
 import tenantframes
-from tenantframes import (ARP, GRE, IP, UDP, VXLAN, Ether, IPv6, Raw)
 from lab.lab import wait_for
 from lab.tenants import LAN_MAC, SERVICE_MAC, Site, Tenant
-from tenantframes import IP_PORT, IPV6_PORT, NOWHERE
+from tenantframes import (ARP, GRE, IP, IP_PORT, IPV6_PORT, NOWHERE, UDP,
+                          VXLAN, Ether, IPv6, Raw)
 from tenantwatch import Watch, new_secret
 
 # A gateway with several tunnels, two gateways with the same key, two kinds of

@@ -3,9 +3,9 @@
 """The tenant paper's site: LANs that all have the same addresses, each with a
 GRE tunnel to a switch, and one machine that serves them all.
 
-    tenant1  192.168.0.10 === GRE, key 101 ===+      +--- vnet1-4, vnet1-6 ---+
-    tenant2  192.168.0.10 === GRE, key 102 ===+ br0  +--- vnet2-4, vnet2-6 ---+ service
-    tenant3  192.168.0.10 === GRE, key 103 ===+      +--- vnet3-4, vnet3-6 ---+
+    tenant1 192.168.0.10 == GRE key 101 ==+     +- vnet1-4, vnet1-6 --+
+    tenant2 192.168.0.10 == GRE key 102 ==+ br0 +- vnet2-4, vnet2-6 --+ service
+    tenant3 192.168.0.10 == GRE key 103 ==+     +- vnet3-4, vnet3-6 --+
 
 The service has the address fe80::192.168.0.100 on each of its interfaces, and
 no other: to the LANs, vnetN-4 is 192.168.0.100, and vnetN-6 itself."""
@@ -140,7 +140,8 @@ class Site:
         """Gives the service its two interfaces for 'tenant'.  What comes to
         the second one, and leaves it, is not translated: its MTU is the
         LAN's."""
-        for name, mtu in ((tenant.service, 1500), (tenant.native6, tenant.mtu)):
+        for name, mtu in ((tenant.service, 1500),
+                          (tenant.native6, tenant.mtu)):
             self._cable(self.service, name, name)
             self.service.ip("link", "set", name, "addrgenmode", "none", "mtu",
                             mtu, "address", SERVICE_MAC)

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026 the Tasuki developers.
-"""The network that carries tunnels to a switch, and the tunnels' other ends."""
+"""The network that carries tunnels to a switch, and their other ends."""
 
 from .errors import LabError
 from .namespace import Namespace, connect
 from .switch import Switch
 
-# What remains of the underlay's MTU for a LAN: less IPv4 and the inner Ethernet
-# header, and GRE with one optional word, or UDP and VXLAN.
+# What remains of the underlay's MTU for a LAN: less IPv4 and the inner
+# Ethernet header, and GRE with one optional word, or UDP and VXLAN.
 MTU = {"gre": 1500 - 20 - 14 - 8, "vxlan": 1500 - 20 - 14 - 8 - 8}
 
 
