@@ -56,6 +56,14 @@ struct app_class {
      * (config-db.h). */
     void (*configure)(const struct tasukirec_tasuki *cfg);
 
+    /* Returns false as long as 'switch_up' has to wait: the flows of all
+     * applications stay as they are until then. */
+    bool (*is_ready)(const struct ofswitch *);
+
+    /* Returns true as long as the application has to stay on a switch from
+     * which it was taken off, and which has other ones. */
+    bool (*must_stay)(const struct ofswitch *);
+
     /* A switch that runs the application is connected, its features and ports
      * known; is gone.  'switch_down' also comes when the application is taken
      * off a switch that stays. */

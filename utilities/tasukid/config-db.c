@@ -300,12 +300,15 @@ check_switch(const struct tasukirec_tasuki *cfg,
     refuse_row(&sw->header_, row_check_switch(cfg, sw));
 
     /* First those that are in use already, so that no row that somebody adds
-     * takes what they have. */
+     * takes what they have.  The database has forgotten which they are when
+     * its server was started anew, and we when we were. */
     for (int in_use = 1; in_use >= 0; in_use--) {
         for (size_t i = 0; i < sw->n_tenants; i++) {
             const struct tasukirec_tenant *tenant = sw->tenants[i];
+            bool has_state = (config_get_status(&tenant->header_.uuid, "state")
+                              || smap_get(&tenant->status, "state"));
 
-            if (!!smap_get(&tenant->status, "state") == in_use) {
+            if (has_state == in_use) {
                 refuse_row(&tenant->header_,
                            row_check_tenant(&claims, tenant));
             }
@@ -347,6 +350,12 @@ const struct tasukirec_tasuki *
 config_get(void)
 {
     return active ? tasukirec_tasuki_first(idl) : NULL;
+}
+
+bool
+config_has_lock(void)
+{
+    return active && ovsdb_idl_has_lock(idl);
 }
 
 bool

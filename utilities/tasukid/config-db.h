@@ -39,6 +39,10 @@ const struct tasukirec_switch *config_find_switch(uint64_t dpid);
  * by. */
 bool config_is_active(void);
 
+/* Returns true if this tasukid is active and knows that no other one is: false
+ * while the database is out of reach. */
+bool config_has_lock(void);
+
 /* Returns the OpenFlow generation_id of this tasukid's term as the active one:
  * greater than that of every one before it. */
 uint64_t config_generation_id(void);

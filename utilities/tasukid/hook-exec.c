@@ -55,6 +55,13 @@ hook_exec_init(char **argv, int timeout_)
     timeout = timeout_;
     xpipe(output);
     xset_nonblocking(output[0]);
+
+    /* Better now than after the first command has started. */
+    int fd = pidfd_open(getpid(), 0);
+    if (fd < 0) {
+        ovs_fatal(errno, "cannot wait for commands (pidfd_open)");
+    }
+    close(fd);
 }
 
 static void

@@ -82,6 +82,9 @@ event_of(const struct tenant *t)
 {
     if (!t->wanted) {
         return t->tried ? "delete" : NULL;
+    } else if (!*string_member(t->wanted, "name")) {
+        /* From the state file: the database was not read yet. */
+        return NULL;
     } else if (!t->told) {
         return "add";
     }

@@ -255,7 +255,10 @@ handle_port_desc(struct ofswitch *sw, const struct ofp_header *oh)
     }
     if (!ofpmp_more(oh)) {
         sw->have_ports = true;
-        sw->redeclare = sw->state == OSS_MANAGED;
+        if (sw->state == OSS_MANAGED) {
+            ofswitch_delete_doubted_ports(sw);
+            sw->redeclare = true;
+        }
         check_handshake(sw);
     }
     return retval == EOF ? 0 : retval;

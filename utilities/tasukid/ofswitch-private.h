@@ -78,6 +78,8 @@ struct ofswitch {
     void *data[MAX_APPS];
     struct flow_set *flows;     /* Declared ones. */
     bool redeclare;             /* Must be declared anew. */
+    bool reconfigure;           /* Some application could not start or stop
+                                 * yet: call ofswitch_configure() again. */
     unsigned int flows_lost;    /* Declared ones deleted by somebody else. */
     long long int retry_at;     /* When to push flows that the switch refused
                                  * again, msec, or LLONG_MAX. */
@@ -90,6 +92,7 @@ struct ofswitch_port {
     struct hmap_node node;      /* In 'ports', by number. */
     struct hmap_node name_node; /* In 'ports_by_name'. */
     struct ofputil_phy_port desc;
+    bool confirmed;             /* Since ofswitch_doubt_ports(). */
 };
 
 /* All "struct ofswitch"es, the newest connection last. */
@@ -102,6 +105,8 @@ extern uint64_t ofswitch_seqno;
 void ofswitch_send(struct ofswitch *, struct ofpbuf *);
 void ofswitch_put_port(struct ofswitch *, const struct ofputil_phy_port *);
 void ofswitch_delete_port(struct ofswitch *, ofp_port_t);
+void ofswitch_doubt_ports(struct ofswitch *);
+void ofswitch_delete_doubted_ports(struct ofswitch *);
 void ofswitch_clear_ports(struct ofswitch *);
 void ofswitch_set_name(struct ofswitch *);
 void ofswitch_set_state(struct ofswitch *, enum ofswitch_state);

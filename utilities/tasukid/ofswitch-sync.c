@@ -161,8 +161,43 @@ wanted_apps(const struct ofswitch *sw)
                 wanted |= app_bit(index);
             }
         }
+        for (size_t i = 0; i < app_count(); i++) {
+            if (sw->running & ~wanted & app_bit(i)
+                && app_classes[i]->must_stay && app_classes[i]->must_stay(sw)) {
+                wanted |= app_bit(i);
+            }
+        }
     }
     return wanted;
+}
+
+/* Returns true if all of 'apps' can start on 'sw'. */
+static bool
+apps_are_ready(const struct ofswitch *sw, uint32_t apps)
+{
+    for (size_t i = 0; i < app_count(); i++) {
+        if (apps & app_bit(i)
+            && app_classes[i]->is_ready && !app_classes[i]->is_ready(sw)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Returns true if an application runs on 'sw' that is not configured. */
+static bool
+some_app_lingers(const struct ofswitch *sw)
+{
+    uint32_t extra = sw->running & ~app_bit(app_index_from_id(PIPE_APP_CORE));
+
+    for (size_t i = 0; i < sw->row->n_applications; i++) {
+        int index = app_index_from_name(sw->row->applications[i]);
+
+        if (index >= 0) {
+            extra &= ~app_bit(index);
+        }
+    }
+    return extra != 0;
 }
 
 static struct flow_set *
@@ -216,6 +251,7 @@ ofswitch_stop_applications(struct ofswitch *sw)
     flow_set_destroy(sw->flows);
     sw->flows = NULL;
     sw->redeclare = false;
+    sw->reconfigure = false;
     sw->flows_lost = 0;
     sw->retry_at = LLONG_MAX;
     sw->sync_xid = 0;
@@ -256,6 +292,7 @@ ofswitch_configure(struct ofswitch *sw)
     uint32_t wanted, removed, added;
 
     sw->row = config_find_switch(sw->dpid);
+    sw->reconfigure = false;
     wanted = wanted_apps(sw);
     removed = sw->running & ~wanted;
     added = wanted & ~sw->running;
@@ -282,6 +319,7 @@ ofswitch_configure(struct ofswitch *sw)
 
         /* From here on it tells us about its ports.  What changed before was
          * missed. */
+        ofswitch_doubt_ports(sw);
         ofswitch_send(sw, ofputil_encode_port_desc_stats_request(sw->version,
                                                                  OFPP_ANY));
     }
@@ -297,10 +335,28 @@ ofswitch_configure(struct ofswitch *sw)
         return;
     }
 
+    if (!apps_are_ready(sw, added)) {
+        sw->reconfigure = true;
+        return;
+    }
+    sw->reconfigure = some_app_lingers(sw);
     if (added) {
         start_applications(sw, added);
     } else {
         sw->redeclare = true;
+    }
+}
+
+/* Starts and stops what could not be started or stopped, if it can be now. */
+static void
+ofswitch_reconfigure(struct ofswitch *sw)
+{
+    uint32_t wanted = wanted_apps(sw);
+
+    if ((sw->running & ~wanted)
+        || ((wanted & ~sw->running)
+            && apps_are_ready(sw, wanted & ~sw->running))) {
+        ofswitch_configure(sw);
     }
 }
 
@@ -363,6 +419,9 @@ ofswitch_adopted(struct ofswitch *sw)
 void
 ofswitch_sync_run(struct ofswitch *sw)
 {
+    if (sw->reconfigure && sw->state == OSS_MANAGED && !sw->adopting) {
+        ofswitch_reconfigure(sw);
+    }
     if (sw->redeclare && sw->state == OSS_MANAGED && !sw->adopting) {
         if (sw->flows_lost) {
             VLOG_INFO_RL(&rl, "%s: somebody deleted %u of our flows, putting "

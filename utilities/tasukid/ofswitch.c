@@ -127,16 +127,26 @@ ofswitch_port(const struct ofswitch *sw, ofp_port_t port_no)
 }
 
 ofp_port_t
-ofswitch_port_from_string(const struct ofswitch *sw, const char *s)
+ofswitch_port_by_name(const struct ofswitch *sw, const char *name)
 {
     struct ofswitch_port *port;
-    ofp_port_t port_no;
 
-    HMAP_FOR_EACH_WITH_HASH (port, name_node, hash_string(s, 0),
+    HMAP_FOR_EACH_WITH_HASH (port, name_node, hash_string(name, 0),
                              &sw->ports_by_name) {
-        if (!strcmp(port->desc.name, s)) {
+        if (!strcmp(port->desc.name, name)) {
             return port->desc.port_no;
         }
+    }
+    return OFPP_NONE;
+}
+
+ofp_port_t
+ofswitch_port_from_string(const struct ofswitch *sw, const char *s)
+{
+    ofp_port_t port_no = ofswitch_port_by_name(sw, s);
+
+    if (port_no != OFPP_NONE) {
+        return port_no;
     }
     return (ofputil_port_from_string(s, NULL, &port_no)
             && find_port(sw, port_no) ? port_no : OFPP_NONE);
@@ -154,6 +164,7 @@ ofswitch_put_port(struct ofswitch *sw, const struct ofputil_phy_port *desc)
         hmap_remove(&sw->ports_by_name, &port->name_node);
     }
     port->desc = *desc;
+    port->confirmed = true;
     hmap_insert(&sw->ports_by_name, &port->name_node,
                 hash_string(desc->name, 0));
 }
@@ -167,6 +178,28 @@ ofswitch_delete_port(struct ofswitch *sw, ofp_port_t port_no)
         hmap_remove(&sw->ports, &port->node);
         hmap_remove(&sw->ports_by_name, &port->name_node);
         free(port);
+    }
+}
+
+void
+ofswitch_doubt_ports(struct ofswitch *sw)
+{
+    struct ofswitch_port *port;
+
+    HMAP_FOR_EACH (port, node, &sw->ports) {
+        port->confirmed = false;
+    }
+}
+
+void
+ofswitch_delete_doubted_ports(struct ofswitch *sw)
+{
+    struct ofswitch_port *port;
+
+    HMAP_FOR_EACH_SAFE (port, node, &sw->ports) {
+        if (!port->confirmed) {
+            ofswitch_delete_port(sw, port->desc.port_no);
+        }
     }
 }
 

@@ -42,6 +42,9 @@ bool ofswitch_runs(const struct ofswitch *, enum pipeline_app app);
 void ofswitch_for_each(enum pipeline_app app,
                        void (*cb)(struct ofswitch *, void *aux), void *aux);
 
+/* Returns the port with that name, or OFPP_NONE. */
+ofp_port_t ofswitch_port_by_name(const struct ofswitch *, const char *name);
+
 /* Returns the port that 's' names, by name or number, or OFPP_NONE. */
 ofp_port_t ofswitch_port_from_string(const struct ofswitch *, const char *s);
 

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "config-db.h"
 #include "lib/vswitch-idl.h"
 #include "openflow/openflow-common.h"
 #include "openvswitch/hmap.h"
@@ -14,11 +15,16 @@
 #include "ovsdb-idl.h"
 #include "packets.h"
 #include "sset.h"
+#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(ovs_ports);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
+
+/* How long to wait for a switch's database before all ports are taken for
+ * tenants', in msec. */
+#define DATABASE_TIMEOUT 5000
 
 /* The ports of one bridge. */
 struct ovs_bridge {
@@ -31,6 +37,9 @@ struct ovs_bridge {
     bool compared;              /* 'free' and 'in_database' are known. */
     bool in_database;
     bool in_use;                /* Else it is to lose all ports of ours. */
+    bool secure;                /* It must not forward on its own. */
+    bool has_ours;              /* When it was compared. */
+    long long int give_up_at;   /* When not to wait for the database, msec. */
 };
 
 /* One database. */
@@ -173,7 +182,7 @@ ovs_ports_begin(void)
 }
 
 struct shash *
-ovs_ports_want(const char *remote, uint64_t dpid)
+ovs_ports_want(const char *remote, uint64_t dpid, bool secure)
 {
     struct ovs_bridge *bridge;
     struct ovs_db *db;
@@ -187,6 +196,7 @@ ovs_ports_want(const char *remote, uint64_t dpid)
     if (!bridge) {
         bridge = xzalloc(sizeof *bridge);
         bridge->dpid = dpid;
+        bridge->give_up_at = time_msec() + DATABASE_TIMEOUT;
         shash_init(&bridge->wanted);
         smap_init(&bridge->problems);
         sset_init(&bridge->foreign);
@@ -194,6 +204,7 @@ ovs_ports_want(const char *remote, uint64_t dpid)
         hmap_insert(&db->bridges, &bridge->node, hash_uint64(dpid));
     }
     bridge->in_use = true;
+    bridge->secure = secure;
     return &bridge->wanted;
 }
 
@@ -314,6 +325,41 @@ secure_bridge(const struct ovsrec_bridge *br)
         ovsrec_bridge_update_other_config_setkey(br, "disable-in-band",
                                                  "true");
     }
+    /* By default it is the lowest of the ports' MAC addresses, so that a new
+     * port may make it another switch. */
+    if (!smap_get(&br->other_config, "datapath-id")) {
+        ovsrec_bridge_update_other_config_setkey(br, "datapath-id",
+                                                 br->datapath_id);
+    }
+}
+
+/* OpenFlow cuts names of ports at 15 characters.  Marks the names that are
+ * wanted and that an interface with a longer name has in OpenFlow. */
+static void
+find_cut_names(struct ovs_bridge *bridge, const struct ovsrec_port *port)
+{
+    for (size_t i = 0; i < port->n_interfaces; i++) {
+        const char *long_name = port->interfaces[i]->name;
+        char name[OFP_MAX_PORT_NAME_LEN];
+
+        ovs_strlcpy(name, long_name, sizeof name);
+        if (strcmp(name, long_name)
+            && shash_find(&bridge->wanted, name)) {
+            smap_replace(&bridge->problems, name, long_name);
+            sset_add(&bridge->foreign, name);
+        }
+    }
+}
+
+static bool
+has_port(const struct ovsrec_bridge *br, const char *name)
+{
+    for (size_t i = 0; i < br->n_ports; i++) {
+        if (!strcmp(br->ports[i]->name, name)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Makes the ports of 'br' those of 'bridge'.  'owners' has the bridge of each
@@ -321,25 +367,36 @@ secure_bridge(const struct ovsrec_bridge *br)
  * OpenFlow, too. */
 static void
 compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
-               const struct ovsrec_bridge *br, const struct shash *owners)
+               const struct ovsrec_bridge *br, struct shash *owners)
 {
     struct shash_node *node;
 
-    if (!shash_is_empty(&bridge->wanted)) {
+    if (bridge->in_use && bridge->secure) {
         secure_bridge(br);
     }
+    bridge->has_ours = false;
     for (size_t i = 0; i < br->n_ports; i++) {
         const struct ovsrec_port *port = br->ports[i];
 
         compare_port(bridge, br, port,
                      shash_find_data(&bridge->wanted, port->name));
+        find_cut_names(bridge, port);
+        bridge->has_ours |= smap_get(&port->external_ids,
+                                     OVS_PORTS_OWNER) != NULL;
     }
     SHASH_FOR_EACH (node, &bridge->wanted) {
         const struct ovsrec_bridge *owner = shash_find_data(owners,
                                                             node->name);
+        const struct ovs_port *wanted = node->data;
 
         if (!owner) {
-            create_port(db->txn, br, node->name, node->data);
+            create_port(db->txn, br, node->name, wanted);
+            shash_add(owners, node->name, br);
+        } else if (owner == br && wanted->type[0]
+                   && !has_port(br, node->name)) {
+            smap_add_format(&bridge->problems, node->name, "%s is an "
+                            "interface of another port", node->name);
+            sset_add(&bridge->foreign, node->name);
         } else if (owner != br) {
             smap_add_format(&bridge->problems, node->name,
                             "port %s is on bridge %s", node->name,
@@ -404,6 +461,7 @@ compare_db(struct ovs_db *db)
     }
     HMAP_FOR_EACH (bridge, node, &db->bridges) {
         struct smap old_problems = SMAP_INITIALIZER(&old_problems);
+        bool had_ours = bridge->has_ours;
         struct sset old_free;
 
         sset_clone(&old_free, &bridge->free);
@@ -414,12 +472,14 @@ compare_db(struct ovs_db *db)
             compare_bridge(db, bridge, br, &owners);
             note_free_ports(bridge, br);
         } else {
+            bridge->has_ours = false;
             smap_add_format(&bridge->problems, "", "%s has no bridge with "
                             "datapath id %016"PRIx64, db->remote,
                             bridge->dpid);
         }
         if (!smap_equal(&old_problems, &bridge->problems)
             || !sset_equals(&old_free, &bridge->free)
+            || had_ours != bridge->has_ours
             || !bridge->compared || bridge->in_database != (br != NULL)) {
             seqno++;
         }
@@ -453,7 +513,8 @@ ovs_db_run(struct ovs_db *db)
 
     ovsdb_idl_run(db->idl);
     if (!db->txn) {
-        if (!ovsdb_idl_has_ever_connected(db->idl)
+        if (!ovsdb_idl_is_connected(db->idl)
+            || !ovsdb_idl_has_ever_connected(db->idl) || !config_has_lock()
             || (!db->compare && db->seqno == ovsdb_idl_get_seqno(db->idl))) {
             return true;
         }
@@ -469,8 +530,14 @@ ovs_db_run(struct ovs_db *db)
         return true;
     }
     if (status == TXN_ERROR) {
-        VLOG_WARN_RL(&rl, "%s: %s", db->remote,
-                     ovsdb_idl_txn_get_error(db->txn));
+        const char *error = ovsdb_idl_txn_get_error(db->txn);
+        struct ovs_bridge *bridge;
+
+        VLOG_WARN_RL(&rl, "%s: %s", db->remote, error);
+        HMAP_FOR_EACH (bridge, node, &db->bridges) {
+            smap_replace(&bridge->problems, "", error);
+        }
+        seqno++;
     }
     ovsdb_idl_txn_destroy(db->txn);
     db->txn = NULL;
@@ -508,8 +575,17 @@ ovs_ports_wait(void)
         ovsdb_idl_wait(db->idl);
         if (db->txn) {
             ovsdb_idl_txn_wait(db->txn);
-        } else if (db->compare && ovsdb_idl_has_ever_connected(db->idl)) {
+        } else if (db->compare && ovsdb_idl_is_connected(db->idl)
+                   && ovsdb_idl_has_ever_connected(db->idl)
+                   && config_has_lock()) {
             poll_immediate_wake();
+        }
+
+        const struct ovs_bridge *bridge;
+        HMAP_FOR_EACH (bridge, node, &db->bridges) {
+            if (!bridge->compared && time_msec() < bridge->give_up_at) {
+                poll_timer_wait_until(bridge->give_up_at);
+            }
         }
     }
 }
@@ -553,24 +629,42 @@ ovs_ports_is_free(uint64_t dpid, const char *name)
     const struct ovs_db *db;
     const struct ovs_bridge *bridge = find_bridge_in_use(dpid, &db);
 
-    return (bridge
-            && (!bridge->compared || !bridge->in_database
-                || sset_contains(&bridge->free, name)));
+    return (bridge && bridge->compared
+            && (!bridge->in_database || sset_contains(&bridge->free, name)));
 }
 
 bool
-ovs_ports_is_foreign(uint64_t dpid, const char *name)
+ovs_ports_are_known(uint64_t dpid)
+{
+    const struct ovs_db *db;
+    const struct ovs_bridge *bridge = find_bridge_in_use(dpid, &db);
+
+    return (!bridge || bridge->compared
+            || time_msec() >= bridge->give_up_at);
+}
+
+bool
+ovs_ports_has_ours(uint64_t dpid)
 {
     struct shash_node *node;
 
     SHASH_FOR_EACH (node, &dbs) {
         const struct ovs_bridge *bridge = find_bridge(node->data, dpid);
 
-        if (bridge && bridge->in_use) {
-            return sset_contains(&bridge->foreign, name);
+        if (bridge && (bridge->has_ours || !bridge->compared)) {
+            return true;
         }
     }
     return false;
+}
+
+bool
+ovs_ports_is_foreign(uint64_t dpid, const char *name)
+{
+    const struct ovs_db *db;
+    const struct ovs_bridge *bridge = find_bridge_in_use(dpid, &db);
+
+    return bridge && sset_contains(&bridge->foreign, name);
 }
 
 uint64_t

@@ -6,9 +6,10 @@
 
 /* Ports that tasukid has bridges have, in database Open_vSwitch.
  *
- * A bridge with such ports never forwards on its own: its "fail_mode" becomes
- * "secure", and "disable-in-band" in "other_config" becomes "true" unless it is
- * set already.  They stay so.
+ * A bridge for such ports never forwards on its own, and stays the same switch
+ * when it gets them: its "fail_mode" becomes "secure", and in "other_config"
+ * "disable-in-band" becomes "true" and "datapath-id" what it is now, unless they
+ * are set already.  They stay so.
  *
  * A port of ours carries the key OVS_PORTS_OWNER in "external_ids".  Ports
  * without it are used where they are, and neither changed nor deleted.  Of our
@@ -44,8 +45,9 @@ void ovs_ports_begin(void);
 
 /* Returns an empty shash, valid until ovs_ports_end(), for the ports, by name,
  * to have on the bridge with datapath id 'dpid' in the database at 'remote',
- * or the one that ovs_ports_init() named if 'remote' is null. */
-struct shash *ovs_ports_want(const char *remote, uint64_t dpid);
+ * or the one that ovs_ports_init() named if 'remote' is null.  With 'secure' the
+ * bridge never forwards on its own (see above). */
+struct shash *ovs_ports_want(const char *remote, uint64_t dpid, bool secure);
 
 /* Adds a port to 'ports', unless there is one with that name.  Returns its
  * options, for the caller to fill in. */
@@ -65,18 +67,22 @@ const char *ovs_ports_problem(uint64_t dpid, const char *name);
 
 /* Returns true if port 'name' of the bridge with datapath id 'dpid' is none of
  * ours.  A port that the database does not have is not free: one of ours that
- * was just deleted there is still on the switch.  All ports are free if the
- * database does not know the bridge, and until it was read: tasukid often is
- * connected to the switch first, and would close what is open when it
- * starts. */
+ * was just deleted there is still on the switch.  None is free as long as the
+ * database was not read; all are if it does not know the bridge. */
 bool ovs_ports_is_free(uint64_t dpid, const char *name);
 
 /* Returns true if port 'name', which should be a tunnel of ours, is somebody
  * else's: what is behind it is not known. */
 bool ovs_ports_is_foreign(uint64_t dpid, const char *name);
 
-/* A number that changes whenever what ovs_ports_problem() or
- * ovs_ports_is_free() returns may. */
+/* Returns true if the database of the bridge was read, or does not answer. */
+bool ovs_ports_are_known(uint64_t dpid);
+
+/* Returns true if the bridge may still have ports of ours, wanted or not. */
+bool ovs_ports_has_ours(uint64_t dpid);
+
+/* A number that changes whenever what the functions above
+ * return may. */
 uint64_t ovs_ports_seqno(void);
 
 void ovs_ports_run(void);

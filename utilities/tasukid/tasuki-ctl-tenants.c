@@ -138,8 +138,15 @@ check_conflicts(struct ctl_context *ctx, const struct tasukirec_switch *sw,
     struct shash claims = SHASH_INITIALIZER(&claims);
     bool ok;
 
-    for (size_t i = 0; i < sw->n_tenants; i++) {
-        free(row_check_tenant(&claims, sw->tenants[i]));
+    /* As tasukid does. */
+    for (int in_use = 1; in_use >= 0; in_use--) {
+        for (size_t i = 0; i < sw->n_tenants; i++) {
+            const struct tasukirec_tenant *tenant = sw->tenants[i];
+
+            if (!!smap_get(&tenant->status, "state") == in_use) {
+                free(row_check_tenant(&claims, tenant));
+            }
+        }
     }
     ok = ctl_check(ctx, row_check_tenant(&claims, row));
     shash_destroy(&claims);

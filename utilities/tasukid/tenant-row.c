@@ -128,8 +128,9 @@ check_prefix(const struct tasukirec_tenant *row)
 static char *
 check_port_name(const char *column, const char *port)
 {
-    if (!port[0] || strlen(port) >= TENANT_PORT_NAME_SIZE
-        || port[strcspn(port, " \t\r\n,/")]
+    if (!port[0] || strlen(port) >= TENANT_PORT_NAME_SIZE || port[0] == '-'
+        || port[strspn(port, "abcdefghijklmnopqrstuvwxyz"
+                       "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-:@+")]
         || port[strspn(port, "0123456789")] == '\0') {
         return xasprintf("%s: \"%s\" is not the name of a port, 1 to %d "
                          "characters", column, port,

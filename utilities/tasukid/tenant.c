@@ -137,7 +137,7 @@ static ofp_port_t
 find_port(const struct ofswitch *sw, const char *column, const char *name,
           struct ds *missing)
 {
-    ofp_port_t port = ofswitch_port_from_string(sw, name);
+    ofp_port_t port = ofswitch_port_by_name(sw, name);
     uint64_t dpid = ofswitch_datapath_id(sw);
 
     if (ovs_ports_is_foreign(dpid, name)) {
@@ -357,7 +357,7 @@ tenant_configure(const struct tasukirec_tasuki *cfg)
 
         if ((runs || row->n_tenants)
             && dpid_from_string(row->datapath_id, &dpid)) {
-            struct shash *ports = ovs_ports_want(row->ovsdb, dpid);
+            struct shash *ports = ovs_ports_want(row->ovsdb, dpid, runs);
 
             for (size_t j = 0; runs && j < row->n_tenants; j++) {
                 if (!is_refused(row->tenants[j])) {
@@ -372,6 +372,21 @@ tenant_configure(const struct tasukirec_tasuki *cfg)
 }
 
 /* Switches. */
+
+/* Until it is known which ports are tenants', what the switch does had better
+ * not change. */
+static bool
+tenant_is_ready(const struct ofswitch *sw)
+{
+    return ovs_ports_are_known(ofswitch_datapath_id(sw));
+}
+
+/* As long as tenants' ports are there, nobody else may have them. */
+static bool
+tenant_must_stay(const struct ofswitch *sw)
+{
+    return ovs_ports_has_ours(ofswitch_datapath_id(sw));
+}
 
 static void
 tenant_switch_up(struct ofswitch *sw)
@@ -484,7 +499,7 @@ static void
 show_port(const struct ofswitch *sw, const char *role, const char *name,
           struct ds *out)
 {
-    ofp_port_t port = ofswitch_port_from_string(sw, name);
+    ofp_port_t port = ofswitch_port_by_name(sw, name);
 
     ds_put_format(out, "  %s: %s", role, name);
     if (port != OFPP_NONE) {
@@ -589,6 +604,8 @@ const struct app_class tenant_app = {
     .init = tenant_init,
     .destroy = ovs_ports_destroy,
     .configure = tenant_configure,
+    .is_ready = tenant_is_ready,
+    .must_stay = tenant_must_stay,
     .switch_up = tenant_switch_up,
     .switch_down = tenant_switch_down,
     .declare_flows = tenant_declare_flows,
