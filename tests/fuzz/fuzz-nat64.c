@@ -437,8 +437,9 @@ check_back(const struct nat64 *n, const struct frame *in,
     if (is_error(in, &a)) {
         return;                 /* From an illegal source, for one. */
     }
-    if (a.fragment && a.proto == AH) {
-        /* RFC 7915 section 5.1.1 has it dropped, section 4.1 does not. */
+    if (!a.is6 && a.proto == AH && out->b[out->l3 + 6] == FRAGMENT) {
+        /* RFC 7915 section 5.1.1 has it dropped, section 4.1 does not, and
+         * makes fragments of what is too long. */
         REQUIRE(result == NAT64_EXTENSION);
         return;
     }
