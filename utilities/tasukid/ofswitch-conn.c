@@ -247,18 +247,20 @@ handle_port_desc(struct ofswitch *sw, const struct ofp_header *oh)
 {
     struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
     struct ofputil_phy_port desc;
+    bool changed = false;
     int retval;
 
     ofpraw_pull_assert(&b);
     while (!(retval = ofputil_pull_phy_port(oh->version, &b, &desc))) {
-        ofswitch_put_port(sw, &desc);
+        changed |= ofswitch_put_port(sw, &desc);
     }
-    if (!ofpmp_more(oh)) {
-        sw->have_ports = true;
-        if (sw->state == OSS_MANAGED) {
-            ofswitch_delete_doubted_ports(sw);
-            sw->redeclare = true;
+    if (sw->state == OSS_MANAGED) {
+        if (!ofpmp_more(oh)) {
+            changed |= ofswitch_delete_doubted_ports(sw);
         }
+        sw->redeclare |= changed;
+    } else if (!ofpmp_more(oh)) {
+        sw->have_ports = true;
         check_handshake(sw);
     }
     return retval == EOF ? 0 : retval;

@@ -152,10 +152,12 @@ ofswitch_port_from_string(const struct ofswitch *sw, const char *s)
             && find_port(sw, port_no) ? port_no : OFPP_NONE);
 }
 
-void
+/* Returns true if the port is new or has another name. */
+bool
 ofswitch_put_port(struct ofswitch *sw, const struct ofputil_phy_port *desc)
 {
     struct ofswitch_port *port = find_port(sw, desc->port_no);
+    bool changed = !port || strcmp(port->desc.name, desc->name);
 
     if (!port) {
         port = xmalloc(sizeof *port);
@@ -167,6 +169,7 @@ ofswitch_put_port(struct ofswitch *sw, const struct ofputil_phy_port *desc)
     port->confirmed = true;
     hmap_insert(&sw->ports_by_name, &port->name_node,
                 hash_string(desc->name, 0));
+    return changed;
 }
 
 void
@@ -191,16 +194,20 @@ ofswitch_doubt_ports(struct ofswitch *sw)
     }
 }
 
-void
+/* Returns true if there were any. */
+bool
 ofswitch_delete_doubted_ports(struct ofswitch *sw)
 {
     struct ofswitch_port *port;
+    bool changed = false;
 
     HMAP_FOR_EACH_SAFE (port, node, &sw->ports) {
         if (!port->confirmed) {
             ofswitch_delete_port(sw, port->desc.port_no);
+            changed = true;
         }
     }
+    return changed;
 }
 
 void
