@@ -48,6 +48,32 @@ too_many_half_open(void **state)
                                 htons(1020)));
 }
 
+/* A flood of SYNs pushes out a client whose answer to the SYN-ACK is on its way.
+ * The server still waits for it. */
+static void
+late_answer_in_a_flood(void **state)
+{
+    struct service_config *cfg = fake_config();
+
+    (void) state;
+    cfg->max_connections = 10;
+    start_with(cfg);
+    client_syn();
+    expect_syn(1);
+    server_synack(1);
+    expect(CLIENT_PORT, TCP_SYN | TCP_ACK, S1_ISN, C_ISN + 1, "");
+    for (int i = 0; i < 10; i++) {
+        syn_from_port(1000 + i);
+        expect(1, TCP_SYN, C_ISN, 0, "");
+    }
+    assert_int_equal(fake_counter(HC_EVICTED), 1);
+    expect_nothing_anywhere();
+
+    fake_from_client(from_client(TCP_ACK, GET_OTHER));
+    expect(1, TCP_ACK, C_ISN + 1, S1_ISN + 1, GET_OTHER);
+    assert_int_equal(fake_counter(HC_ORPHANS), 1);
+}
+
 /* Those that wait for a request go on without being inspected. */
 static void
 too_many_waiting(void **state)
@@ -378,6 +404,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(too_many_half_open),
+        TEST(late_answer_in_a_flood),
         TEST(too_many_waiting),
         TEST(no_memory_to_hold),
         TEST(too_long_a_head),

@@ -20,7 +20,7 @@
 #define RELOCATE_INTERVAL_MS 1000
 
 /* A segment without a record: most likely of a connection that was being
- * inspected when the daemon was restarted.  The default server is the one that
+ * inspected when the daemon was restarted, or was evicted half-open.  The default server is the one that
  * shook hands with it, or will reset it. */
 static void
 join_orphan(struct hswitch *hsw, struct service *service,
@@ -64,12 +64,14 @@ make_room(struct service *service)
     }
 
     /* Those that never finished their handshake first, then those that have
-     * not sent a request: they go on without inspection. */
+     * not sent a request: they go on without inspection.  So does a client
+     * whose answer to the SYN-ACK is still on its way, behind a flood of SYNs:
+     * its server is not told to forget it, see join_orphan(). */
     if (!ovs_list_is_empty(&service->half_open)) {
         struct handshake *hs = CONTAINER_OF(
             ovs_list_front(&service->half_open), struct handshake, node);
         conn_count(hs->conn, HC_EVICTED);
-        handshake_abort(hs->conn, false);
+        conn_destroy(hs->conn);
         return true;
     }
     if (!ovs_list_is_empty(&service->waiting)) {
