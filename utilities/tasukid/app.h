@@ -71,9 +71,9 @@ struct app_class {
     void (*switch_down)(struct ofswitch *);
 
     /* Adds to 'flows' every flow that does not depend on traffic.  The core
-     * calls it after 'configure' and 'switch_up' (and after
-     * ofswitch_redeclare()) and brings the switch in line: it adds, modifies
-     * and deletes only what differs. */
+     * calls it after 'configure' and 'switch_up', when ports come and go, and
+     * after ofswitch_redeclare(), and brings the switch in line: it adds,
+     * modifies and deletes only what differs. */
     void (*declare_flows)(struct ofswitch *, struct flow_set *flows);
 
     /* On (re)connection, for each flow found in the switch with this

@@ -278,8 +278,9 @@ handle_port_status(struct ofswitch *sw, const struct ofp_header *oh)
 
     if (ps.reason == OFPPR_DELETE) {
         ofswitch_delete_port(sw, ps.desc.port_no);
+        sw->redeclare = true;
     } else {
-        ofswitch_put_port(sw, &ps.desc);
+        sw->redeclare |= ofswitch_put_port(sw, &ps.desc);
     }
     for (size_t i = 0; i < app_count(); i++) {
         if (sw->running & (UINT32_C(1) << i) && app_classes[i]->port_status) {

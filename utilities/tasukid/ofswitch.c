@@ -152,12 +152,15 @@ ofswitch_port_from_string(const struct ofswitch *sw, const char *s)
             && find_port(sw, port_no) ? port_no : OFPP_NONE);
 }
 
-/* Returns true if the port is new or has another name. */
+/* Returns true if that may change what flows applications declare: the port is
+ * new, has another name, or is flooded or not as it was not before. */
 bool
 ofswitch_put_port(struct ofswitch *sw, const struct ofputil_phy_port *desc)
 {
     struct ofswitch_port *port = find_port(sw, desc->port_no);
-    bool changed = !port || strcmp(port->desc.name, desc->name);
+    bool changed = (!port || strcmp(port->desc.name, desc->name)
+                    || ((port->desc.config ^ desc->config)
+                        & OFPUTIL_PC_NO_FLOOD));
 
     if (!port) {
         port = xmalloc(sizeof *port);

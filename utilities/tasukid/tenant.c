@@ -410,15 +410,6 @@ tenant_switch_down(struct ofswitch *sw)
     check_switches_at = time_msec() + SWITCH_GRACE;
 }
 
-/* What flows there are depends on which ports there are, not on their links. */
-static void
-tenant_port_status(struct ofswitch *sw, const struct ofputil_port_status *ps)
-{
-    if (ps->reason != OFPPR_MODIFY) {
-        ofswitch_redeclare(sw);
-    }
-}
-
 struct dpid_search {
     uint64_t dpid;
     bool found;
@@ -610,7 +601,6 @@ const struct app_class tenant_app = {
     .switch_down = tenant_switch_down,
     .declare_flows = tenant_declare_flows,
     .owns_port = tenant_owns_port,
-    .port_status = tenant_port_status,
     .run = tenant_run,
     .wait = tenant_wait,
     .memory_usage = tenant_memory_usage,
