@@ -16,8 +16,12 @@ const uint8_t b4[4] = { 10, 0, 0, 2 };
 const uint8_t a6[16] = { 0xfe, 0x80, [12] = 10, [15] = 1 };
 const uint8_t b6[16] = { 0xfe, 0x80, [12] = 10, [15] = 2 };
 
-const struct nat64 to6 = { NAT64_4TO6, 96, 0, { 0xfe, 0x80 } };
-const struct nat64 to4 = { NAT64_6TO4, 96, 0, { 0xfe, 0x80 } };
+const struct nat64 to6 = {
+    .direction = NAT64_4TO6, .prefix_len = 96, .prefix = { 0xfe, 0x80 },
+};
+const struct nat64 to4 = {
+    .direction = NAT64_6TO4, .prefix_len = 96, .prefix = { 0xfe, 0x80 },
+};
 
 uint16_t
 get16(const uint8_t *p)

@@ -313,7 +313,11 @@ bad_arguments(void **state)
         bool valid = (len == 32 || len == 40 || len == 48 || len == 56
                       || len == 64 || len == 96);
 
-        n = (struct nat64) { NAT64_4TO6, len, 0, { 0x20, 0x01 } };
+        n = (struct nat64) {
+            .direction = NAT64_4TO6,
+            .prefix_len = len,
+            .prefix = { 0x20, 0x01 },
+        };
         assert_int_equal(!nat64_check(&n), valid);
         if (valid) {
             n.prefix[len / 8] = 1;
