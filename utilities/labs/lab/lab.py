@@ -7,6 +7,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import threading
 import time
 
 from . import journal
@@ -45,13 +46,18 @@ class Lab:
         # Python turns SIGINT into an exception by itself.  The others would
         # end the program without running anything.
         for sig in (signal.SIGTERM, signal.SIGHUP):
-            self.handlers[sig] = signal.signal(sig, _raise_exit)
+            self._handle(sig, _raise_exit)
         return self
+
+    def _handle(self, sig, handler):
+        # Signals are the main thread's, and pytest-xdist now and then runs its
+        # tests in another.
+        if threading.current_thread() is threading.main_thread():
+            self.handlers.setdefault(sig, signal.signal(sig, handler))
 
     def __exit__(self, *exc):
         for sig in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            previous = signal.signal(sig, signal.SIG_IGN)
-            self.handlers.setdefault(sig, previous)
+            self._handle(sig, signal.SIG_IGN)
         try:
             self.close()
         finally:
