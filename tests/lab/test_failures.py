@@ -93,6 +93,8 @@ class Download:
         self.big = big
         site.publish("big.bin", big.data)
         self.socket = site.connect(timeout=20)
+        # Or else all of it may be in there soon.
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 17)
         self.socket.sendall(b"GET /two/big.bin HTTP/1.1\r\nHost: a\r\n"
                             b"Connection: close\r\n\r\n")
         self.data = self.socket.recv(65536)

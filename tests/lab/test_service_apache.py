@@ -3,6 +3,7 @@
 """One Apache for tenants that all have the same addresses, with mod_remote_if
 and the distribution's modules."""
 
+import glob
 import os
 import re
 import signal
@@ -394,13 +395,31 @@ def test_churn(links):
     assert rounds == ["number %d\n" % i for i in range(len(rounds))]
 
 
+def threads(group):
+    """Yields the states of all threads of a process group: "R", "S", "T"..."""
+    for path in glob.glob("/proc/[0-9]*/task/[0-9]*/stat"):
+        try:
+            with open(path) as f:
+                state, _, pgrp = f.read().rpartition(")")[2].split()[:3]
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+        if int(pgrp) == group and state != "Z":
+            yield state
+
+
+def suspend(group):
+    """Stops a process group, which takes its threads a while."""
+    os.killpg(group, signal.SIGSTOP)
+    wait_for(lambda: set(threads(group)) == {"T"}, "all threads to stop")
+
+
 def test_gone_before_accepted(links):
     """The interface goes after the handshake and before Apache has seen the
     connection: who its client was cannot be said, so it gets nothing."""
     apache = Apache(links.service,
                     {**pages(links), "index.html": "nobody's\n"}, PAPER)
     index = links.index("em0")
-    os.killpg(apache.process.pid, signal.SIGSTOP)
+    suspend(apache.process.pid)
     try:
         s = connection(links, "em0")
         s.sendall(request("/"))
