@@ -26,6 +26,13 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  * tenants', in msec. */
 #define DATABASE_TIMEOUT 5000
 
+/* Open vSwitch deletes all ports that go at the same time before it does
+ * anything else, and the userspace datapath forwards no packets meanwhile, some
+ * 10 ms for a port.  So few go at a time, the next ones when the switch says
+ * that those have gone, or after GOING_TIMEOUT msec. */
+#define MAX_GOING 6
+#define GOING_TIMEOUT 2000
+
 /* The ports of one bridge. */
 struct ovs_bridge {
     struct hmap_node node;
@@ -34,6 +41,9 @@ struct ovs_bridge {
     struct smap problems;       /* By name of the port; "" is all of them. */
     struct sset foreign;        /* Names of ports that are not to be used. */
     struct sset free;           /* Names of ports that are not ours. */
+    struct sset going;          /* Names of ports that were deleted last. */
+    bool more_to_go;            /* And others are to be deleted after them. */
+    long long int gone_at;      /* When not to wait for 'going', in msec. */
     bool compared;              /* 'free' and 'in_database' are known. */
     bool in_database;
     bool in_use;                /* Else it is to lose all ports of ours. */
@@ -82,6 +92,7 @@ ovs_bridge_destroy(struct ovs_db *db, struct ovs_bridge *bridge)
     smap_destroy(&bridge->problems);
     sset_destroy(&bridge->foreign);
     sset_destroy(&bridge->free);
+    sset_destroy(&bridge->going);
     free(bridge);
 }
 
@@ -201,6 +212,7 @@ ovs_ports_want(const char *remote, uint64_t dpid, bool secure)
         smap_init(&bridge->problems);
         sset_init(&bridge->foreign);
         sset_init(&bridge->free);
+        sset_init(&bridge->going);
         hmap_insert(&db->bridges, &bridge->node, hash_uint64(dpid));
     }
     bridge->in_use = true;
@@ -277,6 +289,22 @@ create_port(struct ovsdb_idl_txn *txn, const struct ovsrec_bridge *br,
 }
 
 static void
+remove_port(struct ovs_bridge *bridge, const struct ovsrec_bridge *br,
+            const struct ovsrec_port *port)
+{
+    if (sset_count(&bridge->going) >= MAX_GOING
+        && !sset_contains(&bridge->going, port->name)) {
+        bridge->more_to_go = true;
+        return;
+    }
+    VLOG_INFO("bridge %s: removing port %s of tenant %s", br->name, port->name,
+              smap_get(&port->external_ids, OVS_PORTS_OWNER));
+    ovsrec_bridge_update_ports_delvalue(br, port);
+    sset_add(&bridge->going, port->name);
+    bridge->gone_at = time_msec() + GOING_TIMEOUT;
+}
+
+static void
 compare_port(struct ovs_bridge *bridge, const struct ovsrec_bridge *br,
              const struct ovsrec_port *port, const struct ovs_port *wanted)
 {
@@ -284,9 +312,7 @@ compare_port(struct ovs_bridge *bridge, const struct ovsrec_bridge *br,
 
     if (!wanted) {
         if (owner) {
-            VLOG_INFO("bridge %s: removing port %s of tenant %s", br->name,
-                      port->name, owner);
-            ovsrec_bridge_update_ports_delvalue(br, port);
+            remove_port(bridge, br, port);
         }
         return;
     }
@@ -375,6 +401,7 @@ compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
         secure_bridge(br);
     }
     bridge->has_ours = false;
+    bridge->more_to_go = false;
     for (size_t i = 0; i < br->n_ports; i++) {
         const struct ovsrec_port *port = br->ports[i];
 
@@ -491,6 +518,29 @@ compare_db(struct ovs_db *db)
     shash_destroy(&owners);
 }
 
+/* Lets more ports go when those that were deleted last have gone. */
+static void
+wait_for_going(struct ovs_db *db,
+               bool (*on_switch)(uint64_t dpid, const char *name))
+{
+    struct ovs_bridge *bridge;
+
+    HMAP_FOR_EACH (bridge, node, &db->bridges) {
+        const char *name;
+
+        SSET_FOR_EACH_SAFE (name, &bridge->going) {
+            if (!on_switch(bridge->dpid, name)
+                || time_msec() >= bridge->gone_at) {
+                sset_find_and_delete(&bridge->going, name);
+            }
+        }
+        if (bridge->more_to_go && sset_is_empty(&bridge->going)) {
+            bridge->more_to_go = false;
+            db->compare = true;
+        }
+    }
+}
+
 /* Returns true when nothing that 'db' is for is left to do. */
 static bool
 ovs_db_is_idle(struct ovs_db *db)
@@ -498,7 +548,7 @@ ovs_db_is_idle(struct ovs_db *db)
     struct ovs_bridge *bridge;
 
     HMAP_FOR_EACH_SAFE (bridge, node, &db->bridges) {
-        if (!bridge->in_use) {
+        if (!bridge->in_use && !bridge->more_to_go) {
             ovs_bridge_destroy(db, bridge);
         }
     }
@@ -507,11 +557,13 @@ ovs_db_is_idle(struct ovs_db *db)
 
 /* Returns false if there is nothing more to do in 'db'. */
 static bool
-ovs_db_run(struct ovs_db *db)
+ovs_db_run(struct ovs_db *db,
+           bool (*on_switch)(uint64_t dpid, const char *name))
 {
     enum ovsdb_idl_txn_status status;
 
     ovsdb_idl_run(db->idl);
+    wait_for_going(db, on_switch);
     if (!db->txn) {
         if (!ovsdb_idl_is_connected(db->idl)
             || !ovsdb_idl_has_ever_connected(db->idl) || !config_has_lock()
@@ -552,12 +604,12 @@ ovs_db_run(struct ovs_db *db)
 }
 
 void
-ovs_ports_run(void)
+ovs_ports_run(bool (*on_switch)(uint64_t dpid, const char *name))
 {
     struct shash_node *node;
 
     SHASH_FOR_EACH_SAFE (node, &dbs) {
-        if (!ovs_db_run(node->data)) {
+        if (!ovs_db_run(node->data, on_switch)) {
             ovs_db_destroy(node->data);
             shash_delete(&dbs, node);
         }
@@ -585,6 +637,9 @@ ovs_ports_wait(void)
         HMAP_FOR_EACH (bridge, node, &db->bridges) {
             if (!bridge->compared && time_msec() < bridge->give_up_at) {
                 poll_timer_wait_until(bridge->give_up_at);
+            }
+            if (bridge->more_to_go) {
+                poll_timer_wait_until(bridge->gone_at);
             }
         }
     }

@@ -55,7 +55,7 @@ struct smap *ovs_ports_add(struct shash *ports, const char *name,
                            const char *owner, const char *type);
 
 /* Ends what ovs_ports_begin() began.  The databases follow soon: bridges lose
- * those ports of ours that nobody wants any more. */
+ * those ports of ours that nobody wants any more, a few at a time. */
 void ovs_ports_end(void);
 
 /* Closes all connections: what there is stays as it is. */
@@ -85,7 +85,9 @@ bool ovs_ports_has_ours(uint64_t dpid);
  * return may. */
 uint64_t ovs_ports_seqno(void);
 
-void ovs_ports_run(void);
+/* 'on_switch' returns true if the switch with datapath id 'dpid' is known to
+ * have port 'name'. */
+void ovs_ports_run(bool (*on_switch)(uint64_t dpid, const char *name));
 void ovs_ports_wait(void);
 
 #endif /* TASUKID_OVS_PORTS_H */

@@ -412,7 +412,7 @@ tenant_switch_down(struct ofswitch *sw)
 
 struct dpid_search {
     uint64_t dpid;
-    bool found;
+    const struct ofswitch *found;
 };
 
 static void
@@ -420,22 +420,41 @@ compare_dpid(struct ofswitch *sw, void *search_)
 {
     struct dpid_search *search = search_;
 
-    search->found |= ofswitch_datapath_id(sw) == search->dpid;
+    if (ofswitch_datapath_id(sw) == search->dpid) {
+        search->found = sw;
+    }
+}
+
+/* Returns the switch if it is connected and has tenants, or null. */
+static const struct ofswitch *
+find_switch(uint64_t dpid)
+{
+    struct dpid_search search = { .dpid = dpid };
+
+    ofswitch_for_each(PIPE_APP_TENANT, compare_dpid, &search);
+    return search.found;
+}
+
+static bool
+switch_has_port(uint64_t dpid, const char *name)
+{
+    const struct ofswitch *sw = find_switch(dpid);
+
+    return sw && ofswitch_port_by_name(sw, name) != OFPP_NONE;
 }
 
 static const char *
 why_not_running(const struct tasukirec_switch *row)
 {
-    struct dpid_search search = { .found = false };
+    uint64_t dpid;
 
     if (config_get_status(&row->header_.uuid, "error")) {
         return "the switch is refused";
     } else if (!runs_tenants(row)) {
         return "application \"tenant\" does not run on the switch";
     }
-    dpid_from_string(row->datapath_id, &search.dpid);
-    ofswitch_for_each(PIPE_APP_TENANT, compare_dpid, &search);
-    return search.found ? NULL : "the switch is not connected";
+    dpid_from_string(row->datapath_id, &dpid);
+    return find_switch(dpid) ? NULL : "the switch is not connected";
 }
 
 /* Sets the state of tenants for which declare_tenant() will not. */
@@ -461,7 +480,7 @@ redeclare(struct ofswitch *sw, void *aux OVS_UNUSED)
 static void
 tenant_run(void)
 {
-    ovs_ports_run();
+    ovs_ports_run(switch_has_port);
     if (ports_seqno != ovs_ports_seqno()) {
         ports_seqno = ovs_ports_seqno();
         ofswitch_for_each(PIPE_APP_TENANT, redeclare, NULL);
