@@ -14,8 +14,8 @@
 #include "dp-packet.h"
 #include "packets.h"
 #include "util.h"
-#include "utilities/tasukid/tcp-hold.h"
-#include "utilities/tasukid/tcp-segment.h"
+#include "utilities/tasukid/protocol/tcp-hold.h"
+#include "utilities/tasukid/protocol/tcp-segment.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "util.h"
-#include "utilities/tasukid/handover-rules.h"
+#include "utilities/tasukid/handover/rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -21,9 +21,9 @@
 #include "util.h"
 #include "utilities/tasukid/app.h"
 #include "utilities/tasukid/config-db.h"
-#include "utilities/tasukid/handover-config.h"
-#include "utilities/tasukid/handover-conn.h"
-#include "utilities/tasukid/handover-flow.h"
+#include "utilities/tasukid/handover/conn.h"
+#include "utilities/tasukid/handover/flows.h"
+#include "utilities/tasukid/handover/service-config.h"
 #include "utilities/tasukid/ofswitch.h"
 
 const struct eth_addr client_mac = ETH_ADDR_C(02,00,00,00,00,09);

@@ -18,8 +18,8 @@
 #include "dp-packet.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-port.h"
-#include "utilities/tasukid/handover-service.h"
-#include "utilities/tasukid/tcp-segment.h"
+#include "utilities/tasukid/handover/service.h"
+#include "utilities/tasukid/protocol/tcp-segment.h"
 
 /* Where everybody is. */
 #define CLIENT_PORT 9

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <cmocka.h>
 #include "util.h"
-#include "utilities/tasukid/handover-rules.h"
+#include "utilities/tasukid/handover/rules.h"
 
 static struct uuid
 uuid(uint32_t n)

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "utilities/tasukid/http-request.h"
+#include "utilities/tasukid/protocol/http-request.h"
 
 static const char *const names[] = { "accept", "cookie" };
 static const struct http_wanted wanted = { names, 2 };

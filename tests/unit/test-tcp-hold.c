@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
-#include "utilities/tasukid/tcp-hold.h"
+#include "utilities/tasukid/protocol/tcp-hold.h"
 
 static struct tcp_hold_budget budget;
 

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include "dp-packet.h"
 #include "packets.h"
-#include "utilities/tasukid/tcp-segment.h"
+#include "utilities/tasukid/protocol/tcp-segment.h"
 
 /* Independent of lib/csum.c. */
 static uint16_t

@@ -18,7 +18,7 @@
 #include "tasuki-nat64.h"
 #include "utilities/tasukid/row-check.h"
 #include "utilities/tasukid/tasuki-idl.h"
-#include "utilities/tasukid/tenant-row.h"
+#include "utilities/tasukid/tenant/row.h"
 
 static int64_t key;
 

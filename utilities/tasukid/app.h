@@ -9,8 +9,8 @@
  * Everything runs in one thread, from the main loop of tasukid.c.  A callback
  * must not block.  A null callback means that the application has no interest.
  *
- * A new application is a file that defines a 'struct app_class' and a line in
- * the table in app.c. */
+ * A new application is a folder, one of whose files defines a 'struct
+ * app_class', and a line in the table in app.c. */
 
 #include <stdbool.h>
 #include <stdint.h>

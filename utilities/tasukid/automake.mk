@@ -38,44 +38,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core.c \
 	utilities/tasukid/flow-set.c \
 	utilities/tasukid/flow-set.h \
-	utilities/tasukid/forward-flow.c \
-	utilities/tasukid/forward-flow.h \
-	utilities/tasukid/forward-show.c \
-	utilities/tasukid/forward.c \
-	utilities/tasukid/forward.h \
 	utilities/tasukid/glob.c \
 	utilities/tasukid/glob.h \
-	utilities/tasukid/handover-adopt.c \
-	utilities/tasukid/handover-bypass.c \
-	utilities/tasukid/handover-bypass.h \
-	utilities/tasukid/handover-config.c \
-	utilities/tasukid/handover-config.h \
-	utilities/tasukid/handover-conn.c \
-	utilities/tasukid/handover-conn.h \
-	utilities/tasukid/handover-dispatch.c \
-	utilities/tasukid/handover-flow.c \
-	utilities/tasukid/handover-flow.h \
-	utilities/tasukid/handover-handshake.c \
-	utilities/tasukid/handover-handshake.h \
-	utilities/tasukid/handover-icmp.c \
-	utilities/tasukid/handover-icmp.h \
-	utilities/tasukid/handover-inspect.c \
-	utilities/tasukid/handover-member.c \
-	utilities/tasukid/handover-neigh.c \
-	utilities/tasukid/handover-neigh.h \
-	utilities/tasukid/handover-replay.c \
-	utilities/tasukid/handover-reuse.c \
-	utilities/tasukid/handover-rules.c \
-	utilities/tasukid/handover-rules.h \
-	utilities/tasukid/handover-service.c \
-	utilities/tasukid/handover-service.h \
-	utilities/tasukid/handover-show.c \
-	utilities/tasukid/handover-show.h \
-	utilities/tasukid/handover-try.c \
-	utilities/tasukid/handover.c \
-	utilities/tasukid/handover.h \
-	utilities/tasukid/http-request.c \
-	utilities/tasukid/http-request.h \
 	utilities/tasukid/ofswitch-conn.c \
 	utilities/tasukid/ofswitch-private.h \
 	utilities/tasukid/ofswitch-sync.c \
@@ -86,13 +50,49 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/pipeline.h \
 	utilities/tasukid/row-check.c \
 	utilities/tasukid/row-check.h \
-	utilities/tasukid/tcp-hold.c \
-	utilities/tasukid/tcp-hold.h \
-	utilities/tasukid/tcp-segment.c \
-	utilities/tasukid/tcp-segment.h \
-	utilities/tasukid/tenant-row.c \
-	utilities/tasukid/tenant-row.h \
-	utilities/tasukid/tenant.c
+	utilities/tasukid/forward/flows.c \
+	utilities/tasukid/forward/flows.h \
+	utilities/tasukid/forward/forward.c \
+	utilities/tasukid/forward/forward.h \
+	utilities/tasukid/forward/show.c \
+	utilities/tasukid/handover/adopt.c \
+	utilities/tasukid/handover/bypass.c \
+	utilities/tasukid/handover/bypass.h \
+	utilities/tasukid/handover/conn.c \
+	utilities/tasukid/handover/conn.h \
+	utilities/tasukid/handover/dispatch.c \
+	utilities/tasukid/handover/flows.c \
+	utilities/tasukid/handover/flows.h \
+	utilities/tasukid/handover/handover.c \
+	utilities/tasukid/handover/handover.h \
+	utilities/tasukid/handover/handshake.c \
+	utilities/tasukid/handover/handshake.h \
+	utilities/tasukid/handover/icmp.c \
+	utilities/tasukid/handover/icmp.h \
+	utilities/tasukid/handover/inspect.c \
+	utilities/tasukid/handover/member.c \
+	utilities/tasukid/handover/neigh.c \
+	utilities/tasukid/handover/neigh.h \
+	utilities/tasukid/handover/replay.c \
+	utilities/tasukid/handover/reuse.c \
+	utilities/tasukid/handover/rules.c \
+	utilities/tasukid/handover/rules.h \
+	utilities/tasukid/handover/service-config.c \
+	utilities/tasukid/handover/service-config.h \
+	utilities/tasukid/handover/service.c \
+	utilities/tasukid/handover/service.h \
+	utilities/tasukid/handover/show.c \
+	utilities/tasukid/handover/show.h \
+	utilities/tasukid/handover/try.c \
+	utilities/tasukid/protocol/http-request.c \
+	utilities/tasukid/protocol/http-request.h \
+	utilities/tasukid/protocol/tcp-hold.c \
+	utilities/tasukid/protocol/tcp-hold.h \
+	utilities/tasukid/protocol/tcp-segment.c \
+	utilities/tasukid/protocol/tcp-segment.h \
+	utilities/tasukid/tenant/row.c \
+	utilities/tasukid/tenant/row.h \
+	utilities/tasukid/tenant/tenant.c
 nodist_utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/tasuki-idl.c \
 	utilities/tasukid/tasuki-idl.h
@@ -103,8 +103,8 @@ utilities_tasukid_libtasukid_la_LIBADD = utilities/tasukid/libllhttp.la
 # llhttp comes as source code, from the distribution's node-llhttp.
 noinst_LTLIBRARIES += utilities/tasukid/libllhttp.la
 utilities_tasukid_libllhttp_la_SOURCES = \
-	utilities/tasukid/llhttp-api.c \
-	utilities/tasukid/llhttp-parser.c
+	utilities/tasukid/protocol/llhttp-api.c \
+	utilities/tasukid/protocol/llhttp-parser.c
 utilities_tasukid_libllhttp_la_CPPFLAGS = \
 	-I/usr/share/llhttp -I/usr/share/include/llhttp
 
@@ -120,15 +120,15 @@ utilities_tasukid_tasuki_ctl_SOURCES = \
 	utilities/tasukid/glob.h \
 	utilities/tasukid/row-check.c \
 	utilities/tasukid/row-check.h \
-	utilities/tasukid/tasuki-ctl-args.c \
-	utilities/tasukid/tasuki-ctl-services.c \
-	utilities/tasukid/tasuki-ctl-show.c \
-	utilities/tasukid/tasuki-ctl-switches.c \
-	utilities/tasukid/tasuki-ctl-tenants.c \
-	utilities/tasukid/tasuki-ctl.c \
-	utilities/tasukid/tasuki-ctl.h \
-	utilities/tasukid/tenant-row.c \
-	utilities/tasukid/tenant-row.h
+	utilities/tasukid/ctl/args.c \
+	utilities/tasukid/ctl/services.c \
+	utilities/tasukid/ctl/show.c \
+	utilities/tasukid/ctl/switches.c \
+	utilities/tasukid/ctl/tasuki-ctl.c \
+	utilities/tasukid/ctl/tasuki-ctl.h \
+	utilities/tasukid/ctl/tenants.c \
+	utilities/tasukid/tenant/row.c \
+	utilities/tasukid/tenant/row.h
 nodist_utilities_tasukid_tasuki_ctl_SOURCES = \
 	utilities/tasukid/tasuki-idl.c \
 	utilities/tasukid/tasuki-idl.h
@@ -138,21 +138,21 @@ bin_PROGRAMS += utilities/tasukid/tasuki-hook
 utilities_tasukid_tasuki_hook_SOURCES = \
 	utilities/tasukid/glob.c \
 	utilities/tasukid/glob.h \
-	utilities/tasukid/hook-exec.c \
-	utilities/tasukid/hook-exec.h \
-	utilities/tasukid/hook-print.c \
-	utilities/tasukid/hook-print.h \
-	utilities/tasukid/hook-row.c \
-	utilities/tasukid/hook-row.h \
-	utilities/tasukid/hook-state.c \
-	utilities/tasukid/hook-state.h \
-	utilities/tasukid/hook-tenants.c \
-	utilities/tasukid/hook-tenants.h \
 	utilities/tasukid/row-check.c \
 	utilities/tasukid/row-check.h \
-	utilities/tasukid/tasuki-hook.c \
-	utilities/tasukid/tenant-row.c \
-	utilities/tasukid/tenant-row.h
+	utilities/tasukid/hook/exec.c \
+	utilities/tasukid/hook/exec.h \
+	utilities/tasukid/hook/print.c \
+	utilities/tasukid/hook/print.h \
+	utilities/tasukid/hook/row.c \
+	utilities/tasukid/hook/row.h \
+	utilities/tasukid/hook/state.c \
+	utilities/tasukid/hook/state.h \
+	utilities/tasukid/hook/tasuki-hook.c \
+	utilities/tasukid/hook/tenants.c \
+	utilities/tasukid/hook/tenants.h \
+	utilities/tasukid/tenant/row.c \
+	utilities/tasukid/tenant/row.h
 nodist_utilities_tasukid_tasuki_hook_SOURCES = \
 	utilities/tasukid/tasuki-idl.c \
 	utilities/tasukid/tasuki-idl.h
@@ -188,5 +188,5 @@ utilities/tasukid/tasuki.5: \
 	mv $@.tmp $@
 
 completion_SCRIPTS += \
-	utilities/tasukid/tasuki-ctl-completion.bash \
-	utilities/tasukid/tasuki-hook-completion.bash
+	utilities/tasukid/ctl/tasuki-ctl-completion.bash \
+	utilities/tasukid/hook/tasuki-hook-completion.bash

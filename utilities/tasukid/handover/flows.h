@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKID_HANDOVER_FLOWS_H
+#define TASUKID_HANDOVER_FLOWS_H 1
+
+/* What the handover application has in the switch.
+ *
+ * In PIPE_CLASSIFY, ARP that names a service's address comes here.  In
+ * PIPE_SERVICE, by priority:
+ *
+ *   FLOW_TO_SERVER  segments of one client to its server, but for SYN and RST
+ *   FLOW_TO_CLIENT  segments of that server to that client
+ *   FLOW_BYPASS     segments of a server to one host that talks to it directly
+ *   FLOW_SYN        SYNs to services, and from their servers: come here
+ *   FLOW_SERVICE    all other segments to and from services, and ICMP errors:
+ *                   come here
+ *   FLOW_OTHER      whatever else is sent to, or from, a service's address
+ *
+ * A RST always comes here because it ends both directions, of which the flow
+ * that it would hit is only one.
+ *
+ * A SYN always comes here because it may open a new connection with an old
+ * one's ports.  That flows match on the SYN flag has another merit: a segment
+ * after the handshake never hits what the datapath has cached for the
+ * handshake itself. */
+
+#include "conn.h"
+
+struct bypass;
+struct flow_set;
+struct ofpbuf;
+struct ofputil_flow_stats;
+
+enum flow_priority {
+    FLOW_OTHER = 100,
+    FLOW_SERVICE = 200,
+    FLOW_SYN = 201,
+    FLOW_BYPASS = 300,
+    FLOW_TO_CLIENT = 400,
+    FLOW_TO_SERVER = 401,
+};
+
+/* Adds the flows that do not depend on connections. */
+void flow_declare(struct hswitch *, struct flow_set *);
+
+/* Installs one direction's flow, or deletes those of both. */
+void flow_install(const struct conn *, enum conn_direction);
+void flow_delete(const struct conn *);
+
+/* Appends to 'ofpacts' the actions that make a packet from 'in_port' one that
+ * the other side expects, and send it on through the rest of the pipeline. */
+void flow_put_actions(const struct conn *, enum conn_direction,
+                      ofp_port_t in_port, struct ofpbuf *ofpacts);
+
+/* The same for a bypass. */
+void flow_install_bypass(struct hswitch *, const struct bypass *);
+void flow_delete_bypass(struct hswitch *, const struct bypass *);
+
+/* What a flow found in the switch says. */
+enum flow_kind {
+    FLOW_KIND_UNKNOWN,
+    FLOW_KIND_CONN,
+    FLOW_KIND_BYPASS,
+};
+
+struct flow_info {
+    enum flow_kind kind;
+    uint64_t id;                /* Of the connection. */
+    enum conn_direction direction;
+    ofp_port_t in_port;
+    struct eth_addr eth_src;
+    ovs_be32 ip_src, ip_dst;
+    ovs_be16 tp_src, tp_dst;
+
+    /* What the actions make of it. */
+    struct eth_addr new_eth_dst;
+    ovs_be32 new_ip_src, new_ip_dst;
+    ovs_be16 new_tp_src, new_tp_dst;
+    ofp_port_t out_port;        /* OFPP_NONE if left to later tables. */
+    uint32_t seq, ack, tsval, tsecr;
+    int8_t wscale;
+};
+
+void flow_parse(const struct ofputil_flow_stats *, struct flow_info *);
+
+/* Returns the id in 'cookie' if it is one of a connection, otherwise 0. */
+uint64_t flow_conn_id(uint64_t cookie);
+
+/* Returns true if 'cookie' is that of a bypass. */
+bool flow_is_bypass(uint64_t cookie);
+
+#endif /* flows.h */

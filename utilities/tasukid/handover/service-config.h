@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKID_HANDOVER_SERVICE_CONFIG_H
+#define TASUKID_HANDOVER_SERVICE_CONFIG_H 1
+
+#include <stddef.h>
+
+struct service_config;
+struct tasukirec_tasuki;
+
+/* Returns an array of the services in 'root', which may be null, as far as
+ * their rows make sense, and stores in '*n' how many.  The caller owns the
+ * array and a reference to each element.
+ *
+ * Rows that make no sense have the reason in column "status"; the others are
+ * used as if those were not there. */
+struct service_config **handover_config_read(
+    const struct tasukirec_tasuki *root, size_t *n);
+
+#endif /* service-config.h */
