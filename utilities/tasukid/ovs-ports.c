@@ -27,8 +27,8 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 #define DATABASE_TIMEOUT 5000
 
 /* Open vSwitch deletes all ports that go at the same time before it does
- * anything else, and the userspace datapath forwards no packets meanwhile, some
- * 10 ms for a port.  So few go at a time, the next ones when the switch says
+ * anything else, and a userspace datapath forwards no packets meanwhile, some
+ * 10 ms for a port.  There few go at a time, the next ones when the switch says
  * that those have gone, or after GOING_TIMEOUT msec. */
 #define MAX_GOING 6
 #define GOING_TIMEOUT 2000
@@ -122,6 +122,7 @@ ovs_db_create(const char *remote)
     db->idl = ovsdb_idl_create(remote, &ovsrec_idl_class, false, true);
     ovsdb_idl_add_column(db->idl, &ovsrec_bridge_col_name);
     ovsdb_idl_add_column(db->idl, &ovsrec_bridge_col_datapath_id);
+    ovsdb_idl_add_column(db->idl, &ovsrec_bridge_col_datapath_type);
     ovsdb_idl_add_column(db->idl, &ovsrec_bridge_col_ports);
     ovsdb_idl_add_column(db->idl, &ovsrec_bridge_col_fail_mode);
     ovsdb_idl_add_column(db->idl, &ovsrec_bridge_col_other_config);
@@ -292,7 +293,8 @@ static void
 remove_port(struct ovs_bridge *bridge, const struct ovsrec_bridge *br,
             const struct ovsrec_port *port)
 {
-    if (sset_count(&bridge->going) >= MAX_GOING
+    if (!strcmp(br->datapath_type, "netdev")
+        && sset_count(&bridge->going) >= MAX_GOING
         && !sset_contains(&bridge->going, port->name)) {
         bridge->more_to_go = true;
         return;
