@@ -19,7 +19,6 @@ import socket
 import struct
 import subprocess
 import sys
-import time
 from typing import NamedTuple
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -310,84 +309,9 @@ def guest_nat64(lab, quick):
             in rounds(cases, 6 if quick else 20, measure).items()]
 
 
-TAYGA = """\
-tun-device nat64
-ipv4-addr 192.0.2.254
-ipv6-addr 2001:db8:ffff::fe
-prefix 2001:db8:64::/96
-map 10.0.0.1 2001:db8::1
-data-dir {directory}
-"""
-
-
-class Tayga:
-    """TAYGA between two interfaces, 'input' and 'drain'."""
-
-    input, drain = "tayga-in", "tayga-out"
-
-    def __init__(self, lab):
-        def sysctl(*settings):
-            lab.run("sysctl", "-q", *settings)
-        config = lab.path("tayga.conf")
-        with open(config, "w") as f:
-            f.write(TAYGA.format(directory=lab.directory))
-        if not os.path.exists("/dev/net/tun"):
-            lab.run("modprobe", "tun")
-        lab.run("tayga", "-c", config, "--mktun")
-        sysctl("net.ipv4.ip_forward=1", "net.ipv6.conf.all.forwarding=1",
-               "net.ipv6.conf.all.disable_ipv6=0")
-        for interface in (self.input, self.drain):
-            lab.run("ip", "link", "add", interface, "type", "dummy")
-            sysctl("net.ipv6.conf.%s.router_solicitations=0" % interface)
-        lab.run("ip", "link", "set", self.input, "address",
-                "02:00:00:00:00:02")
-        for interface in (self.input, self.drain, "nat64"):
-            lab.run("ip", "link", "set", interface, "up")
-        lab.run("ip", "route", "add", "10.0.0.100", "dev", self.input)
-        lab.run("ip", "route", "add", "10.0.0.1", "dev", "nat64")
-        lab.run("ip", "-6", "route", "add", "2001:db8:64::/96", "dev", "nat64")
-        lab.run("ip", "-6", "route", "add", "2001:db8::1", "dev", self.drain)
-        lab.run("ip", "neighbor", "replace", "2001:db8::1", "dev", self.drain,
-                "lladdr", "02:00:00:00:00:03", "nud", "permanent")
-        lab.start("tayga", "-c", config, "-n", "-d", log="tayga.log")
-        wait_for(lambda: "LOWER_UP" in lab.run("ip", "link", "show",
-                                               "nat64").stdout, "TAYGA")
-
-
-def n_sent(interface):
-    with open("/sys/class/net/%s/statistics/tx_packets" % interface) as f:
-        return int(f.read())
-
-
-def guest_tayga(lab, quick):
-    """Nanoseconds that a packet takes through TAYGA, and through the switch
-    with nat64, in the same namespace."""
-    generator = Generator(lab, [frame(i) for i in range(N_FLOWS)])
-    ways = {"TAYGA": Tayga(lab), "nat64": Datapath(lab, "dp")}
-    ways["nat64"].install([CASES["nat64"].actions] * N_FLOWS)
-
-    def measure(name):
-        # The switch has sent each packet before it takes the next; TAYGA's
-        # wait for it in the queue of its tunnel interface, which holds 500.
-        way, packets = ways[name], 400 if name == "TAYGA" else 4000
-        before, start = n_sent(way.drain), time.monotonic()
-        generator.run(way.input, packets, 0, N_FLOWS)
-        took = time.monotonic() - start
-        while n_sent(way.drain) < before + packets:
-            took = time.monotonic() - start
-            if took > 10:
-                raise LabError("%s: %d packets came out of %d" % (
-                    name, n_sent(way.drain) - before, packets))
-            time.sleep(1e-4)
-        return took / packets * 1e9
-    for name in ways:
-        measure(name)
-    return rounds(ways, 30 if quick else 100, measure)
-
-
 PARTS = {"throughput": guest_throughput, "packets": guest_packets,
          "connections": guest_connections, "nat64": guest_nat64,
-         "tayga": guest_tayga, "tenants": guest_tenants}
+         "tenants": guest_tenants}
 
 
 def build_generator(release, tree, *options):
@@ -438,29 +362,6 @@ def run_in_guest(lab, part, quick):
             raise LabError("in the guest: %s%s" % (
                 f.read(), "\n".join(outcome.complaints)))
     with open(os.path.join(uml.share, "figures.json")) as f:
-        return json.load(f)
-
-
-def run_in_router(lab, part, quick):
-    """Runs a part on the distribution's kernel, where a system call costs as
-    much more than other work as everywhere: in User Mode Linux it is many
-    times that.  Returns what it found."""
-    qemu = guest.Qemu(lab, cpus=2)
-    release = qemu.release()
-    env = dict(os.environ, TASUKI_DATAPATH="system", TASUKI_SHARE=qemu.share,
-               TASUKI_GENERATOR=build_generator(
-                   release, "/lib/modules/%s/build" % release))
-    log = lab.path("router-%s.log" % part)
-    with open(log, "w") as f:
-        outcome = qemu.run(
-            sys.executable, os.path.abspath(__file__), part,
-            os.path.join(qemu.share, "figures.json"),
-            *(["--quick"] if quick else []), env=env, stdout=f, timeout=900)
-    if not outcome.good:
-        with open(log) as f:
-            raise LabError("in the guest: %s%s" % (
-                f.read(), "\n".join(outcome.complaints)))
-    with open(os.path.join(qemu.share, "figures.json")) as f:
         return json.load(f)
 
 
