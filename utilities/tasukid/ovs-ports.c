@@ -379,17 +379,6 @@ find_cut_names(struct ovs_bridge *bridge, const struct ovsrec_port *port)
     }
 }
 
-static bool
-has_port(const struct ovsrec_bridge *br, const char *name)
-{
-    for (size_t i = 0; i < br->n_ports; i++) {
-        if (!strcmp(br->ports[i]->name, name)) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Makes the ports of 'br' those of 'bridge'.  'owners' has the bridge of each
  * port and interface in the database: the interfaces of a bond are ports in
  * OpenFlow, too. */
@@ -397,6 +386,7 @@ static void
 compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
                const struct ovsrec_bridge *br, struct shash *owners)
 {
+    struct sset port_names = SSET_INITIALIZER(&port_names);
     struct shash_node *node;
 
     if (bridge->in_use && bridge->secure) {
@@ -410,6 +400,7 @@ compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
         compare_port(bridge, br, port,
                      shash_find_data(&bridge->wanted, port->name));
         find_cut_names(bridge, port);
+        sset_add(&port_names, port->name);
         bridge->has_ours |= smap_get(&port->external_ids,
                                      OVS_PORTS_OWNER) != NULL;
     }
@@ -422,7 +413,7 @@ compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
             create_port(db->txn, br, node->name, wanted);
             shash_add(owners, node->name, br);
         } else if (owner == br && wanted->type[0]
-                   && !has_port(br, node->name)) {
+                   && !sset_contains(&port_names, node->name)) {
             smap_add_format(&bridge->problems, node->name, "%s is an "
                             "interface of another port", node->name);
             sset_add(&bridge->foreign, node->name);
@@ -432,6 +423,7 @@ compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
                             owner->name);
         }
     }
+    sset_destroy(&port_names);
 }
 
 /* Sets 'bridge->free' to the names that those ports of 'br' which are not ours
