@@ -241,23 +241,12 @@ show_tenant(const struct tasukirec_tenant *row, struct ds *out)
     ds_put_char(out, '\n');
 }
 
-static int
-compare_tenants(const void *a_, const void *b_)
-{
-    const struct tasukirec_tenant *const *a = a_;
-    const struct tasukirec_tenant *const *b = b_;
-
-    return strcmp((*a)->name, (*b)->name);
-}
-
 void
 tasuki_ctl_show_tenants(const struct tasukirec_switch *sw, int indent,
                         struct ds *out)
 {
-    struct tasukirec_tenant **tenants
-        = xmemdup(sw->tenants, sw->n_tenants * sizeof *tenants);
+    const struct tasukirec_tenant **tenants = tenants_by_name(sw);
 
-    qsort(tenants, sw->n_tenants, sizeof *tenants, compare_tenants);
     for (size_t i = 0; i < sw->n_tenants; i++) {
         ds_put_format(out, "%*s", indent, "");
         show_tenant(tenants[i], out);

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "hash.h"
@@ -25,6 +26,28 @@
 #define UNDERLAY_MTU 1500
 #define GRE_LEN 8               /* With a key: RFC 2890. */
 #define VXLAN_LEN 16            /* UDP and VXLAN: RFC 7348. */
+
+static int
+compare_names(const void *a_, const void *b_)
+{
+    const struct tasukirec_tenant *const *a = a_;
+    const struct tasukirec_tenant *const *b = b_;
+
+    return strcmp((*a)->name, (*b)->name);
+}
+
+const struct tasukirec_tenant **
+tenants_by_name(const struct tasukirec_switch *sw)
+{
+    const struct tasukirec_tenant **tenants
+        = xmalloc(sw->n_tenants * sizeof *tenants);
+
+    for (size_t i = 0; i < sw->n_tenants; i++) {
+        tenants[i] = sw->tenants[i];
+    }
+    qsort(tenants, sw->n_tenants, sizeof *tenants, compare_names);
+    return tenants;
+}
 
 /* A tenant's name can be longer than that of a port: then a hash of the name
  * takes its place.  Should two come out the same, the second is refused, like

@@ -4,6 +4,7 @@
 #include <config.h>
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "openflow/openflow.h"
 #include "openvswitch/dynamic-string.h"
@@ -558,14 +559,16 @@ static void
 show_switch(struct ofswitch *sw, void *show_)
 {
     const struct tasukirec_switch *row = ofswitch_row(sw);
+    const struct tasukirec_tenant **tenants = tenants_by_name(row);
     struct show *show = show_;
 
     for (size_t i = 0; i < row->n_tenants; i++) {
-        if ((!show->name || !strcmp(show->name, row->tenants[i]->name))
-            && !is_refused(row->tenants[i])) {
-            show_tenant(sw, row->tenants[i], &show->out);
+        if ((!show->name || !strcmp(show->name, tenants[i]->name))
+            && !is_refused(tenants[i])) {
+            show_tenant(sw, tenants[i], &show->out);
         }
     }
+    free(tenants);
 }
 
 static void
