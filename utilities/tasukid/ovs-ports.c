@@ -28,8 +28,8 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 /* Open vSwitch deletes all ports that go at the same time before it does
  * anything else, and a userspace datapath forwards no packets meanwhile, some
- * 10 ms for a port.  There few go at a time, the next ones when the switch says
- * that those have gone, or after GOING_TIMEOUT msec. */
+ * 10 ms for a port.  Of such a datapath MAX_GOING go at a time, the next ones
+ * when the switch says that those have gone, or after GOING_TIMEOUT msec. */
 #define MAX_GOING 6
 #define GOING_TIMEOUT 2000
 
@@ -42,7 +42,7 @@ struct ovs_bridge {
     struct sset foreign;        /* Names of ports that are not to be used. */
     struct sset free;           /* Names of ports that are not ours. */
     struct sset going;          /* Names of ports that were deleted last. */
-    bool more_to_go;            /* And others are to be deleted after them. */
+    bool more_to_do;            /* Once they have gone. */
     long long int gone_at;      /* When not to wait for 'going', in msec. */
     bool compared;              /* 'free' and 'in_database' are known. */
     bool in_database;
@@ -293,10 +293,13 @@ static void
 remove_port(struct ovs_bridge *bridge, const struct ovsrec_bridge *br,
             const struct ovsrec_port *port)
 {
-    if (!strcmp(br->datapath_type, "netdev")
+    /* Of a bridge that is to have no tenants any more all go at once: others
+     * may have it soon. */
+    if (bridge->in_use && bridge->secure
+        && !strcmp(br->datapath_type, "netdev")
         && sset_count(&bridge->going) >= MAX_GOING
         && !sset_contains(&bridge->going, port->name)) {
-        bridge->more_to_go = true;
+        bridge->more_to_do = true;
         return;
     }
     VLOG_INFO("bridge %s: removing port %s of tenant %s", br->name, port->name,
@@ -393,7 +396,7 @@ compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
         secure_bridge(br);
     }
     bridge->has_ours = false;
-    bridge->more_to_go = false;
+    bridge->more_to_do = false;
     for (size_t i = 0; i < br->n_ports; i++) {
         const struct ovsrec_port *port = br->ports[i];
 
@@ -409,8 +412,12 @@ compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
                                                             node->name);
         const struct ovs_port *wanted = node->data;
 
-        if (!owner) {
+        if (!owner && wanted->type[0] && !sset_is_empty(&bridge->going)) {
+            /* There cannot be two tunnels of the same kind. */
+            bridge->more_to_do = true;
+        } else if (!owner) {
             create_port(db->txn, br, node->name, wanted);
+            sset_find_and_delete(&bridge->going, node->name);
             shash_add(owners, node->name, br);
         } else if (owner == br && wanted->type[0]
                    && !sset_contains(&port_names, node->name)) {
@@ -512,7 +519,7 @@ compare_db(struct ovs_db *db)
     shash_destroy(&owners);
 }
 
-/* Lets more ports go when those that were deleted last have gone. */
+/* Sees to what had to wait for the ports that were deleted last to go. */
 static void
 wait_for_going(struct ovs_db *db,
                bool (*on_switch)(uint64_t dpid, const char *name))
@@ -528,8 +535,8 @@ wait_for_going(struct ovs_db *db,
                 sset_find_and_delete(&bridge->going, name);
             }
         }
-        if (bridge->more_to_go && sset_is_empty(&bridge->going)) {
-            bridge->more_to_go = false;
+        if (bridge->more_to_do && sset_is_empty(&bridge->going)) {
+            bridge->more_to_do = false;
             db->compare = true;
         }
     }
@@ -542,7 +549,7 @@ ovs_db_is_idle(struct ovs_db *db)
     struct ovs_bridge *bridge;
 
     HMAP_FOR_EACH_SAFE (bridge, node, &db->bridges) {
-        if (!bridge->in_use && !bridge->more_to_go) {
+        if (!bridge->in_use) {
             ovs_bridge_destroy(db, bridge);
         }
     }
@@ -582,6 +589,9 @@ ovs_db_run(struct ovs_db *db,
         VLOG_WARN_RL(&rl, "%s: %s", db->remote, error);
         HMAP_FOR_EACH (bridge, node, &db->bridges) {
             smap_replace(&bridge->problems, "", error);
+            /* Until something changes. */
+            sset_clear(&bridge->going);
+            bridge->more_to_do = false;
         }
         seqno++;
     }
@@ -632,7 +642,7 @@ ovs_ports_wait(void)
             if (!bridge->compared && time_msec() < bridge->give_up_at) {
                 poll_timer_wait_until(bridge->give_up_at);
             }
-            if (bridge->more_to_go) {
+            if (bridge->more_to_do) {
                 poll_timer_wait_until(bridge->gone_at);
             }
         }

@@ -55,7 +55,8 @@ struct smap *ovs_ports_add(struct shash *ports, const char *name,
                            const char *owner, const char *type);
 
 /* Ends what ovs_ports_begin() began.  The databases follow soon: bridges lose
- * those ports of ours that nobody wants any more, a few at a time. */
+ * those ports of ours that nobody wants any more, a few at a time in a userspace
+ * datapath, and get tunnels after that. */
 void ovs_ports_end(void);
 
 /* Closes all connections: what there is stays as it is. */
@@ -85,8 +86,8 @@ bool ovs_ports_has_ours(uint64_t dpid);
  * return may. */
 uint64_t ovs_ports_seqno(void);
 
-/* 'on_switch' returns true if the switch with datapath id 'dpid' is known to
- * have port 'name'. */
+/* 'on_switch' returns false if the switch with datapath id 'dpid' is known not
+ * to have port 'name'. */
 void ovs_ports_run(bool (*on_switch)(uint64_t dpid, const char *name));
 void ovs_ports_wait(void);
 

@@ -426,7 +426,7 @@ compare_dpid(struct ofswitch *sw, void *search_)
     }
 }
 
-/* Returns the switch if it is connected and has tenants, or null. */
+/* Returns the switch if it is connected and runs this application, or null. */
 static const struct ofswitch *
 find_switch(uint64_t dpid)
 {
@@ -436,12 +436,13 @@ find_switch(uint64_t dpid)
     return search.found;
 }
 
+/* Nobody knows what ports a switch has that is not connected. */
 static bool
-switch_has_port(uint64_t dpid, const char *name)
+switch_may_have_port(uint64_t dpid, const char *name)
 {
     const struct ofswitch *sw = find_switch(dpid);
 
-    return sw && ofswitch_port_by_name(sw, name) != OFPP_NONE;
+    return !sw || ofswitch_port_by_name(sw, name) != OFPP_NONE;
 }
 
 static const char *
@@ -481,7 +482,7 @@ redeclare(struct ofswitch *sw, void *aux OVS_UNUSED)
 static void
 tenant_run(void)
 {
-    ovs_ports_run(switch_has_port);
+    ovs_ports_run(switch_may_have_port);
     if (ports_seqno != ovs_ports_seqno()) {
         ports_seqno = ovs_ports_seqno();
         ofswitch_for_each(PIPE_APP_TENANT, redeclare, NULL);
