@@ -152,15 +152,12 @@ ofswitch_port_from_string(const struct ofswitch *sw, const char *s)
             && find_port(sw, port_no) ? port_no : OFPP_NONE);
 }
 
-/* Returns true if that may change what flows applications declare: the port is
- * new, has another name, or is flooded or not as it was not before. */
+/* Returns true if the port is new or has another name. */
 bool
 ofswitch_put_port(struct ofswitch *sw, const struct ofputil_phy_port *desc)
 {
     struct ofswitch_port *port = find_port(sw, desc->port_no);
-    bool changed = (!port || strcmp(port->desc.name, desc->name)
-                    || ((port->desc.config ^ desc->config)
-                        & OFPUTIL_PC_NO_FLOOD));
+    bool changed = !port || strcmp(port->desc.name, desc->name);
 
     if (!port) {
         port = xmalloc(sizeof *port);
@@ -275,8 +272,7 @@ static void
 put_output_unless_owned(struct ofswitch *sw,
                         const struct ofputil_phy_port *port, void *ofpacts)
 {
-    if (!(port->config & OFPUTIL_PC_NO_FLOOD)
-        && !ofswitch_port_is_owned(sw, port->port_no)) {
+    if (!ofswitch_port_is_owned(sw, port->port_no)) {
         ofpact_put_OUTPUT(ofpacts)->port = port->port_no;
     }
 }
