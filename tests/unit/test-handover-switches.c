@@ -48,8 +48,8 @@ too_many_half_open(void **state)
                                 htons(1020)));
 }
 
-/* A flood of SYNs pushes out a client whose answer to the SYN-ACK is on its way.
- * The server still waits for it. */
+/* A flood of SYNs pushes out a client whose answer to the SYN-ACK is on its
+ * way.  The server still waits for it. */
 static void
 late_answer_in_a_flood(void **state)
 {
@@ -67,6 +67,7 @@ late_answer_in_a_flood(void **state)
         expect(1, TCP_SYN, C_ISN, 0, "");
     }
     assert_int_equal(fake_counter(HC_EVICTED), 1);
+    assert_int_equal(n_conns(), 10);
     expect_nothing_anywhere();
 
     fake_from_client(from_client(TCP_ACK, GET_OTHER));

@@ -20,8 +20,8 @@
 #define RELOCATE_INTERVAL_MS 1000
 
 /* A segment without a record: most likely of a connection that was being
- * inspected when the daemon was restarted, or was evicted half-open.  The default server is the one that
- * shook hands with it, or will reset it. */
+ * inspected when the daemon was restarted, or was evicted half-open.  The
+ * default server is the one that shook hands with it, or will reset it. */
 static void
 join_orphan(struct hswitch *hsw, struct service *service,
             const struct packet_in *pi, const struct tcp_segment *seg)
@@ -71,7 +71,11 @@ make_room(struct service *service)
         struct handshake *hs = CONTAINER_OF(
             ovs_list_front(&service->half_open), struct handshake, node);
         conn_count(hs->conn, HC_EVICTED);
-        conn_destroy(hs->conn);
+        if (hs->conn->state == CONN_SYN_RCVD) {
+            conn_destroy(hs->conn);
+        } else {
+            handshake_abort(hs->conn, false);
+        }
         return true;
     }
     if (!ovs_list_is_empty(&service->waiting)) {
