@@ -19,9 +19,10 @@ struct tasukirec_tenant;
 /* OpenFlow port names, and those of network devices, have 15 characters. */
 #define TENANT_PORT_NAME_SIZE 16
 
-/* Returns the tenants of a switch in the order of their names, for the caller to
- * free.  They may be any rows. */
-const struct tasukirec_tenant **tenants_by_name(const struct tasukirec_switch *);
+/* Returns the tenants of a switch in the order of their names, for the caller
+ * to free.  They may be any rows. */
+const struct tasukirec_tenant **tenants_by_name(
+    const struct tasukirec_switch *);
 
 /* Returns the name of the tenant's port towards its LAN, valid until the row
  * changes or 'buf' does.  That of a tunnel is made from the tenant's name; any
