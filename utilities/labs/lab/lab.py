@@ -51,7 +51,8 @@ class Lab:
 
     def _handle(self, sig, handler):
         # Signals are the main thread's, and pytest-xdist now and then runs its
-        # tests in another.
+        # tests in another: then one that ends the program leaves it to the
+        # journal to clean up.
         if threading.current_thread() is threading.main_thread():
             self.handlers.setdefault(sig, signal.signal(sig, handler))
 
