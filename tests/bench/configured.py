@@ -10,7 +10,7 @@ import time
 from lab import Controller, LabError, Switch
 from lab.lab import wait_for
 
-COUNTS = (1, 10, 100, 1000)
+COUNTS = (1, 20, 100, 1000)
 N_FLOWS = 5
 N_PORTS = 3
 DAEMONS = ("tasukid", "ovs-vswitchd", "ovsdb-server")
