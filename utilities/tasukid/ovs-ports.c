@@ -41,8 +41,9 @@ struct ovs_bridge {
     struct smap problems;       /* By name of the port; "" is all of them. */
     struct sset foreign;        /* Names of ports that are not to be used. */
     struct sset free;           /* Names of ports that are not ours. */
-    struct sset going;          /* Names of ports that were deleted last. */
+    struct smap going;          /* Ports deleted last: name, tunnel_kind(). */
     bool more_to_do;            /* Once they have gone. */
+    struct sset taken;          /* tunnel_kind() of what goes or has to. */
     long long int gone_at;      /* When not to wait for 'going', in msec. */
     bool compared;              /* 'free' and 'in_database' are known. */
     bool in_database;
@@ -92,7 +93,8 @@ ovs_bridge_destroy(struct ovs_db *db, struct ovs_bridge *bridge)
     smap_destroy(&bridge->problems);
     sset_destroy(&bridge->foreign);
     sset_destroy(&bridge->free);
-    sset_destroy(&bridge->going);
+    smap_destroy(&bridge->going);
+    sset_destroy(&bridge->taken);
     free(bridge);
 }
 
@@ -213,7 +215,8 @@ ovs_ports_want(const char *remote, uint64_t dpid, bool secure)
         smap_init(&bridge->problems);
         sset_init(&bridge->foreign);
         sset_init(&bridge->free);
-        sset_init(&bridge->going);
+        smap_init(&bridge->going);
+        sset_init(&bridge->taken);
         hmap_insert(&db->bridges, &bridge->node, hash_uint64(dpid));
     }
     bridge->in_use = true;
@@ -289,23 +292,51 @@ create_port(struct ovsdb_idl_txn *txn, const struct ovsrec_bridge *br,
     ovsrec_bridge_update_ports_addvalue(br, port);
 }
 
+/* Returns what Open vSwitch can have only one tunnel of, for the caller to
+ * free. */
+static char *
+tunnel_kind(const char *type, const struct smap *options)
+{
+    return xasprintf("%s %s %s", type, smap_get_def(options, "remote_ip", ""),
+                     smap_get_def(options, "key", ""));
+}
+
+static bool
+is_taken(const struct ovs_bridge *bridge, const struct ovs_port *wanted)
+{
+    char *kind = tunnel_kind(wanted->type, &wanted->options);
+    bool taken = wanted->type[0] && sset_contains(&bridge->taken, kind);
+
+    free(kind);
+    return taken;
+}
+
 static void
 remove_port(struct ovs_bridge *bridge, const struct ovsrec_bridge *br,
             const struct ovsrec_port *port)
 {
+    char *kind = (port->n_interfaces
+                  ? tunnel_kind(port->interfaces[0]->type,
+                                &port->interfaces[0]->options)
+                  : xstrdup(""));
+
+    sset_add(&bridge->taken, kind);
+
     /* Of a bridge that is to have no tenants any more all go at once: others
      * may have it soon. */
     if (bridge->in_use && bridge->secure
         && !strcmp(br->datapath_type, "netdev")
-        && sset_count(&bridge->going) >= MAX_GOING
-        && !sset_contains(&bridge->going, port->name)) {
+        && smap_count(&bridge->going) >= MAX_GOING
+        && !smap_get(&bridge->going, port->name)) {
         bridge->more_to_do = true;
+        free(kind);
         return;
     }
     VLOG_INFO("bridge %s: removing port %s of tenant %s", br->name, port->name,
               smap_get(&port->external_ids, OVS_PORTS_OWNER));
     ovsrec_bridge_update_ports_delvalue(br, port);
-    sset_add(&bridge->going, port->name);
+    smap_replace(&bridge->going, port->name, kind);
+    free(kind);
     bridge->gone_at = time_msec() + GOING_TIMEOUT;
 }
 
@@ -390,6 +421,7 @@ compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
                const struct ovsrec_bridge *br, struct shash *owners)
 {
     struct sset port_names = SSET_INITIALIZER(&port_names);
+    struct smap_node *going;
     struct shash_node *node;
 
     if (bridge->in_use && bridge->secure) {
@@ -397,6 +429,10 @@ compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
     }
     bridge->has_ours = false;
     bridge->more_to_do = false;
+    sset_clear(&bridge->taken);
+    SMAP_FOR_EACH (going, &bridge->going) {
+        sset_add(&bridge->taken, going->value);
+    }
     for (size_t i = 0; i < br->n_ports; i++) {
         const struct ovsrec_port *port = br->ports[i];
 
@@ -412,12 +448,11 @@ compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
                                                             node->name);
         const struct ovs_port *wanted = node->data;
 
-        if (!owner && wanted->type[0] && !sset_is_empty(&bridge->going)) {
-            /* There cannot be two tunnels of the same kind. */
+        if (!owner && is_taken(bridge, wanted)) {
             bridge->more_to_do = true;
         } else if (!owner) {
             create_port(db->txn, br, node->name, wanted);
-            sset_find_and_delete(&bridge->going, node->name);
+            smap_remove(&bridge->going, node->name);
             shash_add(owners, node->name, br);
         } else if (owner == br && wanted->type[0]
                    && !sset_contains(&port_names, node->name)) {
@@ -527,15 +562,15 @@ wait_for_going(struct ovs_db *db,
     struct ovs_bridge *bridge;
 
     HMAP_FOR_EACH (bridge, node, &db->bridges) {
-        const char *name;
+        struct smap_node *port;
 
-        SSET_FOR_EACH_SAFE (name, &bridge->going) {
-            if (!on_switch(bridge->dpid, name)
+        SMAP_FOR_EACH_SAFE (port, &bridge->going) {
+            if (!on_switch(bridge->dpid, port->key)
                 || time_msec() >= bridge->gone_at) {
-                sset_find_and_delete(&bridge->going, name);
+                smap_remove_node(&bridge->going, port);
             }
         }
-        if (bridge->more_to_do && sset_is_empty(&bridge->going)) {
+        if (bridge->more_to_do && smap_is_empty(&bridge->going)) {
             bridge->more_to_do = false;
             db->compare = true;
         }
@@ -590,7 +625,7 @@ ovs_db_run(struct ovs_db *db,
         HMAP_FOR_EACH (bridge, node, &db->bridges) {
             smap_replace(&bridge->problems, "", error);
             /* Until something changes. */
-            sset_clear(&bridge->going);
+            smap_clear(&bridge->going);
             bridge->more_to_do = false;
         }
         seqno++;
