@@ -55,8 +55,8 @@ struct smap *ovs_ports_add(struct shash *ports, const char *name,
                            const char *owner, const char *type);
 
 /* Ends what ovs_ports_begin() began.  The databases follow soon: bridges lose
- * those ports of ours that nobody wants any more, of a userspace datapath a few
- * at a time, and get a tunnel when there is none of its kind any more. */
+ * those ports of ours that nobody wants any more, of a userspace datapath a
+ * few at a time, and get a tunnel when there is none of its kind any more. */
 void ovs_ports_end(void);
 
 /* Closes all connections: what there is stays as it is. */
