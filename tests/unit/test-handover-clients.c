@@ -319,6 +319,71 @@ client_keeps_alive(void **state)
     expect_nothing_anywhere();
 }
 
+/* Some stacks send a byte with that, one that was acknowledged or, before any
+ * other was sent, the SYN's number. */
+static void
+client_keeps_alive_with_a_byte(void **state)
+{
+    struct tcp_segment probe = from_client(TCP_ACK, "x");
+
+    (void) state;
+    start();
+    shake_hands();
+    probe.seq--;
+    for (int i = 0; i < 20; i++) {
+        fake_from_client(probe);
+        expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "");
+        fake_pass(1000);
+        expect_nothing_anywhere();
+    }
+    fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_IMAGES));
+    expect_syn(2);
+    assert_int_equal(fake_counter(HC_INSPECT_TIMEOUT), 0);
+}
+
+/* Nor does it give a request more time, or what is held already does. */
+static void
+keep_alive_is_no_progress(void **state)
+{
+    struct tcp_segment part = from_client(TCP_ACK, "GET");
+
+    (void) state;
+    start();
+    shake_hands();
+    fake_from_client(part);
+    for (int i = 0; i < 4; i++) {
+        fake_pass(1000);
+        part.seq = C_ISN + i % 3;
+        part.len = 1;
+        fake_from_client(part);
+    }
+    fake_drain();
+    fake_pass(900);
+    expect_nothing_anywhere();
+    fake_pass(200);
+    expect(1, TCP_ACK | TCP_PSH, C_ISN + 1, S1_ISN + 1, "GET");
+    assert_int_equal(fake_counter(HC_INSPECT_TIMEOUT), 1);
+}
+
+/* What cannot be held starts no timer either. */
+static void
+far_ahead_is_no_start(void **state)
+{
+    struct tcp_segment far = from_client(TCP_ACK, "x");
+
+    (void) state;
+    start();
+    shake_hands();
+    far.seq += 100000;
+    fake_from_client(far);
+    expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "");
+    fake_pass(20000);
+    expect_nothing_anywhere();
+    fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_IMAGES));
+    expect_syn(2);
+    assert_int_equal(fake_counter(HC_DROP_HOLD), 1);
+}
+
 /* Acknowledges what nobody sent. */
 static void
 client_lies(void **state)
@@ -386,6 +451,9 @@ main(void)
         TEST(client_speaks_something_else),
         TEST(client_closes_without_request),
         TEST(client_keeps_alive),
+        TEST(client_keeps_alive_with_a_byte),
+        TEST(keep_alive_is_no_progress),
+        TEST(far_ahead_is_no_start),
         TEST(client_lies),
         TEST(corrupt_segment),
     };

@@ -154,9 +154,8 @@ void handshake_challenge(struct conn *);
 /* Ends inspection without looking any further. */
 void handshake_decide_default(struct conn *, enum handover_counter why);
 
-/* Holds what '*seg' carries.  Returns false if that is not possible for want
- * of memory. */
-bool handshake_hold(struct conn *, const struct tcp_segment *seg);
+/* Holds what '*seg' carries. */
+enum tcp_hold_result handshake_hold(struct conn *, const struct tcp_segment *seg);
 
 /* replay.c */
 

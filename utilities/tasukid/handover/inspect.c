@@ -129,21 +129,31 @@ inspect(struct conn *conn)
     return true;
 }
 
-bool
+enum tcp_hold_result
 handshake_hold(struct conn *conn, const struct tcp_segment *seg)
 {
-    switch (tcp_hold_add(&conn->hs->hold, seg->seq, seg->payload, seg->len,
-                         seg->flags & TCP_FIN)) {
-    case TCP_HOLD_BEYOND:
-    case TCP_HOLD_FRAGMENTED:
+    enum tcp_hold_result result = tcp_hold_add(&conn->hs->hold, seg->seq,
+                                               seg->payload, seg->len,
+                                               seg->flags & TCP_FIN);
+
+    if (result == TCP_HOLD_BEYOND || result == TCP_HOLD_FRAGMENTED) {
         conn_count(conn, HC_DROP_HOLD);
-        return true;
-    case TCP_HOLD_NO_BUDGET:
-        return false;
-    case TCP_HOLD_NEW:
-    case TCP_HOLD_OLD:
-    default:
-        return true;
+    }
+    return result;
+}
+
+/* The first byte that is new, and nothing else, starts the time that a request
+ * may take: not the byte before it, which some clients send to ask whether we
+ * are there (RFC 9293 section 3.8.4). */
+static void
+start_inspection(struct conn *conn)
+{
+    struct handshake *hs = conn->hs;
+
+    if (conn->state == CONN_ESTABLISHED) {
+        handshake_set_state(conn, CONN_INSPECT);
+        hs->inspect_deadline = time_msec() + hs->cfg->inspect_timeout;
+        conn_set_timer(conn, hs->inspect_deadline);
     }
 }
 
@@ -163,12 +173,8 @@ handshake_inspect(struct conn *conn, const struct packet_in *pi,
         return;
     }
 
-    if (conn->state == CONN_ESTABLISHED) {
-        handshake_set_state(conn, CONN_INSPECT);
-        hs->inspect_deadline = time_msec() + hs->cfg->inspect_timeout;
-        conn_set_timer(conn, hs->inspect_deadline);
-    }
-    if (!handshake_hold(conn, seg)) {
+    enum tcp_hold_result result = handshake_hold(conn, seg);
+    if (result == TCP_HOLD_NO_BUDGET) {
         /* What could not be held can be passed on if nothing was. */
         bool pass = !tcp_hold_contiguous(&hs->hold) && hs->first.alive;
 
@@ -177,7 +183,12 @@ handshake_inspect(struct conn *conn, const struct packet_in *pi,
             conn_forward(conn, CONN_TO_SERVER, pi->packet,
                          pi->flow.in_port.ofp_port);
         }
-    } else if (!inspect(conn)) {
+        return;
+    }
+    if (result == TCP_HOLD_NEW) {
+        start_inspection(conn);
+    }
+    if (result != TCP_HOLD_NEW || !inspect(conn)) {
         if (!hs->first.acked && hs->first.alive) {
             peer_ack(conn, &hs->first);
         }
