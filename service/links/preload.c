@@ -13,18 +13,25 @@
  *
  * Nothing here allocates, locks or remembers anything: which link an address
  * is on is asked of the kernel every time, through the socket in question.  So
- * all of it may be called wherever the originals may. */
+ * all of it may be called wherever the originals may.
+ *
+ * Nor does anything here touch memory that a program points at before it is
+ * known to be there: a wrong pointer is an error that the kernel reports, and
+ * programs that live with that must not crash because of us. */
 
 #include "link-map.h"
 
 #include <dlfcn.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* Written once, before the program starts. */
@@ -96,6 +103,56 @@ tasuki_links_init(void)
         real.NAME;                                      \
     })
 
+/* The program's memory. */
+
+/* Returns whether the 8 bytes at 'p', a multiple of 8, are there: the kernel
+ * reads a new signal mask before it looks what to do with it, which in this
+ * call is nothing that there is. */
+static bool
+is_there(uintptr_t p)
+{
+    return p && (syscall(SYS_rt_sigprocmask, -1, p, NULL, 8) != -1
+                 || errno != EFAULT);
+}
+
+/* Returns whether 'n' bytes at 'p', not more than a page, can be read.  Keeps
+ * errno. */
+static bool
+is_readable(const void *p, size_t n)
+{
+    enum { PAGE = 4096 };
+    uintptr_t first = (uintptr_t) p & ~(uintptr_t) 7;
+    uintptr_t last = ((uintptr_t) p + n - 1) & ~(uintptr_t) 7;
+    int error = errno;
+    bool readable = (first <= last && is_there(first)
+                     && (first / PAGE == last / PAGE || is_there(last)));
+
+    errno = error;
+    return readable;
+}
+
+/* Writes 'n' bytes of 'ours' to 'theirs'.  Returns false with EFAULT if that
+ * is not there, and otherwise keeps errno.  Where the system call is forbidden,
+ * the program had better point at something. */
+static bool
+put_bytes(void *theirs, const void *ours, size_t n)
+{
+    struct iovec local = { (void *) ours, n };
+    struct iovec remote = { theirs, n };
+    int error = errno;
+    ssize_t copied = n ? process_vm_writev(getpid(), &local, 1, &remote, 1, 0)
+                       : 0;
+
+    if (copied != (ssize_t) n && (copied >= 0 || errno == EFAULT)) {
+        errno = EFAULT;
+        return false;
+    } else if (copied < 0) {
+        memcpy(theirs, ours, n);
+    }
+    errno = error;
+    return true;
+}
+
 /* From the kernel to the program. */
 
 static bool
@@ -139,83 +196,89 @@ show_address(int fd, struct sockaddr *sa, socklen_t len)
     }
 }
 
-/* A place for an address that the kernel gives, whatever place the program
- * has, so that one that is cut off is translated first. */
+/* A place for an address that the kernel gives if the program has none for all
+ * of it, so that one that is cut off is translated first. */
 union address {
     struct sockaddr sa;
     struct sockaddr_storage storage;
 };
 
+/* Returns whether the program has less room, '*len', for an address than one
+ * needs that we translate.  Where the program should not have asked, the answer
+ * is no: the kernel says so itself. */
+static bool
+is_cut_off(const struct sockaddr *sa, const socklen_t *len)
+{
+    return sa && is_readable(len, sizeof *len)
+           && *len < sizeof(struct sockaddr_in6);
+}
+
 /* Gives the program what it asked for, as the kernel would: as much of the
- * address, of 'full' bytes, as has a place, and how long it is. */
-static void
+ * address, of 'full' bytes, as has a place, and how long it is.  Returns false
+ * with EFAULT if that cannot be written. */
+static bool
 give_address(int fd, union address *address, socklen_t full,
              struct sockaddr *sa, socklen_t *len)
 {
     show_address(fd, &address->sa, full);
-    memcpy(sa, address, *len < full ? *len : full);
-    *len = full;
+    return put_bytes(sa, address, *len < full ? *len : full)
+           && put_bytes(len, &full, sizeof full);
 }
 
-/* Returns whether the kernel would fill in an address for 'sa' and 'len'.  It
- * is asked itself if it would refuse. */
-static bool
-wants_address(const struct sockaddr *sa, const socklen_t *len)
-{
-    return sa && len && (int) *len >= 0;
-}
-
-#define GIVE(CALL)                                          \
-    ({                                                      \
-        union address address;                              \
-        socklen_t full = sizeof address;                    \
-        __typeof__(CALL) result = CALL;                     \
-                                                            \
-        if (result >= 0) {                                  \
-            give_address(fd, &address, full, sa, len);      \
-        }                                                   \
-        result;                                             \
+/* The value of 'CALL', which has 'place' and 'length' for the program's 'sa'
+ * and 'len', with the address translated.  'UNDO' is what the kernel does to a 'result' if it cannot tell whose it
+ * is. */
+#define GIVE(CALL, UNDO)                                                \
+    ({                                                                  \
+        union address address;                                          \
+        socklen_t full = sizeof address;                                \
+        bool cut_off = is_cut_off(sa, len);                             \
+        struct sockaddr *place = cut_off ? &address.sa : sa;            \
+        socklen_t *length = cut_off ? &full : len;                      \
+        __typeof__(CALL) result = CALL;                                 \
+                                                                        \
+        if (result >= 0 && !cut_off) {                                  \
+            if (sa) {                                                   \
+                show_address(fd, sa, *len);                             \
+            }                                                           \
+        } else if (result >= 0                                          \
+                   && !give_address(fd, &address, full, sa, len)) {     \
+            UNDO;                                                       \
+            errno = EFAULT;                                             \
+            result = -1;                                                \
+        }                                                               \
+        result;                                                         \
     })
 
 int
 our_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 {
-    return wants_address(sa, len)
-           ? GIVE(REAL(accept4)(fd, &address.sa, &full, flags))
-           : REAL(accept4)(fd, sa, len, flags);
+    return GIVE(REAL(accept4)(fd, place, length, flags), close(result));
 }
 
 int
 our_accept(int fd, struct sockaddr *sa, socklen_t *len)
 {
-    return wants_address(sa, len)
-           ? GIVE(REAL(accept)(fd, &address.sa, &full))
-           : REAL(accept)(fd, sa, len);
+    return GIVE(REAL(accept)(fd, place, length), close(result));
 }
 
 int
 our_getpeername(int fd, struct sockaddr *sa, socklen_t *len)
 {
-    return wants_address(sa, len)
-           ? GIVE(REAL(getpeername)(fd, &address.sa, &full))
-           : REAL(getpeername)(fd, sa, len);
+    return GIVE(REAL(getpeername)(fd, place, length), );
 }
 
 int
 our_getsockname(int fd, struct sockaddr *sa, socklen_t *len)
 {
-    return wants_address(sa, len)
-           ? GIVE(REAL(getsockname)(fd, &address.sa, &full))
-           : REAL(getsockname)(fd, sa, len);
+    return GIVE(REAL(getsockname)(fd, place, length), );
 }
 
 ssize_t
 our_recvfrom(int fd, void *data, size_t size, int flags,
              struct sockaddr *sa, socklen_t *len)
 {
-    return wants_address(sa, len)
-           ? GIVE(REAL(recvfrom)(fd, data, size, flags, &address.sa, &full))
-           : REAL(recvfrom)(fd, data, size, flags, sa, len);
+    return GIVE(REAL(recvfrom)(fd, data, size, flags, place, length), );
 }
 
 /* What recvfrom() is to a program that was built with _FORTIFY_SOURCE. */
@@ -223,10 +286,8 @@ ssize_t
 our___recvfrom_chk(int fd, void *data, size_t size, size_t room, int flags,
                    struct sockaddr *sa, socklen_t *len)
 {
-    return wants_address(sa, len)
-           ? GIVE(REAL(__recvfrom_chk)(fd, data, size, room, flags,
-                                       &address.sa, &full))
-           : REAL(__recvfrom_chk)(fd, data, size, room, flags, sa, len);
+    return GIVE(REAL(__recvfrom_chk)(fd, data, size, room, flags, place,
+                                     length), );
 }
 
 ssize_t
@@ -236,47 +297,91 @@ our_recvmsg(int fd, struct msghdr *msg, int flags)
     struct msghdr m;
     ssize_t n;
 
-    if (!wants_address(msg->msg_name, &msg->msg_namelen)) {
+    if (!is_readable(msg, sizeof *msg) || !msg->msg_name) {
         return REAL(recvmsg)(fd, msg, flags);
+    } else if (!is_cut_off(msg->msg_name, &msg->msg_namelen)) {
+        n = REAL(recvmsg)(fd, msg, flags);
+        if (n >= 0) {
+            show_address(fd, msg->msg_name, msg->msg_namelen);
+        }
+        return n;
     }
     m = *msg;
     m.msg_name = &address;
     m.msg_namelen = sizeof address;
     n = REAL(recvmsg)(fd, &m, flags);
-    if (n >= 0) {
-        give_address(fd, &address, m.msg_namelen, msg->msg_name,
-                     &msg->msg_namelen);
-        msg->msg_controllen = m.msg_controllen;
-        msg->msg_flags = m.msg_flags;
+    if (n >= 0
+        && (!give_address(fd, &address, m.msg_namelen, msg->msg_name,
+                          &msg->msg_namelen)
+            || !put_bytes(&msg->msg_flags, &m.msg_flags, sizeof m.msg_flags)
+            || !put_bytes(&msg->msg_controllen, &m.msg_controllen,
+                          sizeof m.msg_controllen))) {
+        return -1;
     }
     return n;
 }
 
-/* How many messages the kernel takes at a time, at most. */
-enum { MESSAGES_MAX = 1024 };
+/* Translates the names of the 'n' messages that the kernel has filled in, and
+ * which are there therefore.  'rooms' is what it had for them. */
+static void
+show_messages(int fd, struct mmsghdr *messages, int n, const socklen_t *rooms)
+{
+    for (int i = 0; i < n; i++) {
+        struct msghdr *m = &messages[i].msg_hdr;
 
+        if (m->msg_name && m->msg_namelen <= rooms[i]) {
+            show_address(fd, m->msg_name, m->msg_namelen);
+        } else if (m->msg_name) {
+            /* Half of an address cannot be translated. */
+            memset(m->msg_name, 0, rooms[i]);
+        }
+    }
+}
+
+/* Some at a time: of each it must be known how much room its name has. */
 int
 our_recvmmsg(int fd, struct mmsghdr *messages, unsigned int n, int flags,
              struct timespec *timeout)
 {
-    socklen_t room[MESSAGES_MAX];
-    int n_received;
+    enum { CHUNK = 32 };
+    unsigned int done = 0;
+    int error = errno;
 
-    for (unsigned int i = 0; i < n && i < MESSAGES_MAX; i++) {
-        room[i] = messages[i].msg_hdr.msg_namelen;
-    }
-    n_received = REAL(recvmmsg)(fd, messages, n, flags, timeout);
-    for (int i = 0; i < n_received; i++) {
-        struct msghdr *m = &messages[i].msg_hdr;
+    _Static_assert(CHUNK * sizeof *messages <= 4096, "is_readable()");
+    do {
+        struct mmsghdr *m = messages + done;
+        unsigned int size = n - done < CHUNK ? n - done : CHUNK;
+        socklen_t rooms[CHUNK];
+        int received;
 
-        if (m->msg_name && m->msg_namelen <= room[i]) {
-            show_address(fd, m->msg_name, m->msg_namelen);
-        } else if (m->msg_name) {
-            /* Half of an address cannot be translated. */
-            memset(m->msg_name, 0, room[i]);
+        /* The kernel is asked itself about what is not there. */
+        if (size && !is_readable(m, size * sizeof *m)) {
+            size = 1;
         }
-    }
-    return n_received;
+        if (size > 1 || (size && is_readable(m, sizeof *m))) {
+            for (unsigned int i = 0; i < size; i++) {
+                rooms[i] = m[i].msg_hdr.msg_namelen;
+            }
+        }
+        received = REAL(recvmmsg)(fd, m, size, flags, timeout);
+        if (received < 0) {
+            if (!done) {
+                return -1;
+            }
+            errno = error;
+            break;
+        }
+        show_messages(fd, m, received, rooms);
+        done += received;
+        if (received < (int) size
+            || (timeout && !timeout->tv_sec && !timeout->tv_nsec)) {
+            break;
+        }
+        if (flags & MSG_WAITFORONE) {
+            flags |= MSG_DONTWAIT;
+        }
+    } while (done < n);
+    return done;
 }
 
 /* From the program to the kernel. */
@@ -290,10 +395,12 @@ hide_address(int fd, const struct sockaddr *sa, socklen_t *len,
 {
     struct ifreq ifr;
     enum link_owner owner;
+    int old_errno = errno;
 
     /* Without a scope id, too, which the kernel takes as well. */
-    if (!sa || *len < offsetof(struct sockaddr_in6, sin6_scope_id)
-        || sa->sa_family != AF_INET6) {
+    if (!sa || (int) *len < (int) offsetof(struct sockaddr_in6, sin6_scope_id)
+        || *len > sizeof(struct sockaddr_storage)
+        || !is_readable(sa, *len) || sa->sa_family != AF_INET6) {
         return sa;
     }
     memset(copy, 0, sizeof *copy);
@@ -302,7 +409,16 @@ hide_address(int fd, const struct sockaddr *sa, socklen_t *len,
     if (owner == LINK_OTHER) {
         return sa;
     }
-    if (owner == LINK_NONE || ioctl(fd, SIOCGIFINDEX, &ifr)) {
+    if (owner == LINK_NONE) {
+        /* Which no interface is called. */
+        ifr.ifr_name[0] = '\0';
+    }
+    if (ioctl(fd, SIOCGIFINDEX, &ifr)) {
+        if (errno != ENODEV) {
+            /* Not a socket. */
+            errno = old_errno;
+            return sa;
+        }
         errno = error;
         return NULL;
     }
@@ -348,20 +464,27 @@ our_sendto(int fd, const void *data, size_t size, int flags,
     return REAL(sendto)(fd, data, size, flags, sa, len);
 }
 
-/* Makes '*m' what the kernel is to get for '*msg', with 'copy' for an address
- * if there is one to translate.  Returns false with errno if that is on no
- * link. */
-static bool
+/* Makes '*m' what the kernel is to get for '*msg', with 'copy' for its address,
+ * if it has one to translate: returns 1.  Otherwise returns 0, or -1 with errno
+ * if the address is on no link. */
+static int
 hide_message(int fd, const struct msghdr *msg, struct msghdr *m,
              struct sockaddr_in6 *copy)
 {
-    *m = *msg;
-    if (msg->msg_name) {
-        m->msg_name = (void *) hide_address(fd, msg->msg_name,
-                                            &m->msg_namelen, copy,
-                                            ENETUNREACH);
+    const void *name;
+
+    if (!is_readable(msg, sizeof *msg) || !msg->msg_name) {
+        return 0;
     }
-    return m->msg_name || !msg->msg_name;
+    *m = *msg;
+    name = hide_address(fd, m->msg_name, &m->msg_namelen, copy, ENETUNREACH);
+    if (!name) {
+        return -1;
+    } else if (name == m->msg_name) {
+        return 0;
+    }
+    m->msg_name = (void *) name;
+    return 1;
 }
 
 ssize_t
@@ -369,26 +492,37 @@ our_sendmsg(int fd, const struct msghdr *msg, int flags)
 {
     struct sockaddr_in6 copy;
     struct msghdr m;
+    int hidden = hide_message(fd, msg, &m, &copy);
 
-    return hide_message(fd, msg, &m, &copy)
-           ? REAL(sendmsg)(fd, &m, flags) : -1;
+    return hidden < 0 ? -1 : REAL(sendmsg)(fd, hidden ? &m : msg, flags);
 }
 
 /* One at a time: there is no place for the addresses of all. */
 int
 our_sendmmsg(int fd, struct mmsghdr *messages, unsigned int n, int flags)
 {
+    enum { KERNEL_MAX = 1024 };
+    int error = errno;
     unsigned int i;
 
-    for (i = 0; i < n; i++) {
-        struct mmsghdr message;
+    if (!n) {
+        return REAL(sendmmsg)(fd, messages, n, flags);
+    }
+    for (i = 0; i < n && i < KERNEL_MAX; i++) {
+        struct mmsghdr m;
         struct sockaddr_in6 copy;
+        int hidden = hide_message(fd, &messages[i].msg_hdr, &m.msg_hdr, &copy);
 
-        if (!hide_message(fd, &messages[i].msg_hdr, &message.msg_hdr, &copy)
-            || REAL(sendmmsg)(fd, &message, 1, flags) < 1) {
-            return i ? (int) i : -1;
+        if (hidden < 0
+            || REAL(sendmmsg)(fd, hidden ? &m : &messages[i], 1, flags) < 1
+            || (hidden && !put_bytes(&messages[i].msg_len, &m.msg_len,
+                                     sizeof m.msg_len))) {
+            if (!i) {
+                return -1;
+            }
+            errno = error;
+            break;
         }
-        messages[i].msg_len = message.msg_len;
     }
     return i;
 }

@@ -265,6 +265,19 @@ def test_other_families(links, probe):
     assert probe("libc.recvfrom(99, None, 0, 0, None, None)") == -1
 
 
+def test_wrong_pointers(links):
+    """A wrong pointer, length or file is the error that it is without us, in
+    every call."""
+    def lines(*command):
+        return links.service.run(*command, "/usr/bin/python3", os.path.join(
+            HERE, "linkwrong.py")).stdout.splitlines()
+
+    stock, ours = lines(), lines(TASUKI_LINKS, *MAPS)
+    assert len(stock) > 5000
+    assert [pair for pair in zip(stock, ours) if pair[0] != pair[1]] == []
+    assert len(stock) == len(ours)
+
+
 def test_inetd(links):
     """A program that is started for each connection, as systemd does it with
     Accept=yes, finds the interface in its environment."""
