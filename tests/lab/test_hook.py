@@ -62,6 +62,13 @@ def test_plug(lab):
     for tenant in one, two, three:
         site.reach(tenant)
     assert site.interfaces() == site.ports() == names(one, two, three)
+    # What docs/tenants.md says that a service must not let tenants do.
+    for name in names(one, two, three):
+        for key in ("conf.all.forwarding", "conf.%s.forwarding" % name,
+                    "conf.%s.accept_ra" % name,
+                    "conf.%s.accept_redirects" % name):
+            assert site.service.run(
+                "sysctl", "-n", "net.ipv6." + key).stdout == "0\n", key
     # RFC 2890, RFC 7348: what tunnels leave of 1500 bytes.
     for tenant, mtu in ((one, 1458), (two, 1450), (three, 1500)):
         link = site.service.ip("link", "show", tenant.native6)
