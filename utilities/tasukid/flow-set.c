@@ -18,6 +18,7 @@
 #include "openvswitch/ofp-monitor.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
+#include "timeval.h"
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(flow_set);
@@ -39,11 +40,18 @@ struct static_flow {
     size_t ofpacts_len;
     bool present;               /* The switch has exactly this. */
     bool refused;               /* Unless it refused it. */
+    long long int forget_at;    /* In 'leaving': when to, in msec. */
 };
+
+/* How long after a flow was deleted the switch may say that it is gone: Open
+ * vSwitch does that in a thread of its own, after the answers to later messages.
+ * In msec. */
+#define LEAVING_TIME 10000
 
 struct flow_set {
     enum ofputil_protocol protocol;
     struct hmap flows;          /* Contains "struct static_flow"s. */
+    struct hmap leaving;        /* Those that we have deleted ourselves. */
 };
 
 struct flow_set *
@@ -53,6 +61,7 @@ flow_set_create(enum ofputil_protocol protocol)
 
     set->protocol = protocol;
     hmap_init(&set->flows);
+    hmap_init(&set->leaving);
     return set;
 }
 
@@ -73,7 +82,11 @@ flow_set_destroy(struct flow_set *set)
         HMAP_FOR_EACH_POP (flow, node, &set->flows) {
             static_flow_destroy(flow);
         }
+        HMAP_FOR_EACH_POP (flow, node, &set->leaving) {
+            static_flow_destroy(flow);
+        }
         hmap_destroy(&set->flows);
+        hmap_destroy(&set->leaving);
         free(set);
     }
 }
@@ -85,13 +98,13 @@ flow_set_count(const struct flow_set *set)
 }
 
 static struct static_flow *
-flow_set_find(const struct flow_set *set, uint8_t table, uint16_t priority,
-              const struct minimatch *match)
+find_flow(const struct hmap *flows, uint8_t table, uint16_t priority,
+          const struct minimatch *match)
 {
     uint32_t hash = minimatch_hash(match, hash_2words(table, priority));
     struct static_flow *flow;
 
-    HMAP_FOR_EACH_WITH_HASH (flow, node, hash, &set->flows) {
+    HMAP_FOR_EACH_WITH_HASH (flow, node, hash, flows) {
         if (flow->table == table && flow->priority == priority
             && minimatch_equal(&flow->match, match)) {
             return flow;
@@ -101,14 +114,14 @@ flow_set_find(const struct flow_set *set, uint8_t table, uint16_t priority,
 }
 
 static struct static_flow *
-flow_set_find_match(const struct flow_set *set, uint8_t table,
-                    uint16_t priority, const struct match *match)
+find_match(const struct hmap *flows, uint8_t table, uint16_t priority,
+           const struct match *match)
 {
     struct static_flow *flow;
     struct minimatch mm;
 
     minimatch_init(&mm, match);
-    flow = flow_set_find(set, table, priority, &mm);
+    flow = find_flow(flows, table, priority, &mm);
     minimatch_destroy(&mm);
     return flow;
 }
@@ -154,7 +167,7 @@ flow_set_add(struct flow_set *set, enum pipeline_app app, uint64_t cookie,
         ofpbuf_uninit(&decoded);
         return;
     }
-    if (flow_set_find(set, table, priority, &fm.match)) {
+    if (find_flow(&set->flows, table, priority, &fm.match)) {
         VLOG_ERR_RL(&rl, "application 0x%02x declared a flow twice or one of "
                     "another application, table %"PRIu8" priority %"PRIu16,
                     app, table, priority);
@@ -179,8 +192,8 @@ flow_set_add(struct flow_set *set, enum pipeline_app app, uint64_t cookie,
 bool
 flow_set_found(struct flow_set *set, const struct ofputil_flow_stats *fs)
 {
-    struct static_flow *flow = flow_set_find_match(set, fs->table_id,
-                                                   fs->priority, &fs->match);
+    struct static_flow *flow = find_match(&set->flows, fs->table_id,
+                                          fs->priority, &fs->match);
     if (!flow) {
         return false;
     }
@@ -198,10 +211,18 @@ flow_set_found(struct flow_set *set, const struct ofputil_flow_stats *fs)
 }
 
 bool
-flow_set_lost(struct flow_set *set, const struct ofputil_flow_removed *fr)
+flow_set_lost(struct flow_set *set, const struct ofputil_flow_removed *fr,
+              bool *expected)
 {
-    struct static_flow *flow = flow_set_find_match(set, fr->table_id,
-                                                   fr->priority, &fr->match);
+    struct static_flow *flow = find_match(&set->leaving, fr->table_id,
+                                          fr->priority, &fr->match);
+    *expected = flow && flow->cookie == fr->cookie;
+    if (*expected) {
+        hmap_remove(&set->leaving, &flow->node);
+        static_flow_destroy(flow);
+    }
+
+    flow = find_match(&set->flows, fr->table_id, fr->priority, &fr->match);
     if (!flow || flow->cookie != fr->cookie) {
         return false;
     }
@@ -268,19 +289,37 @@ flow_set_push(struct flow_set *set, flow_set_send_func *send, void *aux)
     return n;
 }
 
+/* Moves 'flow' from 'flows', where it is, to 'set->leaving'. */
+static void
+flow_set_leave(struct flow_set *set, struct hmap *flows,
+               struct static_flow *flow)
+{
+    uint32_t hash = flow->node.hash;
+
+    hmap_remove(flows, &flow->node);
+    hmap_insert(&set->leaving, &flow->node, hash);
+}
+
 void
 flow_set_replace(struct flow_set *old, struct flow_set *new,
                  flow_set_send_func *send, void *aux)
 {
     struct static_flow *was;
 
-    HMAP_FOR_EACH (was, node, &old->flows) {
-        struct static_flow *is = flow_set_find(new, was->table, was->priority,
-                                               &was->match);
+    HMAP_FOR_EACH_SAFE (was, node, &old->leaving) {
+        if (time_msec() < was->forget_at) {
+            flow_set_leave(new, &old->leaving, was);
+        }
+    }
+    HMAP_FOR_EACH_SAFE (was, node, &old->flows) {
+        struct static_flow *is = find_flow(&new->flows, was->table,
+                                           was->priority, &was->match);
         if (!is) {
             if (was->present) {
                 COVERAGE_INC(flow_set_deleted);
                 static_flow_send(was, OFPFC_DELETE_STRICT, send, aux);
+                was->forget_at = time_msec() + LEAVING_TIME;
+                flow_set_leave(new, &old->flows, was);
             }
         } else {
             is->refused = was->refused;

@@ -35,9 +35,12 @@ size_t flow_set_count(const struct flow_set *);
  * flow with that table, priority and match. */
 bool flow_set_found(struct flow_set *, const struct ofputil_flow_stats *fs);
 
-/* Notes that the switch has lost a flow.  Returns true if it was in the set,
- * so that flow_set_push() would send it again. */
-bool flow_set_lost(struct flow_set *, const struct ofputil_flow_removed *);
+/* Notes that the switch has lost a flow.  Returns true if it is in the set,
+ * so that flow_set_push() would send it again.  Sets '*expected' if the switch
+ * had to say so, because flow_set_replace() had it delete that flow a while ago.
+ * (It is sent again all the same: somebody may have deleted it, too.) */
+bool flow_set_lost(struct flow_set *, const struct ofputil_flow_removed *,
+                   bool *expected);
 
 /* Notes that the switch refused a flow with 'cookie': which one is not known,
  * so that flow_set_push() sends them all again.  Returns true if there are

@@ -355,6 +355,7 @@ handle_flow_removed(struct ofswitch *sw, const struct ofp_header *oh)
 {
     struct ofputil_flow_removed fr;
     enum ofperr error;
+    bool expected;
     int index;
 
     error = ofputil_decode_flow_removed(&fr, oh);
@@ -366,8 +367,8 @@ handle_flow_removed(struct ofswitch *sw, const struct ofp_header *oh)
     index = app_index_from_id(PIPE_COOKIE_APP(ntohll(fr.cookie)));
     if (index < 0 || !(sw->running & (UINT32_C(1) << index))) {
         /* Somebody else's, or left from an application that was stopped. */
-    } else if (sw->flows && flow_set_lost(sw->flows, &fr)) {
-        sw->flows_lost++;
+    } else if (sw->flows && flow_set_lost(sw->flows, &fr, &expected)) {
+        sw->flows_lost += !expected;
         ofswitch_redeclare(sw);
     } else if (app_classes[index]->flow_removed) {
         app_classes[index]->flow_removed(sw, &fr);
