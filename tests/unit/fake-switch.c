@@ -369,8 +369,7 @@ fake_packet_in(struct dp_packet *packet, ofp_port_t port)
         execute(packet, port, f->ofpacts->data, f->ofpacts->size);
     } else if (pi.flow.dl_type == htons(ETH_TYPE_ARP)
                || pi.flow.dl_type == htons(ETH_TYPE_IP)) {
-        pi.table_id = (pi.flow.dl_type == htons(ETH_TYPE_ARP)
-                       ? PIPE_CLASSIFY : PIPE_SERVICE);
+        pi.table_id = PIPE_SERVICE;
         handover_app.packet_in(fake_ofswitch(), &pi);
         report_failed_flows();
     }

@@ -89,8 +89,8 @@ struct app_class {
     bool (*adopt_flow)(struct ofswitch *, const struct ofputil_flow_stats *);
     void (*adopt_done)(struct ofswitch *);
 
-    /* Returns true if 'port' is this application's alone: no packet is flooded
-     * there.  It depends on the database and
+    /* Returns true if 'port' is this application's alone: no other one gets
+     * packets from there, or sends any there.  It depends on the database and
      * the names of ports only. */
     bool (*owns_port)(const struct ofswitch *, ofp_port_t port);
 

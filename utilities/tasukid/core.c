@@ -12,7 +12,7 @@
 #include "util.h"
 
 /* The core's own flows, as an application that runs on every managed switch:
- * the pipeline's table-miss flows and the one that obeys a decision about the
+ * the pipeline's table-miss flows and those that obey a decision about the
  * egress port. */
 
 /* The tables, and who takes packets there. */
@@ -42,25 +42,65 @@ declare_miss(struct flow_set *flows, uint8_t table, uint8_t next)
 }
 
 static void
-declare_egress(struct flow_set *flows)
+declare_egress(struct flow_set *flows, uint16_t priority,
+               const struct match *match, const struct ofpbuf *ofpacts)
 {
-    struct ofpact_output_reg *output;
-    struct ofpbuf ofpacts;
+    flow_set_add(flows, PIPE_APP_CORE,
+                 PIPE_COOKIE(PIPE_APP_CORE, PIPE_FORWARD), PIPE_FORWARD,
+                 priority, match, ofpacts);
+}
+
+static void
+declare_egress_to(struct flow_set *flows, ofp_port_t port)
+{
+    uint64_t stub[64 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+    struct match match;
+
+    match_init_catchall(&match);
+    match_set_reg_masked(&match, PIPE_EGRESS_REG,
+                         PIPE_EGRESS_VALID | ofp_to_u16(port),
+                         PIPE_EGRESS_VALID | UINT16_MAX);
+    ofpact_put_OUTPUT(&ofpacts)->port = port;
+    declare_egress(flows, UINT16_MAX, &match, &ofpacts);
+    ofpbuf_uninit(&ofpacts);
+}
+
+static void
+declare_egress_if_open(struct ofswitch *sw,
+                       const struct ofputil_phy_port *port, void *flows)
+{
+    if (!ofswitch_port_is_owned(sw, port->port_no)) {
+        declare_egress_to(flows, port->port_no);
+    }
+}
+
+/* Obeys a decision about the egress port.  Where ports may belong to an
+ * application, a decision of another one that leads there, which may be older
+ * than that, leads nowhere. */
+static void
+declare_egresses(struct ofswitch *sw, struct flow_set *flows)
+{
+    uint64_t stub[64 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
     struct match match;
 
     match_init_catchall(&match);
     match_set_reg_masked(&match, PIPE_EGRESS_REG, PIPE_EGRESS_VALID,
                          PIPE_EGRESS_VALID);
+    if (ofswitch_has_owners(sw)) {
+        ofswitch_for_each_port(sw, declare_egress_if_open, flows);
+        declare_egress_to(flows, OFPP_IN_PORT);
+        declare_egress(flows, UINT16_MAX - 1, &match, &ofpacts);
+    } else {
+        struct ofpact_output_reg *output = ofpact_put_OUTPUT_REG(&ofpacts);
 
-    ofpbuf_init(&ofpacts, 32);
-    output = ofpact_put_OUTPUT_REG(&ofpacts);
-    output->src.field = mf_from_id(MFF_REG0 + PIPE_EGRESS_REG);
-    output->src.ofs = 0;
-    output->src.n_bits = 16;
-    output->max_len = UINT16_MAX;
-    flow_set_add(flows, PIPE_APP_CORE,
-                 PIPE_COOKIE(PIPE_APP_CORE, PIPE_FORWARD), PIPE_FORWARD,
-                 UINT16_MAX, &match, &ofpacts);
+        output->src.field = mf_from_id(MFF_REG0 + PIPE_EGRESS_REG);
+        output->src.ofs = 0;
+        output->src.n_bits = 16;
+        output->max_len = UINT16_MAX;
+        declare_egress(flows, UINT16_MAX, &match, &ofpacts);
+    }
     ofpbuf_uninit(&ofpacts);
 }
 
@@ -91,7 +131,7 @@ declare_flows(struct ofswitch *sw, struct flow_set *flows)
             declare_miss(flows, stages[i].table, stages[i + 1].table);
         }
     }
-    declare_egress(flows);
+    declare_egresses(sw, flows);
 }
 
 const struct app_class core_app = {

@@ -152,6 +152,7 @@ flow_set_add(struct flow_set *set, enum pipeline_app app, uint64_t cookie,
     enum ofperr error;
 
     ovs_assert(PIPE_COOKIE_APP(cookie) == app);
+    ovs_assert(app == PIPE_APP_CORE || table != PIPE_CLASSIFY);
 
     minimatch_init(&fm.match, match);
     msg = ofputil_encode_flow_mod(&fm, set->protocol);

@@ -308,6 +308,15 @@ handle_flow_stats(struct ofswitch *sw, const struct ofp_header *oh)
     return retval == EOF ? 0 : OFPERR_OFPBRC_BAD_LEN;
 }
 
+/* Returns true if 'port' belongs to an application other than 'class'. */
+static bool
+is_others_port(const struct ofswitch *sw, const struct app_class *class,
+               ofp_port_t port)
+{
+    return ((!class->owns_port || !class->owns_port(sw, port))
+            && ofswitch_port_is_owned(sw, port));
+}
+
 static enum ofperr
 handle_packet_in(struct ofswitch *sw, const struct ofp_header *oh)
 {
@@ -328,7 +337,9 @@ handle_packet_in(struct ofswitch *sw, const struct ofp_header *oh)
     index = app_index_from_id(PIPE_COOKIE_APP(pi.cookie));
     bit = index >= 0 ? UINT32_C(1) << index : 0;
     if (!(sw->running & ~sw->adopting & bit)
-        || !app_classes[index]->packet_in) {
+        || !app_classes[index]->packet_in
+        || is_others_port(sw, app_classes[index],
+                          pin.flow_metadata.flow.in_port.ofp_port)) {
         COVERAGE_INC(ofswitch_packet_in_ignored);
         sw->stats.packet_ins_ignored++;
         return 0;

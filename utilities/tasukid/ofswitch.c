@@ -234,6 +234,18 @@ ofswitch_port_is_owned(const struct ofswitch *sw, ofp_port_t port)
     return false;
 }
 
+bool
+ofswitch_has_owners(const struct ofswitch *sw)
+{
+    for (size_t i = 0; i < app_count(); i++) {
+        if (app_classes[i]->owns_port
+            && ofswitch_runs(sw, app_classes[i]->id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static int
 compare_ports(const void *a_, const void *b_)
 {
@@ -280,14 +292,11 @@ put_output_unless_owned(struct ofswitch *sw,
 void
 ofswitch_put_flood(struct ofswitch *sw, struct ofpbuf *ofpacts)
 {
-    for (size_t i = 0; i < app_count(); i++) {
-        if (app_classes[i]->owns_port
-            && ofswitch_runs(sw, app_classes[i]->id)) {
-            ofswitch_for_each_port(sw, put_output_unless_owned, ofpacts);
-            return;
-        }
+    if (ofswitch_has_owners(sw)) {
+        ofswitch_for_each_port(sw, put_output_unless_owned, ofpacts);
+    } else {
+        ofpact_put_OUTPUT(ofpacts)->port = OFPP_FLOOD;
     }
-    ofpact_put_OUTPUT(ofpacts)->port = OFPP_FLOOD;
 }
 
 /* Names 'sw' after its local port, which in Open vSwitch has the name of the
@@ -346,6 +355,7 @@ ofswitch_flow_mod(struct ofswitch *sw, const struct ofputil_flow_mod *fm)
         uint8_t id = PIPE_COOKIE_APP(ntohll(fm->new_cookie));
 
         ovs_assert(app_index_from_id(id) >= 0);
+        ovs_assert(id == PIPE_APP_CORE || fm->table_id != PIPE_CLASSIFY);
     }
 
     COVERAGE_INC(ofswitch_flow_mod);
@@ -386,7 +396,7 @@ ofswitch_output(struct ofswitch *sw, const struct dp_packet *packet,
 
     if (port == OFPP_FLOOD) {
         ofswitch_put_flood(sw, &ofpacts);
-    } else {
+    } else if (!ofswitch_port_is_owned(sw, port)) {
         ofpact_put_OUTPUT(&ofpacts)->port = port;
     }
     ofswitch_packet_out(sw, packet, OFPP_CONTROLLER, &ofpacts);

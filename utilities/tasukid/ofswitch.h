@@ -57,6 +57,9 @@ const struct ofputil_phy_port *ofswitch_port(const struct ofswitch *,
  * app.h), so that no other may send there unasked. */
 bool ofswitch_port_is_owned(const struct ofswitch *, ofp_port_t port);
 
+/* Returns true if some port of the switch may be owned. */
+bool ofswitch_has_owners(const struct ofswitch *);
+
 /* Calls 'cb' for each port, in the order of their numbers. */
 void ofswitch_for_each_port(struct ofswitch *,
                             void (*cb)(struct ofswitch *,
@@ -80,8 +83,8 @@ void ofswitch_flow_mod(struct ofswitch *, const struct ofputil_flow_mod *fm);
 void ofswitch_packet_out(struct ofswitch *, const struct dp_packet *packet,
                          ofp_port_t in_port, const struct ofpbuf *ofpacts);
 
-/* Sends 'packet', which the caller keeps, out of 'port'; OFPP_FLOOD is
- * ofswitch_put_flood(). */
+/* Sends 'packet', which the caller keeps, out of 'port', or nowhere if that is
+ * owned; OFPP_FLOOD is ofswitch_put_flood(). */
 void ofswitch_output(struct ofswitch *, const struct dp_packet *packet,
                      ofp_port_t port);
 

@@ -10,17 +10,20 @@
  * registers.  A packet enters at PIPE_CLASSIFY and each table hands it to the
  * next; a table whose application is not configured passes everything on.
  *
+ * Whose packet it is, the port decides, in PIPE_TENANT.  Until then nobody may
+ * answer it or learn from it: PIPE_CLASSIFY is the core's alone.
+ *
  * Priority 0 belongs to the core in every table before PIPE_FORWARD, for the
- * flow that passes on what missed, and so does the highest priority in
+ * flow that passes on what missed, and so do the two highest priorities in
  * PIPE_FORWARD.  With tenants nothing passes PIPE_TENANT by missing: a port
  * that just appeared could be a tenant's. */
 
 #include <stdint.h>
 
 enum pipeline_table {
-    PIPE_CLASSIFY = 0,      /* Control protocols; the rest goes on. */
+    PIPE_CLASSIFY = 0,      /* Where packets enter. */
     PIPE_TENANT = 10,       /* Between tenant LANs and service ports. */
-    PIPE_SERVICE = 20,      /* L7 handover: one connection, one entry. */
+    PIPE_SERVICE = 20,      /* L7 handover, and ARP for its addresses. */
     PIPE_MIRROR = 30,       /* Copy to mirror ports, or not. */
     PIPE_FORWARD = 40,      /* Learning switch, or NORMAL: the source. */
     PIPE_FORWARD_DST = 41,  /* The destination.  Only PIPE_FORWARD leads

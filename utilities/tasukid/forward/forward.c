@@ -459,8 +459,7 @@ forward_packet_in(struct ofswitch *sw, const struct packet_in *pi)
 
     /* A packet that tasukid itself sent through the pipeline may claim to come
      * from a port that hosts cannot be on. */
-    if (!ml || !ofswitch_port(sw, pi->flow.in_port.ofp_port)
-        || ofswitch_port_is_owned(sw, pi->flow.in_port.ofp_port)) {
+    if (!ml || !ofswitch_port(sw, pi->flow.in_port.ofp_port)) {
         return;
     }
 

@@ -360,22 +360,22 @@ flow_delete_bypass(struct hswitch *hsw, const struct bypass *bypass)
 /* Flows that do not depend on connections. */
 
 static void
-declare(struct flow_set *flows, enum pipeline_table table, uint16_t priority,
-        const struct match *match, const struct ofpbuf *ofpacts)
+declare(struct flow_set *flows, uint16_t priority, const struct match *match,
+        const struct ofpbuf *ofpacts)
 {
     flow_set_add(flows, PIPE_APP_HANDOVER, make_cookie(KIND_STATIC, 0),
-                 table, priority, match, ofpacts);
+                 PIPE_SERVICE, priority, match, ofpacts);
 }
 
 static void
-declare_to_controller(struct flow_set *flows, enum pipeline_table table,
-                      uint16_t priority, const struct match *match)
+declare_to_controller(struct flow_set *flows, uint16_t priority,
+                      const struct match *match)
 {
     uint64_t stub[64 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
 
     put_controller(&ofpacts);
-    declare(flows, table, priority, match, &ofpacts);
+    declare(flows, priority, match, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 
@@ -383,9 +383,9 @@ declare_to_controller(struct flow_set *flows, enum pipeline_table table,
 static void
 declare_tcp(struct flow_set *flows, struct match *match)
 {
-    declare_to_controller(flows, PIPE_SERVICE, FLOW_SERVICE, match);
+    declare_to_controller(flows, FLOW_SERVICE, match);
     match_set_tcp_flags_masked(match, htons(TCP_SYN), htons(TCP_SYN));
-    declare_to_controller(flows, PIPE_SERVICE, FLOW_SYN, match);
+    declare_to_controller(flows, FLOW_SYN, match);
 }
 
 static void
@@ -421,12 +421,12 @@ declare_arp(struct flow_set *flows, ovs_be32 vip)
     match_init_catchall(&match);
     match_set_dl_type(&match, htons(ETH_TYPE_ARP));
     match_set_nw_dst(&match, vip);
-    declare_to_controller(flows, PIPE_CLASSIFY, FLOW_SERVICE, &match);
+    declare_to_controller(flows, FLOW_SERVICE, &match);
 
     match_init_catchall(&match);
     match_set_dl_type(&match, htons(ETH_TYPE_ARP));
     match_set_nw_src(&match, vip);
-    declare_to_controller(flows, PIPE_CLASSIFY, FLOW_SERVICE, &match);
+    declare_to_controller(flows, FLOW_SERVICE, &match);
 }
 
 /* ICMP errors to 'vip' are about what its servers sent. */
@@ -443,7 +443,7 @@ declare_icmp(struct flow_set *flows, ovs_be32 vip)
         match_set_nw_proto(&match, IPPROTO_ICMP);
         match_set_nw_dst(&match, vip);
         match_set_icmp_type(&match, types[i]);
-        declare_to_controller(flows, PIPE_SERVICE, FLOW_SERVICE, &match);
+        declare_to_controller(flows, FLOW_SERVICE, &match);
     }
 }
 
@@ -469,7 +469,7 @@ declare_others(struct flow_set *flows, const struct hswitch *hsw,
         put_egress(&ofpacts, OFPP_NONE, owner->port);
         put_goto(&ofpacts, PIPE_MIRROR);
     }
-    declare(flows, PIPE_SERVICE, FLOW_OTHER, &match, &ofpacts);
+    declare(flows, FLOW_OTHER, &match, &ofpacts);
 
     if (owner) {
         match_init_catchall(&match);
@@ -479,7 +479,7 @@ declare_others(struct flow_set *flows, const struct hswitch *hsw,
         ofpbuf_clear(&ofpacts);
         put_set(&ofpacts, MFF_ETH_SRC, &cfg->mac);
         put_goto(&ofpacts, PIPE_MIRROR);
-        declare(flows, PIPE_SERVICE, FLOW_OTHER, &match, &ofpacts);
+        declare(flows, FLOW_OTHER, &match, &ofpacts);
     }
     ofpbuf_uninit(&ofpacts);
 }

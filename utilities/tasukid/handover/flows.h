@@ -6,15 +6,14 @@
 
 /* What the handover application has in the switch.
  *
- * In PIPE_CLASSIFY, ARP that names a service's address comes here.  In
- * PIPE_SERVICE, by priority:
+ * In PIPE_SERVICE, by priority:
  *
  *   FLOW_TO_SERVER  segments of one client to its server, but for SYN and RST
  *   FLOW_TO_CLIENT  segments of that server to that client
  *   FLOW_BYPASS     segments of a server to one host that talks to it directly
  *   FLOW_SYN        SYNs to services, and from their servers: come here
- *   FLOW_SERVICE    all other segments to and from services, and ICMP errors:
- *                   come here
+ *   FLOW_SERVICE    all other segments to and from services, ICMP errors, and
+ *                   ARP that names a service's address: come here
  *   FLOW_OTHER      whatever else is sent to, or from, a service's address
  *
  * A RST always comes here because it ends both directions, of which the flow
