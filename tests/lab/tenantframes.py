@@ -74,6 +74,17 @@ class Frames:
         ip("SSDP", IP(src=LAN, dst="239.255.255.250"), "01:00:5e:7f:ff:fa")
         ip("to the tunnel's end", IP(src=LAN, dst="10.0.0.1"))
         ip("SYN", honest, l4=TCP(sport=9, dport=81, flags="S"))
+        # To a service of another application's, and from its server.
+        for flags in "S", "PA", "F", "R":
+            ip("handover " + flags, honest, l4=TCP(sport=9, dport=80,
+                                                   flags=flags))
+            ip("handover server " + flags, honest,
+               l4=TCP(sport=80, dport=9, flags=flags))
+        back = IP(src=SERVICE, dst=LAN) / TCP(sport=80, dport=9)
+        ip("unreachable", honest, l4=ICMP(type=3, code=3) / back)
+        ip("fragmentation needed", honest,
+           l4=ICMP(type=3, code=4, nexthopmtu=1400) / back)
+        ip("time exceeded", honest, l4=ICMP(type=11) / back)
         ip("echo", honest, l4=ICMP())
         ip("with options", IP(src=LAN, dst=SERVICE,
                               options=[IPOption_Router_Alert()]))
@@ -89,8 +100,9 @@ class Frames:
 
     def arp(self, to):
         def arp(name, dst, **kwargs):
-            self.add("arp " + name, Ether(src=self.mac, dst=dst)
-                     / ARP(hwsrc=self.lladdr, **kwargs), to)
+            for kind, src in (("arp ", self.mac), ("arp from ", self.lladdr)):
+                self.add(kind + name, Ether(src=src, dst=dst)
+                         / ARP(hwsrc=self.lladdr, **kwargs), to)
         arp("request", BROADCAST, psrc=LAN, pdst=SERVICE)
         arp("unicast request", self.peer, psrc=LAN, pdst=SERVICE)
         arp("for another host", BROADCAST, psrc=LAN, pdst="192.168.0.11")

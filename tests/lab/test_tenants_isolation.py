@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026 the Tasuki developers.
 """No frame of a tenant's is ever seen anywhere but in its LAN and at its own
-service ports.  Every frame here holds a secret of its sender's (see
+service ports, whatever else runs on the switch: a service of the application
+"handover" has the very addresses that tenants use.  Every frame here holds a secret of its sender's (see
 tenantwatch.py); all LANs, all of the service's interfaces, the hosts that
 belong to no tenant, the switch's own port and the underlay are watched."""
 
 import contextlib
+import re
 import socket
 import threading
 import time
@@ -60,10 +62,13 @@ class Origin:
                 self.send(frame)
 
 
+EVERYTHING = ("tenant", "handover", "forward")
+
+
 class Isolation:
     """A site whose tenants and bystanders all have an Origin."""
 
-    def __init__(self, lab, applications=("tenant", "forward")):
+    def __init__(self, lab, applications=EVERYTHING):
         self.site = Site(lab, 0, applications)
         self.site.switch.namespace.ip("link", "set", "br0", "up")
         for i, arguments in enumerate(TENANTS):
@@ -76,6 +81,8 @@ class Isolation:
                 for i, name in enumerate(("alice", "bob"))]
             self.bystanders[0].run("ping", "-c", 3, "-i", "0.2",
                                    "192.168.0.201")
+        if "handover" in applications:
+            self.add_service()
         self.origins = []
         for tenant in self.site.tenants:
             self.add_tenant(tenant)
@@ -84,6 +91,25 @@ class Isolation:
             self.origins.append(Origin(
                 host.name, host, "eth0", tenantframes.of_bystander, host.mac,
                 SERVICE_MAC, others=[*hosts, "br0"]))
+
+    def add_service(self):
+        """A service at the tenants' service's address, with a server at their
+        hosts' address that is nowhere, and one that bob is."""
+        ctl = self.site.controller.ctl
+        ctl("add-service", "web", tenantframes.SERVICE + ":80")
+        ctl("add-server", "web", "lan", "address=" + tenantframes.LAN)
+        ctl("add-server", "web", "bob", "mac=" + self.bystanders[1].mac,
+            "ofport=bob")
+        wait_for(lambda: "arp_tpa=" + tenantframes.SERVICE in "".join(
+            self.site.switch.dump_flows()), "flows of the service")
+
+    def handover(self):
+        """Returns what the application "handover" has seen: its counters, what
+        it knows of hosts, and where the servers are."""
+        appctl = self.site.controller.appctl
+        return (appctl("service/stats"), appctl("service/connections"),
+                re.findall("neighbors:[0-9]+", appctl("memory/show")),
+                appctl("service/show"))
 
     def add_tenant(self, tenant):
         lan, underlay = tenant.name, tenant.lan
@@ -160,28 +186,41 @@ def isolation(lab):
     return Isolation(lab)
 
 
-@pytest.mark.parametrize("applications", (("tenant",), ("tenant", "forward")),
+@pytest.mark.parametrize("applications", (("tenant",), EVERYTHING),
                          ids=",".join)
 def test_frames(lab, applications):
     """All kinds of frames, from everywhere.  Those that should arrive do, at
     the right port: so the watch would have seen the others, too."""
     isolation = Isolation(lab, applications)
+    before = isolation.handover()
     watch = isolation.watch()
-    for _ in range(3):
-        for origin in isolation.origins:
-            origin.send_all()
-            time.sleep(0.02)    # Not to flood: nothing may be lost.
+    bystanders = [origin for origin in isolation.origins
+                  if origin.name in ("alice", "bob")]
+    for origins in ([o for o in isolation.origins if o not in bystanders],
+                    bystanders):
+        for _ in range(2):
+            for origin in origins:
+                origin.send_all()
+                time.sleep(0.02)    # Not to flood: nothing may be lost.
+        if origins is not bystanders:
+            wait_quiet(watch)
+            assert isolation.handover() == before
     watch.stop()
     isolation.check(watch)
+    for tenant in isolation.site.tenants:
+        # Of ARP nothing is left but the sender's secret.
+        assert None in watch.places(tenant.name)[tenant.service]
     if isolation.bystanders:
         assert set(watch.places("alice")) >= {"alice", "bob"}
         assert set(watch.places("bob")) >= {"alice", "bob"}
+        # Who is no tenant gets what the others must not get.
+        assert isolation.handover() != before
 
 
 def test_flood(isolation):
     """The same from everywhere at once, as fast as it goes."""
     watch = isolation.watch()
-    in_parallel([lambda o=origin: o.send_all(copies=20)
+    in_parallel([lambda o=origin: o.send_all(copies=10)
                  for origin in isolation.origins])
     watch.stop()
     # What a flood loses, it loses.
@@ -189,6 +228,11 @@ def test_flood(isolation):
     for origin in isolation.origins:
         assert set(origin.where.values()) - {""} <= set(
             watch.places(origin.name)), origin.name
+
+
+def wait_quiet(watch, quiet=0.3):
+    wait_for(lambda: time.monotonic() - watch.last > quiet, "the last frame",
+             timeout=20)
 
 
 @contextlib.contextmanager
