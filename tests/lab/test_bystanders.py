@@ -2,12 +2,14 @@
 # Copyright (c) 2026 the Tasuki developers.
 """ARP, and the traffic that is none of a service's business."""
 
+import os
 import re
 import socket
 import struct
 import time
 
-from lab import Capture, Iperf
+from lab import Capture, Iperf, Nginx
+from lab.lab import wait_for
 from lab.segment import segments
 from labsite import mac
 from tcpcheck import View, check_checksums, client_ports
@@ -86,6 +88,32 @@ def test_servers_find_the_client(site):
         assert site.curl("/").server == "server1"
         assert site.curl("/two/").server == "server2"
         assert site.curl("/three/").server == "server3"
+
+
+def test_fight_over_a_servers_address(site):
+    """Somebody else has the address of a server that only ARP finds: he gets
+    nothing while the server is there, and is the server once it is not."""
+    assert site.curl("/three/").server == "server3"
+    thief = site.switch.attach("thief", "10.0.0.3/24")
+    Nginx(thief, {"three/index.html": "thief\n"})
+
+    def claim():
+        for operation in 1, 2:
+            send(thief, arp(operation, thief.mac, "10.0.0.3", mac("server1"),
+                            "10.0.0.1"))
+        thief.run("ping", "-c", "1", "-W", "1", "10.0.0.1", check=False)
+    for _ in range(4):
+        claim()
+        assert site.curl("/three/").server == "server3"
+    with open(os.path.join(site.switch.rundir, "tasukid.log")) as f:
+        log = f.read()
+    assert re.search(r"%s on port \d+ claims address 10\.0\.0\.3, which stays "
+                     r"with %s on port" % (thief.mac, mac("server3")), log)
+
+    site.hosts["server3"].ip("address", "flush", "dev", "eth0")
+    claim()
+    wait_for(lambda: site.curl("/three/", check=False).server == "thief",
+             "the new server", timeout=10)
 
 
 def test_direct_traffic(site, big):

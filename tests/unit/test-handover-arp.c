@@ -92,6 +92,18 @@ expect_silence(void)
     }
 }
 
+/* Starts, and lets all servers answer when they are asked where they are. */
+static void
+start_resolved(void)
+{
+    start();
+    fake_pass(10);
+    arp(1, ARP_OP_REPLY, server_macs[1], VIP, vmac, 0);
+    arp(2, ARP_OP_REPLY, server_macs[2], VIP, vmac, 0);
+    arp(3, ARP_OP_REPLY, server_macs[3], SERVER3_IP, vmac, VIP);
+    fake_drain();
+}
+
 static void
 request_for_service(void **state)
 {
@@ -113,8 +125,9 @@ probe_for_service(void **state)
     arp(CLIENT_PORT, ARP_OP_REQUEST, client_mac, 0, eth_addr_zero, VIP);
     expect_arp(CLIENT_PORT, ARP_OP_REPLY, vmac, VIP, client_mac, 0);
 
-    /* A server that is to share it must not. */
+    /* A server that is to share it must not, but is asked whether it does. */
     arp(1, ARP_OP_REQUEST, server_macs[1], 0, eth_addr_zero, VIP);
+    expect_arp(1, ARP_OP_REQUEST, vmac, 0, eth_addr_zero, VIP);
     expect_silence();
 }
 
@@ -189,7 +202,7 @@ static void
 sharing_server_asks_for_client(void **state)
 {
     (void) state;
-    start();
+    start_resolved();
     arp(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP, eth_addr_zero,
         VIP);
     fake_drain();
@@ -203,7 +216,7 @@ static void
 sharing_server_asks_for_stranger(void **state)
 {
     (void) state;
-    start();
+    start_resolved();
     arp(1, ARP_OP_REQUEST, server_macs[1], VIP, eth_addr_zero, OTHER_IP);
     expect_arp(CLIENT_PORT, ARP_OP_REQUEST, vmac, VIP, eth_addr_zero,
                OTHER_IP);
@@ -217,14 +230,18 @@ sharing_server_asks_for_stranger(void **state)
     expect_silence();
 }
 
-/* Gratuitous ARP (RFC 5227 section 3) by a server stays here. */
+/* Gratuitous ARP (RFC 5227 section 3) by a server stays here, and is a reason
+ * to ask. */
 static void
 sharing_server_announces(void **state)
 {
     (void) state;
     start();
     arp(2, ARP_OP_REQUEST, server_macs[2], VIP, eth_addr_zero, VIP);
+    expect_arp(2, ARP_OP_REQUEST, vmac, 0, eth_addr_zero, VIP);
     expect_silence();
+    assert_false(member_is_resolved(server(2)));
+    arp(2, ARP_OP_REPLY, server_macs[2], VIP, vmac, 0);
     assert_true(eth_addr_equals(server(2)->mac, server_macs[2]));
 }
 
@@ -244,7 +261,7 @@ static void
 syn_teaches_nothing(void **state)
 {
     (void) state;
-    start();
+    start_resolved();
     fake_from_client((struct tcp_segment) { .flags = TCP_SYN });
     fake_drain();
     arp(1, ARP_OP_REQUEST, server_macs[1], VIP, eth_addr_zero, CLIENT_IP);
@@ -257,7 +274,7 @@ static void
 client_is_forgotten(void **state)
 {
     (void) state;
-    start();
+    start_resolved();
     arp(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP, eth_addr_zero,
         VIP);
     fake_drain();
@@ -296,6 +313,8 @@ connection_waits_for_mac(void **state)
 
     (void) state;
     start();
+    fake_pass(10);
+    fake_drain();
     fake_from_client((struct tcp_segment) { .seq = 7, .flags = TCP_SYN });
     assert_false(fake_next(1, &seg));
     arp(1, ARP_OP_REPLY, server_macs[1], VIP, vmac, 0);
@@ -310,6 +329,271 @@ connection_waits_for_mac(void **state)
         dp_packet_delete(packet);
     }
     assert_true(found);
+}
+
+/* A server with its own address, that only ARP tells from others. */
+static void
+start_with_free_server(void)
+{
+    struct service_config *cfg = fake_config();
+
+    cfg->members[2].has_mac = false;
+    free(cfg->members[2].ofport);
+    cfg->members[2].ofport = NULL;
+    fake_switch_start(cfg);
+    fake_pass(10);
+    arp(3, ARP_OP_REPLY, server_macs[3], SERVER3_IP, vmac, VIP);
+    fake_drain();
+}
+
+static void
+expect_server3(struct eth_addr mac, ofp_port_t port)
+{
+    assert_true(eth_addr_equals(server(3)->mac, mac));
+    assert_int_equal(server(3)->port, port);
+}
+
+/* What comes unasked says nothing of where a server is that nobody knows
+ * yet. */
+static void
+first_answer_is_to_a_question(void **state)
+{
+    (void) state;
+    start();
+    for (int i = 0; i < 3; i++) {
+        arp(1, ARP_OP_REPLY, server_macs[1], VIP, server_macs[2], 0);
+    }
+    assert_false(member_is_resolved(server(1)));
+    expect_arp(1, ARP_OP_REQUEST, vmac, 0, eth_addr_zero, VIP);
+    expect_silence();
+    fake_pass(2000);
+    arp(1, ARP_OP_REPLY, server_macs[1], VIP, vmac, 0);
+    assert_true(member_is_resolved(server(1)));
+}
+
+/* A server that is elsewhere is found there when it is not where it was. */
+static void
+server_moves(void **state)
+{
+    (void) state;
+    start_with_free_server();
+    arp(2, ARP_OP_REQUEST, server_macs[3], SERVER3_IP, eth_addr_zero, VIP);
+    expect_arp(2, ARP_OP_REPLY, vmac, VIP, server_macs[3], SERVER3_IP);
+
+    /* Asked where it was, three times. */
+    for (int i = 0; i < 3; i++) {
+        struct dp_packet *packet = fake_output(3);
+        assert_non_null(packet);
+        dp_packet_delete(packet);
+        expect_silence();
+        fake_pass(300);
+    }
+    expect_server3(server_macs[3], 3);
+
+    /* Then where it says it is. */
+    struct dp_packet *packet = fake_output(2);
+    assert_non_null(packet);
+    dp_packet_delete(packet);
+    expect_silence();
+    arp(2, ARP_OP_REPLY, server_macs[3], SERVER3_IP, vmac, VIP);
+    expect_server3(server_macs[3], 2);
+}
+
+/* The question is for the host alone, and in the service's name. */
+static void
+question_is_unicast(void **state)
+{
+    (void) state;
+    start_with_free_server();
+    arp(2, ARP_OP_REPLY, other_mac, SERVER3_IP, vmac, VIP);
+    struct dp_packet *packet = fake_output(3);
+    assert_non_null(packet);
+    const uint8_t *p = dp_packet_data(packet);
+    assert_memory_equal(p, &server_macs[3], 6);
+    assert_memory_equal(p + 6, &vmac, 6);
+    assert_int_equal(p[21], ARP_OP_REQUEST);
+    assert_int_equal(ntohl(get_unaligned_be32((const void *) (p + 28))), VIP);
+    assert_int_equal(ntohl(get_unaligned_be32((const void *) (p + 38))),
+                     SERVER3_IP);
+    dp_packet_delete(packet);
+}
+
+/* Both are silent: it stays what it was, until it has been so for long. */
+static void
+nobody_answers(void **state)
+{
+    (void) state;
+    start_with_free_server();
+    for (int i = 0; i < 20; i++) {
+        arp(2, ARP_OP_REQUEST, other_mac, SERVER3_IP, eth_addr_zero, VIP);
+        fake_pass(500);
+    }
+    expect_server3(server_macs[3], 3);
+    fake_pass(100000);
+    assert_false(member_is_resolved(server(3)));
+}
+
+/* What the attacker of the walks below may send, from port 2, about server 3
+ * and the client, both of which answer when they are asked. */
+static const struct attack {
+    uint16_t op;                /* 0: a segment instead of ARP. */
+    bool own_mac;
+    uint32_t spa;
+    uint32_t tpa;
+} attacks[] = {
+    { ARP_OP_REPLY, true, SERVER3_IP, VIP },
+    { ARP_OP_REPLY, false, SERVER3_IP, VIP },
+    { ARP_OP_REQUEST, true, SERVER3_IP, VIP },
+    { ARP_OP_REQUEST, true, CLIENT_IP, VIP },
+    { ARP_OP_REQUEST, false, CLIENT_IP, VIP },
+    { ARP_OP_REPLY, true, CLIENT_IP, VIP },
+    { 0, true, SERVER3_IP, CLIENT_IP },
+    { 0, true, CLIENT_IP, VIP },
+    { 0, false, CLIENT_IP, VIP },
+};
+
+static void
+attack(const struct attack *a)
+{
+    struct eth_addr mac = (a->own_mac ? other_mac
+                           : a->spa == CLIENT_IP ? client_mac
+                           : server_macs[3]);
+
+    if (a->op) {
+        arp(2, a->op, mac, a->spa, vmac, a->tpa);
+        return;
+    }
+    struct tcp_segment seg = {
+        .eth_src = mac,
+        .eth_dst = vmac,
+        .ip_src = htonl(a->spa),
+        .ip_dst = htonl(a->tpa),
+        .tp_src = htons(a->spa == CLIENT_IP ? 40000 : 8080),
+        .tp_dst = htons(a->spa == CLIENT_IP ? VIP_PORT : 40000),
+        .seq = 4711,
+        .ack = 815,
+        .flags = TCP_ACK,
+    };
+    fake_packet_in(tcp_segment_compose(&seg), 2);
+}
+
+/* Lets the server, the client and the attacker answer what they are asked by
+ * ARP. */
+static void
+answer(void)
+{
+    static const struct { ofp_port_t port; uint32_t ip; } hosts[] = {
+        { 3, SERVER3_IP }, { CLIENT_PORT, CLIENT_IP },
+        { 2, SERVER3_IP }, { 2, CLIENT_IP },
+    };
+    struct { ofp_port_t port; uint32_t ip; struct eth_addr mac; } asked[64];
+    size_t n = 0;
+    ofp_port_t port;
+
+    while ((port = fake_oldest_output()) != OFPP_NONE) {
+        struct dp_packet *packet = fake_output(port);
+        const uint8_t *p = dp_packet_data(packet);
+
+        if (p[12] == 0x08 && p[13] == 0x06 && p[21] == ARP_OP_REQUEST
+            && n < ARRAY_SIZE(asked)) {
+            asked[n].port = port;
+            asked[n].ip = ntohl(get_unaligned_be32((const void *) (p + 38)));
+            asked[n].mac = (port == 3 ? server_macs[3]
+                            : port == CLIENT_PORT ? client_mac : other_mac);
+            if (port == 2 && !(p[0] & 1)) {
+                memcpy(&asked[n].mac, p, sizeof asked[n].mac);
+            }
+            n++;
+        }
+        dp_packet_delete(packet);
+    }
+    for (size_t i = 0; i < n; i++) {
+        for (size_t j = 0; j < ARRAY_SIZE(hosts); j++) {
+            if (hosts[j].port == asked[i].port && hosts[j].ip == asked[i].ip) {
+                arp(asked[i].port, ARP_OP_REPLY, asked[i].mac, asked[i].ip,
+                    vmac, VIP);
+            }
+        }
+    }
+}
+
+/* A connection that server 3 has, of the client. */
+static void
+establish(void)
+{
+    static const char request[] = "GET /video/ HTTP/1.1\r\n\r\n";
+    struct tcp_segment seg = { .seq = 1000, .window = 1000 };
+
+    seg.flags = TCP_SYN;
+    fake_from_client(seg);
+    fake_from_server(1, (struct tcp_segment) {
+        .seq = 5000, .ack = 1001, .window = 1000,
+        .flags = TCP_SYN | TCP_ACK,
+    });
+    seg.seq = 1001;
+    seg.ack = 5001;
+    seg.flags = TCP_ACK | TCP_PSH;
+    seg.payload = (const uint8_t *) request;
+    seg.len = strlen(request);
+    fake_from_client(seg);
+    fake_from_server(3, (struct tcp_segment) {
+        .seq = 9000, .ack = 1001, .window = 1000,
+        .flags = TCP_SYN | TCP_ACK,
+    });
+    assert_int_equal(fake_n_flows(), 2);
+    fake_pass(2000);
+    fake_drain();
+}
+
+/* Whatever an attacker sends, in whatever order, whether he waits or not, and
+ * although he answers all that he is asked: hosts that answer where they are
+ * stay there, and so do their connections. */
+static void
+attackers_move_nobody(void **state)
+{
+    const size_t n = ARRAY_SIZE(attacks);
+
+    (void) state;
+    for (size_t walk = 0; walk < n * n * n * n * 2; walk++) {
+        struct service_config *cfg = fake_config();
+
+        cfg->members[2].has_mac = false;
+        free(cfg->members[2].ofport);
+        cfg->members[2].ofport = NULL;
+        fake_add_rule(cfg, "/video/*", 3);
+        fake_switch_start(cfg);
+        fake_pass(10);
+        arp(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP,
+            eth_addr_zero, VIP);
+        arp(3, ARP_OP_REPLY, server_macs[3], SERVER3_IP, vmac, VIP);
+        fake_drain();
+        establish();
+
+        size_t left = walk >> 1;
+        for (int i = 0; i < 4; i++) {
+            attack(&attacks[left % n]);
+            left /= n;
+            if (walk & 1) {
+                answer();
+                fake_pass(20);
+            }
+        }
+        for (int i = 0; i < 200; i++) {
+            answer();
+            fake_pass(10);
+        }
+        expect_server3(server_macs[3], 3);
+        assert_int_equal(fake_counter(HC_RELOCATED), 0);
+        fake_drain();
+        struct tcp_segment seg = {
+            .seq = 9001, .ack = 1001, .window = 1000, .flags = TCP_ACK,
+        };
+        fake_from_server(3, seg);
+        assert_true(fake_next(CLIENT_PORT, &seg));
+        assert_null(fake_output(2));
+        fake_switch_stop();
+    }
+    start();
 }
 
 #define TEST(NAME) cmocka_unit_test_teardown(NAME, stop)
@@ -331,6 +615,11 @@ main(void)
         TEST(client_is_forgotten),
         TEST(memory_is_bounded),
         TEST(connection_waits_for_mac),
+        TEST(first_answer_is_to_a_question),
+        TEST(server_moves),
+        TEST(question_is_unicast),
+        TEST(nobody_answers),
+        TEST(attackers_move_nobody),
     };
 
     return cmocka_run_group_tests_name("handover-arp", tests, NULL, NULL);

@@ -17,10 +17,11 @@
 static void
 arp_from(ofp_port_t port, uint16_t op, struct eth_addr mac, uint32_t ip)
 {
+    static const struct eth_addr vmac = ETH_ADDR_C(02,54,0a,00,00,01);
     struct dp_packet *packet = dp_packet_new(64);
 
-    compose_arp(packet, op, mac, eth_addr_zero, op == ARP_OP_REQUEST,
-                htonl(ip), htonl(VIP));
+    compose_arp(packet, op, mac, op == ARP_OP_REPLY ? vmac : eth_addr_zero,
+                op == ARP_OP_REQUEST, htonl(ip), htonl(VIP));
     fake_packet_in(packet, port);
 }
 
@@ -59,20 +60,32 @@ client_on_port(ofp_port_t port, struct tcp_segment seg, struct eth_addr mac)
 
 static const struct eth_addr other_mac = ETH_ADDR_C(02,00,00,00,00,99);
 
-/* A host that shows up at another port is followed, if ARP says so, too. */
+/* Lets a claim that nobody defends go on until its new place is asked. */
+static void
+pass_silence(void)
+{
+    fake_pass(1000);
+    fake_drain();
+}
+
+/* A host that shows up at another port is followed, if it is not where it was
+ * any more and ARP says that it is there. */
 static void
 client_moves(void **state)
 {
     (void) state;
     start();
+    arp_from(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP);
+    fake_drain();
     move(2, GET_IMAGES);
     fake_pass(2000);
     fake_drain();
 
     client_on_port(3, from_client(TCP_ACK, ""), client_mac);
-    expect_only_arp(2);
+    expect_only_arp(CLIENT_PORT);
     assert_int_equal(fake_counter(HC_RELOCATED), 0);
     assert_int_equal(fake_counter(HC_DROP_LOCATION), 1);
+    pass_silence();
 
     /* A reset never is a reason. */
     arp_from(3, ARP_OP_REPLY, client_mac, CLIENT_IP);
@@ -95,6 +108,57 @@ client_moves(void **state)
     arp_from(CLIENT_PORT, ARP_OP_REPLY, client_mac, CLIENT_IP);
     client_on_port(CLIENT_PORT, from_client(TCP_ACK, ""), client_mac);
     assert_int_equal(fake_counter(HC_RELOCATED), 1);
+}
+
+/* What is behind a gateway speaks no ARP: it moves with the gateway, when one
+ * of its addresses moves and none stays. */
+static void
+gateway_moves(void **state)
+{
+    (void) state;
+    start();
+    arp_from(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP + 1);
+    arp_from(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP + 2);
+    fake_drain();
+    move(2, GET_IMAGES);
+    fake_pass(2000);
+    fake_drain();
+    for (int i = 1; i <= 2; i++) {
+        client_on_port(3, from_client(TCP_ACK, ""), client_mac);
+        assert_int_equal(fake_counter(HC_RELOCATED), 0);
+        pass_silence();
+        arp_from(3, ARP_OP_REPLY, client_mac, CLIENT_IP + i);
+    }
+    client_on_port(3, from_client(TCP_ACK, ""), client_mac);
+    assert_int_equal(fake_counter(HC_RELOCATED), 1);
+}
+
+/* Somebody has the gateway's MAC address, and addresses of his own. */
+static void
+gateway_is_forged(void **state)
+{
+    (void) state;
+    start();
+    move(2, GET_IMAGES);
+    arp_from(3, ARP_OP_REQUEST, client_mac, CLIENT_IP + 3);
+    fake_pass(2000);
+    for (int i = 0; i < 3; i++) {
+        client_on_port(3, from_client(TCP_ACK, ""), client_mac);
+        pass_silence();
+        arp_from(3, ARP_OP_REPLY, client_mac, CLIENT_IP + 3);
+        arp_from(3, ARP_OP_REPLY, client_mac, CLIENT_IP);
+    }
+    assert_int_equal(fake_counter(HC_RELOCATED), 0);
+
+    /* Nor if the gateway is known, and answers. */
+    arp_from(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP + 1);
+    for (int i = 0; i < 3; i++) {
+        client_on_port(3, from_client(TCP_ACK, ""), client_mac);
+        arp_from(CLIENT_PORT, ARP_OP_REPLY, client_mac, CLIENT_IP + 1);
+        pass_silence();
+        arp_from(3, ARP_OP_REPLY, client_mac, CLIENT_IP + 1);
+    }
+    assert_int_equal(fake_counter(HC_RELOCATED), 0);
 }
 
 /* Whoever has the client's address in its segments gets nothing. */
@@ -248,6 +312,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(client_moves),
+        TEST(gateway_moves),
+        TEST(gateway_is_forged),
         TEST(client_is_forged),
         TEST(server_is_forged),
         TEST(direct_connection),

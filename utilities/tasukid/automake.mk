@@ -56,8 +56,12 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/forward/forward.h \
 	utilities/tasukid/forward/show.c \
 	utilities/tasukid/handover/adopt.c \
+	utilities/tasukid/handover/arp.c \
+	utilities/tasukid/handover/arp.h \
 	utilities/tasukid/handover/bypass.c \
 	utilities/tasukid/handover/bypass.h \
+	utilities/tasukid/handover/claim.c \
+	utilities/tasukid/handover/claim.h \
 	utilities/tasukid/handover/conn.c \
 	utilities/tasukid/handover/conn.h \
 	utilities/tasukid/handover/dispatch.c \

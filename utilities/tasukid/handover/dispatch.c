@@ -138,14 +138,15 @@ static bool
 client_is_there(struct conn *conn, ofp_port_t port,
                 const struct tcp_segment *seg)
 {
-    if (conn->client_port == port
-        && eth_addr_equals(conn->client_mac, seg->eth_src)) {
+    const struct place old = { conn->client_mac, conn->client_port };
+    const struct place new = { seg->eth_src, port };
+
+    if (place_equals(&old, &new)) {
         return true;
     }
     if (!may_relocate(conn, seg)
         || !neigh_has_moved(conn->service->hsw, conn->service, conn->client,
-                            conn->client_mac, seg->eth_src, port,
-                            seg->vlan_tci)) {
+                            &old, &new, seg->vlan_tci)) {
         return false;
     }
     conn->client_port = port;
@@ -285,10 +286,11 @@ not_in_charge(struct hswitch *hsw, struct service *service, bool shares_vip,
 /* Something claims to come from 'm', or another member at its address and
  * port, and is not where any of them is. */
 static void
-check_members(struct hswitch *hsw, struct member *m)
+check_members(struct hswitch *hsw, struct member *m,
+              const struct place *place)
 {
     for (; m; m = member_lookup_next(hsw, m->address, m->tp_port, m)) {
-        neigh_check_member(m);
+        neigh_check_member(m, place);
     }
 }
 
@@ -303,7 +305,7 @@ server_is_there(struct conn *conn, struct member *m, ofp_port_t port,
         return true;
     }
     if (m->port != port || !eth_addr_equals(m->mac, seg->eth_src)) {
-        neigh_check_member(m);
+        neigh_check_member(m, &(struct place) { seg->eth_src, port });
         return false;
     }
     if (!may_relocate(conn, seg)) {
@@ -328,11 +330,12 @@ conn_from_server(struct hswitch *hsw, struct member *m,
         return;
     }
 
+    const struct place place = { seg.eth_src, in_port };
     struct member *claimed = m;
     struct conn *conn = find_by_server(hsw, &seg, in_port, &m);
     if (!m) {
         handover_count(hsw, service, HC_DROP_LOCATION);
-        check_members(hsw, claimed);
+        check_members(hsw, claimed, &place);
         return;
     }
     if (!conn || (!conn->hs && m != conn->member)) {
@@ -342,7 +345,7 @@ conn_from_server(struct hswitch *hsw, struct member *m,
 
     if (conn->hs) {
         if (m->port != OFPP_NONE && m->port != in_port) {
-            neigh_check_member(m);
+            neigh_check_member(m, &place);
         }
         handshake_from_server(conn, m, pi, &seg);
         return;

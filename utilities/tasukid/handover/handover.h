@@ -14,7 +14,9 @@
  *   service.c         services, and choosing a server
  *   member.c          their servers
  *   rules.c           requests to servers
- *   neigh.c           ARP
+ *   neigh.c           ARP, with
+ *   claim.c           hosts that claim to be elsewhere, and
+ *   arp.c             its packets
  *   icmp.c            ICMP errors about segments of servers
  *   dispatch.c        segments to connections
  *   reuse.c           ports of a connection that are used again
@@ -126,6 +128,7 @@ struct hswitch {
     struct token_bucket challenges; /* Limits those of RFC 5961. */
     struct token_bucket checks; /* Limits asking where clients are. */
 
+    struct ovs_list claims;     /* Contains 'struct claim's. */
     struct hmap neighs;         /* Contains 'struct neigh'es, by address. */
     struct ovs_list neigh_lru;  /* The same, oldest first. */
     struct ovs_list askers;     /* Contains 'struct asker's, oldest first. */

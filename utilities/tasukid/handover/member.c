@@ -17,6 +17,8 @@
 
 VLOG_DEFINE_THIS_MODULE(handover_member);
 
+static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
+
 /* How long to avoid a server after a failed handshake. */
 #define FAIL_TIMEOUT_MS 10000
 
@@ -105,9 +107,10 @@ member_set_location(struct member *m, struct eth_addr mac, ofp_port_t port)
         changed = true;
     }
     if (changed && m->configured) {
-        VLOG_INFO("service %s: server %s is at "ETH_ADDR_FMT", port %"PRIu32,
-                  m->service->cfg->name, m->name, ETH_ADDR_ARGS(m->mac),
-                  m->port);
+        VLOG_INFO_RL(&rl, "service %s: server %s is at "ETH_ADDR_FMT", "
+                     "port %"PRIu32,
+                     m->service->cfg->name, m->name, ETH_ADDR_ARGS(m->mac),
+                     m->port);
         ofswitch_redeclare(m->service->hsw->ofsw);
     }
 }
@@ -149,7 +152,6 @@ member_configure(struct member *m, const struct member_config *cfg)
                        ? ofswitch_port_from_string(hsw->ofsw, cfg->ofport)
                        : OFPP_NONE);
     if (cfg->ofport && port == OFPP_NONE) {
-        static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
         VLOG_WARN_RL(&rl, "service %s: server %s: %s has no port \"%s\"",
                      m->service->cfg->name, m->name,
                      ofswitch_name(hsw->ofsw), cfg->ofport);
@@ -220,8 +222,6 @@ member_publish(struct member *m)
 void
 member_failed(struct member *m, const char *reason)
 {
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
-
     if (!m->n_failures++) {
         VLOG_INFO_RL(&rl, "service %s: server %s %s",
                      m->service ? m->service->cfg->name : "(removed)",
@@ -236,8 +236,6 @@ member_failed(struct member *m, const char *reason)
 void
 member_worked(struct member *m)
 {
-    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
-
     if (m->n_failures) {
         VLOG_INFO_RL(&rl, "service %s: server %s answers again after %u "
                      "failures",
@@ -274,8 +272,8 @@ member_run(struct member *m, long long int now)
         return;
     }
     if (member_is_resolved(m) && now - m->seen > PROBE_GIVE_UP_MS) {
-        VLOG_INFO("service %s: server %s does not answer ARP any more",
-                  m->service->cfg->name, m->name);
+        VLOG_INFO_RL(&rl, "service %s: server %s does not answer ARP any more",
+                     m->service->cfg->name, m->name);
         m->mac = eth_addr_zero;
         ofswitch_redeclare(m->service->hsw->ofsw);
     }

@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-#include "dp-packet.h"
+#include "arp.h"
+#include "claim.h"
 #include "hash.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
@@ -21,17 +22,16 @@ VLOG_DEFINE_THIS_MODULE(handover_neigh);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
 
-/* Who is not known is asked for, so that neither time nor number needs to be
- * generous. */
-#define NEIGH_TIMEOUT_MS 60000
+/* How long servers are told what is known without asking again. */
+#define NEIGH_FRESH_MS 60000
 #define NEIGH_MAX 4096
 
 /* As long as Linux waits for an answer before it asks again. */
 #define ASKER_TIMEOUT_MS 1000
 #define ASKERS_MAX 64
 
-/* How often to ask where a server is that something seems to come from, and
- * how long its answer may take. */
+/* How often to ask where a server is that is nowhere and speaks, and how long
+ * its answer may take. */
 #define CHECK_INTERVAL_MS 1000
 #define ANSWER_TIMEOUT_MS 1000
 
@@ -42,9 +42,9 @@ struct neigh {
     struct hmap_node hmap_node; /* In hswitch's 'neighs'. */
     struct ovs_list lru_node;   /* In hswitch's 'neigh_lru'. */
     ovs_be32 ip;
-    struct eth_addr mac;
-    ofp_port_t port;
-    long long int used;         /* In ms. */
+    struct place place;
+    struct place from;          /* Where it was before. */
+    long long int heard;        /* In ms, from 'place'. */
 };
 
 /* A server that waits to be told where 'target' is. */
@@ -59,6 +59,8 @@ struct asker {
 };
 
 /* Table. */
+
+static const struct place nowhere = { .port = OFPP_NONE };
 
 static uint32_t
 hash_ip(ovs_be32 ip)
@@ -87,39 +89,66 @@ neigh_delete(struct hswitch *hsw, struct neigh *neigh)
     free(neigh);
 }
 
-static struct neigh *
-neigh_oldest(const struct hswitch *hsw)
+/* Makes room for what 'port' says: at its own cost, if it has said anything
+ * before. */
+static void
+make_room(struct hswitch *hsw, ofp_port_t port)
 {
-    return (ovs_list_is_empty(&hsw->neigh_lru) ? NULL
-            : CONTAINER_OF(ovs_list_front(&hsw->neigh_lru), struct neigh,
-                           lru_node));
+    struct neigh *neigh;
+
+    LIST_FOR_EACH (neigh, lru_node, &hsw->neigh_lru) {
+        if (neigh->place.port == port) {
+            neigh_delete(hsw, neigh);
+            return;
+        }
+    }
+    neigh_delete(hsw, CONTAINER_OF(ovs_list_front(&hsw->neigh_lru),
+                                   struct neigh, lru_node));
 }
 
-/* Notes that 'mac' at 'port' is where packets to 'ip' go, as ARP from there
- * says. */
 static void
-neigh_learn(struct hswitch *hsw, ovs_be32 ip, struct eth_addr mac,
-            ofp_port_t port)
+neigh_heard(struct hswitch *hsw, struct neigh *neigh)
 {
-    if (!ip || eth_addr_is_multicast(mac) || service_lookup_vip(hsw, ip)) {
+    neigh->heard = time_msec();
+    ovs_list_remove(&neigh->lru_node);
+    ovs_list_push_back(&hsw->neigh_lru, &neigh->lru_node);
+}
+
+/* Notes that ARP says, from 'place', that packets to 'ip' go there. */
+static void
+neigh_learn(struct hswitch *hsw, const struct service *service, ovs_be32 ip,
+            const struct place *place, ovs_be16 vlan_tci)
+{
+    if (!ip || service_lookup_vip(hsw, ip)) {
         return;
     }
 
     struct neigh *neigh = neigh_lookup(hsw, ip);
-    if (neigh) {
-        ovs_list_remove(&neigh->lru_node);
-    } else {
+    if (!neigh) {
         if (hmap_count(&hsw->neighs) >= NEIGH_MAX) {
-            neigh_delete(hsw, neigh_oldest(hsw));
+            make_room(hsw, place->port);
         }
         neigh = xmalloc(sizeof *neigh);
         neigh->ip = ip;
+        neigh->place = *place;
+        neigh->from = nowhere;
         hmap_insert(&hsw->neighs, &neigh->hmap_node, hash_ip(ip));
+        ovs_list_push_back(&hsw->neigh_lru, &neigh->lru_node);
+    } else if (!place_equals(&neigh->place, place)) {
+        claim_start(hsw, service->cfg, ip, &neigh->place, place, vlan_tci);
+        return;
     }
-    neigh->mac = mac;
-    neigh->port = port;
-    neigh->used = time_msec();
-    ovs_list_push_back(&hsw->neigh_lru, &neigh->lru_node);
+    neigh_heard(hsw, neigh);
+}
+
+/* Returns the entry for 'ip' if it is fresh enough to tell others, or null. */
+static const struct neigh *
+neigh_find_fresh(const struct hswitch *hsw, ovs_be32 ip)
+{
+    const struct neigh *neigh = neigh_lookup(hsw, ip);
+
+    return (neigh && time_msec() < neigh->heard + NEIGH_FRESH_MS ? neigh
+            : NULL);
 }
 
 void
@@ -128,6 +157,7 @@ neigh_init(struct hswitch *hsw)
     hmap_init(&hsw->neighs);
     ovs_list_init(&hsw->neigh_lru);
     ovs_list_init(&hsw->askers);
+    claims_init(hsw);
     token_bucket_init(&hsw->checks, 1, 50 * CHECK_COST);
 }
 
@@ -141,6 +171,7 @@ neigh_destroy(struct hswitch *hsw)
         neigh_delete(hsw, neigh);
     }
     hmap_destroy(&hsw->neighs);
+    claims_destroy(hsw);
     LIST_FOR_EACH_POP (asker, node, &hsw->askers) {
         free(asker);
     }
@@ -164,84 +195,131 @@ void
 neigh_run(struct hswitch *hsw)
 {
     long long int now = time_msec();
-    struct neigh *neigh;
     struct asker *asker;
 
-    while ((neigh = neigh_oldest(hsw))
-           && now >= neigh->used + NEIGH_TIMEOUT_MS) {
-        neigh_delete(hsw, neigh);
-    }
     while ((asker = oldest_asker(hsw)) && now >= asker->expires) {
         asker_delete(asker);
+    }
+
+    struct place old;
+    ovs_be32 ip;
+    while (claims_run(hsw, &ip, &old)) {
+        struct neigh *neigh = neigh_lookup(hsw, ip);
+
+        if (neigh && place_equals(&neigh->place, &old)) {
+            neigh_delete(hsw, neigh);
+        }
     }
 }
 
 void
 neigh_wait(struct hswitch *hsw)
 {
-    const struct neigh *neigh = neigh_oldest(hsw);
     const struct asker *asker = oldest_asker(hsw);
 
-    if (neigh) {
-        poll_timer_wait_until(neigh->used + NEIGH_TIMEOUT_MS);
-    }
     if (asker) {
         poll_timer_wait_until(asker->expires);
     }
+    claims_wait(hsw);
 }
 
-/* Sending. */
+/* Moving. */
 
-static void
-send_arp(struct hswitch *hsw, uint16_t op, struct eth_addr sha, ovs_be32 spa,
-         struct eth_addr tha, ovs_be32 tpa, bool broadcast, ovs_be16 vlan_tci,
-         ofp_port_t port)
+static bool
+has_moved(const struct neigh *neigh, const struct place *old,
+          const struct place *new)
 {
-    struct dp_packet *packet = dp_packet_new_with_headroom(
-        ETH_HEADER_LEN + ARP_ETH_HEADER_LEN, VLAN_HEADER_LEN);
-
-    compose_arp(packet, op, sha, tha, broadcast, spa, tpa);
-    if (vlan_tci) {
-        eth_push_vlan(packet, htons(ETH_TYPE_VLAN_8021Q), vlan_tci);
-    }
-    hswitch_send(hsw, packet, port);
+    return (place_equals(&neigh->place, new)
+            && place_equals(&neigh->from, old));
 }
 
-/* A neighbor whose own entry says nothing of 'mac' may be behind a gateway
- * that has it.  Of that no more is known than its MAC address, so that only
- * its port may change. */
+/* A gateway moves with its MAC address and all that is behind it.  It may have
+ * several addresses: returns one that is known to be in 'old' still, if there
+ * is one, else one that has moved from there to 'new', else null. */
+static const struct neigh *
+find_gateway(const struct hswitch *hsw, const struct place *old,
+             const struct place *new)
+{
+    const struct neigh *found = NULL;
+    const struct neigh *neigh;
+
+    if (!eth_addr_equals(old->mac, new->mac)) {
+        return NULL;
+    }
+    LIST_FOR_EACH (neigh, lru_node, &hsw->neigh_lru) {
+        if (place_equals(&neigh->place, old)) {
+            return neigh;
+        } else if (has_moved(neigh, old, new)) {
+            found = neigh;
+        }
+    }
+    return found;
+}
+
+/* Only who has been in the old place can be known to have left it: an address
+ * behind a gateway is nowhere in ARP, neither where it is nor elsewhere. */
 bool
 neigh_has_moved(struct hswitch *hsw, const struct service *service,
-                ovs_be32 ip, struct eth_addr old_mac, struct eth_addr mac,
-                ofp_port_t port, ovs_be16 vlan_tci)
+                ovs_be32 ip, const struct place *old, const struct place *new,
+                ovs_be16 vlan_tci)
 {
     const struct neigh *neigh = neigh_lookup(hsw, ip);
 
-    if (neigh && neigh->port == port && eth_addr_equals(neigh->mac, mac)) {
+    if (!neigh || (!place_equals(&neigh->place, old)
+                   && !has_moved(neigh, old, new))) {
+        neigh = find_gateway(hsw, old, new);
+    }
+    if (neigh && has_moved(neigh, old, new)) {
         return true;
     }
-    if (!neigh && eth_addr_equals(old_mac, mac)) {
-        const struct neigh *gateway;
-
-        LIST_FOR_EACH (gateway, lru_node, &hsw->neigh_lru) {
-            if (gateway->port == port && eth_addr_equals(gateway->mac, mac)) {
-                return true;
-            }
-        }
-    }
-    if (token_bucket_withdraw(&hsw->checks, CHECK_COST)) {
-        send_arp(hsw, ARP_OP_REQUEST, service->cfg->mac, service->cfg->vip,
-                 eth_addr_zero, ip, true, vlan_tci, OFPP_FLOOD);
+    if (neigh) {
+        claim_start(hsw, service->cfg, neigh->ip, old, new, vlan_tci);
+    } else if (token_bucket_withdraw(&hsw->checks, CHECK_COST)) {
+        /* If it is there, that is known from now on. */
+        arp_send(hsw, ARP_OP_REQUEST, service->cfg->mac, service->cfg->vip,
+                 old->mac, ip, false, vlan_tci, old->port);
     }
     return false;
 }
 
+/* Returns true if where 'm' is, is known. */
+static bool
+is_placed(const struct member *m)
+{
+    return member_is_resolved(m) && m->port != OFPP_NONE;
+}
+
+/* Returns true if 'm' may be in 'place'.  Of servers that share an address
+ * each has to be told apart by MAC address or port. */
+static bool
+may_be_in(const struct member *m, const struct place *place)
+{
+    if (m->port_configured && m->port != place->port) {
+        return false;
+    }
+    if (m->mac_configured) {
+        return eth_addr_equals(m->mac, place->mac);
+    }
+    return (m->port_configured || !member_shares_vip(m)
+            || member_is_source(m, place->mac, place->port));
+}
+
 void
-neigh_check_member(struct member *m)
+neigh_check_member(struct member *m, const struct place *place)
 {
     long long int now = time_msec();
 
-    if (m->configured && now >= m->checked + CHECK_INTERVAL_MS) {
+    if (!m->configured || !may_be_in(m, place)) {
+        return;
+    }
+    if (is_placed(m)) {
+        const struct place old = { m->mac, m->port };
+
+        if (!place_equals(&old, place)) {
+            claim_start(m->service->hsw, m->service->cfg, m->address, &old,
+                        place, 0);
+        }
+    } else if (now >= m->checked + CHECK_INTERVAL_MS) {
         m->checked = now;
         neigh_probe_member(m, true);
     }
@@ -262,45 +340,20 @@ neigh_probe_member(struct member *m, bool everywhere)
     }
     m->probed = time_msec();
     everywhere = !m->port_configured && (everywhere || m->port == OFPP_NONE);
-    send_arp(hsw, ARP_OP_REQUEST, cfg->mac, probe ? 0 : cfg->vip,
+    arp_send(hsw, ARP_OP_REQUEST, cfg->mac, probe ? 0 : cfg->vip,
              eth_addr_zero, m->address, true, 0,
              everywhere ? OFPP_FLOOD : m->port);
 }
 
 /* Receiving. */
 
-/* Returns true if 'm', of the address that 'pi' has as its sender, may have
- * sent it.  Of servers that share an address each has to be told apart by MAC
- * address or port. */
+/* Returns true if 'pi' answers when we asked where 'm' is. */
 static bool
-may_have_sent(const struct member *m, const struct packet_in *pi)
+is_answer(const struct member *m, const struct packet_in *pi)
 {
-    ofp_port_t port = pi->flow.in_port.ofp_port;
-
-    if (m->port_configured && m->port != port) {
-        return false;
-    }
-    if (m->mac_configured) {
-        return eth_addr_equals(m->mac, pi->flow.arp_sha);
-    }
-    return (m->port_configured || !member_shares_vip(m)
-            || member_is_source(m, pi->flow.arp_sha, port));
-}
-
-/* Returns true if 'm' may be where 'pi' comes from.  Anybody may claim to have
- * its address: while it is somewhere and heard from, it can only be elsewhere
- * if it says so when asked. */
-static bool
-may_be_there(const struct member *m, const struct packet_in *pi)
-{
-    ofp_port_t port = pi->flow.in_port.ofp_port;
-    long long int now = time_msec();
-
-    return (!member_is_resolved(m)
-            || ((m->port == OFPP_NONE || m->port == port)
-                && eth_addr_equals(m->mac, pi->flow.arp_sha))
-            || (pi->flow.nw_proto == ARP_OP_REPLY
-                && now < m->probed + ANSWER_TIMEOUT_MS));
+    return (pi->flow.nw_proto == ARP_OP_REPLY
+            && time_msec() < m->probed + ANSWER_TIMEOUT_MS
+            && eth_addr_equals(pi->flow.arp_tha, m->service->cfg->mac));
 }
 
 /* Notes where the sender of 'pi', which has 'address', is in every member that
@@ -309,18 +362,21 @@ static bool
 learn_members(struct hswitch *hsw, ovs_be32 address,
               const struct packet_in *pi)
 {
+    const struct place from = arp_place(pi);
     struct service *service;
     bool found = false;
 
     LIST_FOR_EACH (service, node, &hsw->services) {
         for (size_t i = 0; i < service->cfg->n_members; i++) {
             struct member *m = service->members[i];
-            if (m->address == address && may_have_sent(m, pi)) {
-                if (may_be_there(m, pi)) {
-                    member_set_location(m, pi->flow.arp_sha,
-                                        pi->flow.in_port.ofp_port);
+            if (m->address == address && may_be_in(m, &from)) {
+                const struct place place = { m->mac, m->port };
+
+                if (is_placed(m) ? place_equals(&place, &from)
+                    : is_answer(m, pi)) {
+                    member_set_location(m, from.mac, from.port);
                 } else {
-                    neigh_check_member(m);
+                    neigh_check_member(m, &from);
                 }
                 found = true;
             }
@@ -329,16 +385,48 @@ learn_members(struct hswitch *hsw, ovs_be32 address,
     return found;
 }
 
-/* Tells 'askers' of 'ip' where it is. */
+/* The host with the address that 'pi' has as its sender was in 'old', and is
+ * where 'pi' comes from now. */
 static void
-answer_askers(struct hswitch *hsw, ovs_be32 ip, struct eth_addr mac)
+move_host(struct hswitch *hsw, const struct packet_in *pi,
+          const struct place *old)
 {
+    const struct place from = arp_place(pi);
+    struct neigh *neigh = neigh_lookup(hsw, pi->flow.nw_src);
+    struct service *service;
+
+    if (neigh && place_equals(&neigh->place, old)) {
+        neigh->from = *old;
+        neigh->place = from;
+        neigh_heard(hsw, neigh);
+    }
+    LIST_FOR_EACH (service, node, &hsw->services) {
+        for (size_t i = 0; i < service->cfg->n_members; i++) {
+            struct member *m = service->members[i];
+            const struct place place = { m->mac, m->port };
+
+            if (m->address == pi->flow.nw_src && place_equals(&place, old)
+                && may_be_in(m, &from)) {
+                member_set_location(m, from.mac, from.port);
+            }
+        }
+    }
+}
+
+/* Tells 'askers' of 'ip' where it is, if that is known. */
+static void
+answer_askers(struct hswitch *hsw, ovs_be32 ip)
+{
+    const struct neigh *neigh = neigh_find_fresh(hsw, ip);
     struct asker *asker;
 
+    if (!neigh) {
+        return;
+    }
     LIST_FOR_EACH_SAFE (asker, node, &hsw->askers) {
         if (asker->target == ip) {
-            send_arp(hsw, ARP_OP_REPLY, mac, ip, asker->mac, asker->vip,
-                     false, asker->vlan_tci, asker->port);
+            arp_send(hsw, ARP_OP_REPLY, neigh->place.mac, ip, asker->mac,
+                     asker->vip, false, asker->vlan_tci, asker->port);
             asker_delete(asker);
         }
     }
@@ -353,11 +441,11 @@ answer_sharing_server(struct hswitch *hsw, const struct service *service,
                       const struct packet_in *pi)
 {
     ofp_port_t port = pi->flow.in_port.ofp_port;
-    struct neigh *neigh = neigh_lookup(hsw, target);
+    const struct neigh *neigh = neigh_find_fresh(hsw, target);
 
     if (neigh) {
-        send_arp(hsw, ARP_OP_REPLY, neigh->mac, target, pi->flow.arp_sha, vip,
-                 false, pi->flow.vlans[0].tci, port);
+        arp_send(hsw, ARP_OP_REPLY, neigh->place.mac, target,
+                 pi->flow.arp_sha, vip, false, pi->flow.vlans[0].tci, port);
         return;
     }
 
@@ -374,7 +462,7 @@ answer_sharing_server(struct hswitch *hsw, const struct service *service,
         .expires = time_msec() + ASKER_TIMEOUT_MS,
     };
     ovs_list_push_back(&hsw->askers, &asker->node);
-    send_arp(hsw, ARP_OP_REQUEST, service->cfg->mac, vip, eth_addr_zero,
+    arp_send(hsw, ARP_OP_REQUEST, service->cfg->mac, vip, eth_addr_zero,
              target, true, asker->vlan_tci, OFPP_FLOOD);
 }
 
@@ -408,9 +496,11 @@ handle_to_vip(struct hswitch *hsw, const struct service *service,
     ofp_port_t port = pi->flow.in_port.ofp_port;
 
     if (sender) {
-        neigh_learn(hsw, sender, pi->flow.arp_sha, port);
+        const struct place from = arp_place(pi);
+
+        neigh_learn(hsw, service, sender, &from, pi->flow.vlans[0].tci);
         learn_members(hsw, sender, pi);
-        answer_askers(hsw, sender, pi->flow.arp_sha);
+        answer_askers(hsw, sender);
     } else if (learn_members(hsw, service->cfg->vip, pi)) {
         /* A probe by a server that is about to take the address it shares:
          * do not tell it that somebody else has it. */
@@ -418,7 +508,7 @@ handle_to_vip(struct hswitch *hsw, const struct service *service,
     }
 
     if (pi->flow.nw_proto == ARP_OP_REQUEST) {
-        send_arp(hsw, ARP_OP_REPLY, service->cfg->mac, service->cfg->vip,
+        arp_send(hsw, ARP_OP_REPLY, service->cfg->mac, service->cfg->vip,
                  pi->flow.arp_sha, sender, false, pi->flow.vlans[0].tci,
                  port);
     }
@@ -433,6 +523,11 @@ neigh_handle_arp(struct hswitch *hsw, const struct packet_in *pi)
         || eth_addr_is_multicast(pi->flow.arp_sha)
         || eth_addr_is_zero(pi->flow.arp_sha)) {
         return;
+    }
+
+    struct place old;
+    while (claims_hear(hsw, pi, &old)) {
+        move_host(hsw, pi, &old);
     }
 
     const struct service *service = service_lookup_vip(hsw, pi->flow.nw_src);

@@ -9,8 +9,12 @@
  * A service's address belongs to a MAC address that no machine has.  Requests
  * for it are answered here.  Servers that have the address as well never get
  * to speak ARP about it with anyone else: what they ask is answered here, on
- * behalf of whom they ask for, and what they announce stays here. */
+ * behalf of whom they ask for, and what they announce stays here.
+ *
+ * Where hosts are, servers as well as clients, ARP says.  Once it has, a host
+ * is elsewhere only when it does not answer there any more: see claim.h. */
 
+#include "arp.h"
 #include "handover.h"
 #include "openvswitch/types.h"
 
@@ -21,21 +25,22 @@ struct service;
 /* Handles an ARP packet that names a service's address. */
 void neigh_handle_arp(struct hswitch *, const struct packet_in *);
 
-/* Returns true if ARP says that what 'ip' sends, or its gateway for it, comes
- * from 'mac' on 'port', other than from 'old_mac' as before.  If it says
- * nothing, asks for 'ip', so that the answer may be another one next time. */
+/* Returns true if a client with address 'ip', or its gateway, was in 'old' and
+ * is in 'new' now.  If that is not known, asks in 'old', so that it may be
+ * known next time (see claim.h). */
 bool neigh_has_moved(struct hswitch *, const struct service *, ovs_be32 ip,
-                     struct eth_addr old_mac, struct eth_addr mac,
-                     ofp_port_t port, ovs_be16 vlan_tci);
+                     const struct place *old, const struct place *new,
+                     ovs_be16 vlan_tci);
 
 /* Asks for the MAC address of 'm', at the port where it was last if it is
  * anywhere, or everywhere. */
 void neigh_probe_member(struct member *m, bool everywhere);
 
-/* Something came from where 'm' was not: asks where it is, now and then. */
-void neigh_check_member(struct member *m);
+/* Something that claims to be from 'm' came from 'place', where 'm' was not:
+ * asks where it is, now and then. */
+void neigh_check_member(struct member *m, const struct place *place);
 
-/* Forgets old entries. */
+/* Periodic work. */
 void neigh_run(struct hswitch *);
 void neigh_wait(struct hswitch *);
 

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKID_HANDOVER_ARP_H
+#define TASUKID_HANDOVER_ARP_H 1
+
+/* ARP packets (RFC 826), and where they come from. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "openvswitch/ofp-port.h"
+#include "openvswitch/types.h"
+#include "packets.h"
+
+struct hswitch;
+struct packet_in;
+
+/* Where a host is: what tells it from every other one. */
+struct place {
+    struct eth_addr mac;
+    ofp_port_t port;            /* OFPP_NONE if it is nowhere. */
+};
+
+static inline bool
+place_equals(const struct place *a, const struct place *b)
+{
+    return a->port == b->port && eth_addr_equals(a->mac, b->mac);
+}
+
+/* Returns where 'pi', an ARP packet, comes from. */
+struct place arp_place(const struct packet_in *pi);
+
+/* Sends an ARP packet from 'sha' and 'spa' out of 'port', which may be
+ * OFPP_FLOOD, to 'tha', or to all if it 'broadcast'. */
+void arp_send(struct hswitch *, uint16_t op, struct eth_addr sha, ovs_be32 spa,
+              struct eth_addr tha, ovs_be32 tpa, bool broadcast,
+              ovs_be16 vlan_tci, ofp_port_t port);
+
+#endif /* arp.h */
