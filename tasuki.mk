@@ -22,6 +22,8 @@ lib_libopenvswitch_la_SOURCES += \
 	lib/tasuki-action.c \
 	lib/tasuki-action.h \
 	lib/tasuki-datapath.h \
+	lib/tasuki-defrag.c \
+	lib/tasuki-defrag.h \
 	lib/tasuki-nat64-execute.c \
 	lib/tasuki-nat64.c \
 	lib/tasuki-nat64.h \

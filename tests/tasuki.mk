@@ -28,6 +28,13 @@ tests_unit_test_tcp_offset_random_SOURCES = \
 	tests/unit/test-tcp-offset-random.c $(tcp_offset_unit_sources)
 tests_unit_test_tcp_offset_random_LDADD = $(tasuki_unit_ldadd)
 
+fragment_sources = \
+	tests/unit/fragment.c \
+	tests/unit/fragment.h
+TASUKI_UNIT_TESTS += tests/unit/test-defrag
+tests_unit_test_defrag_SOURCES = tests/unit/test-defrag.c $(fragment_sources)
+tests_unit_test_defrag_LDADD = $(tasuki_unit_ldadd)
+
 EXTRA_DIST += tests/unit/nat64-standards.txt
 nat64_unit_sources = \
 	tests/unit/nat64-frame.c \
@@ -172,6 +179,7 @@ tasuki_fuzz_ldadd = lib/libopenvswitch.la
 TASUKI_FUZZERS += \
 	tests/fuzz/fuzz-action-decode \
 	tests/fuzz/fuzz-action-parse \
+	tests/fuzz/fuzz-defrag \
 	tests/fuzz/fuzz-nat64 \
 	tests/fuzz/fuzz-tcp-offset
 EXTRA_DIST += \
@@ -184,6 +192,10 @@ tests_fuzz_fuzz_action_decode_LDADD = $(tasuki_fuzz_ldadd)
 tests_fuzz_fuzz_action_parse_SOURCES = tests/fuzz/fuzz-action-parse.c
 tests_fuzz_fuzz_action_parse_LDFLAGS = $(tasuki_fuzz_ldflags)
 tests_fuzz_fuzz_action_parse_LDADD = $(tasuki_fuzz_ldadd)
+tests_fuzz_fuzz_defrag_SOURCES = \
+	tests/fuzz/fuzz-defrag.c $(fragment_sources)
+tests_fuzz_fuzz_defrag_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_defrag_LDADD = $(tasuki_fuzz_ldadd)
 tests_fuzz_fuzz_nat64_SOURCES = tests/fuzz/fuzz-nat64.c
 tests_fuzz_fuzz_nat64_LDFLAGS = $(tasuki_fuzz_ldflags)
 tests_fuzz_fuzz_nat64_LDADD = $(tasuki_fuzz_ldadd)
@@ -230,6 +242,7 @@ tasuki-fuzzers: $(TASUKI_FUZZERS)
 # Protocol and command line: Autotest, with upstream's macros.
 
 TASUKI_TESTSUITE_AT = \
+	tests/protocol/defrag.at \
 	tests/protocol/frames-macros.at \
 	tests/protocol/fake-switch.py \
 	tests/protocol/nat64-datapath.at \
