@@ -23,6 +23,7 @@ CLIENT = "10.0.0.100"
 SERVERS = {"server1": SERVICE, "server2": SERVICE, "server3": "10.0.0.3"}
 PATHS = {"server1": "/", "server2": "/two/", "server3": "/three/"}
 BIG = 10 << 20
+ROUTER_MTU = 1000
 
 
 def mac(name):
@@ -32,14 +33,17 @@ def mac(name):
 class Site:
     """'sysctls' is a dictionary of dictionaries by host name ("route" in it is
     what to append to the host's route), 'mtu' one of numbers, 'cables' one of
-    options for impair.py, for the cable between that host and the switch.  'service' are more columns of the service, and
-    'servers' which servers take part."""
+    options for impair.py, for the cable between that host and the switch.
+    'routers' are names of hosts behind a router that cuts what is longer than
+    ROUTER_MTU on its way from there to the switch.  'service' are more columns
+    of the service, and 'servers' which servers take part."""
 
-    def __init__(self, lab, sysctls=None, mtu=None, cables=None, service=(),
-                 servers=tuple(SERVERS), nginx=True, rules=True):
+    def __init__(self, lab, sysctls=None, mtu=None, cables=None, routers=(),
+                 service=(), servers=tuple(SERVERS), nginx=True, rules=True):
         self.lab = lab
         self.switch = Switch(lab)
         self.cables = {}
+        self.routers = {}
         sysctls, mtu, cables = sysctls or {}, mtu or {}, cables or {}
         self.hosts = {}
         addresses = dict({name: SERVERS[name] for name in servers},
@@ -47,8 +51,10 @@ class Site:
         for name, address in addresses.items():
             settings = dict(sysctls.get(name, {}))
             route = settings.pop("route", None)
-            host = self._attach(name, address + "/24", settings, mtu.get(name),
-                                cables.get(name))
+            host = (self._attach_router(name, address, settings)
+                    if name in routers else
+                    self._attach(name, address + "/24", settings,
+                                 mtu.get(name), cables.get(name)))
             if route:
                 host.ip("route", "replace", "10.0.0.0/24", "dev", "eth0",
                         "src", address, *route.split())
@@ -75,6 +81,31 @@ class Site:
         assert process.stdout.readline() == "ready\n"
         self.cables[name] = process
         self.switch.plug(host, address, mac=number, mtu=mtu)
+        return host
+
+    def _attach_router(self, name, address, sysctls):
+        """The router answers ARP for either side (RFC 1027), so that neither
+        knows about it."""
+        host = Namespace(self.lab, name, **sysctls)
+        router = Namespace(self.lab, name + "-router", **{
+            "net.ipv4.ip_forward": 1, "net.ipv4.conf.all.proxy_arp": 1,
+            "net.ipv4.conf.all.rp_filter": 0,
+            "net.ipv4.conf.default.rp_filter": 0,
+            "net.ipv4.conf.all.send_redirects": 0})
+        connect(host, "eth0", router, "inside")
+        host.ip("address", "add", address + "/24", "dev", "eth0")
+        host.address, host.port = address, len(self.switch.hosts) + 1
+        connect(router, "eth0", self.switch.namespace, name)
+        router.sysctl({"net.ipv4.neigh.%s.proxy_delay" % eth: 0
+                       for eth in ("eth0", "inside")})
+        self.routers[name] = router
+        router.name = name
+        self.switch.plug(router, "10.0.0.%d/24" % (200 + host.port),
+                         mac=mac(name) if name in SERVERS else None)
+        host.mac = router.mac
+        router.ip("route", "replace", "10.0.0.0/24", "dev", "eth0", "mtu",
+                  "lock", str(ROUTER_MTU))
+        router.ip("route", "add", address, "dev", "inside")
         return host
 
     def configure(self, servers, service, rules):

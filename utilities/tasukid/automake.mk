@@ -67,6 +67,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/handover/dispatch.c \
 	utilities/tasukid/handover/flows.c \
 	utilities/tasukid/handover/flows.h \
+	utilities/tasukid/handover/fragments.c \
+	utilities/tasukid/handover/fragments.h \
 	utilities/tasukid/handover/handover.c \
 	utilities/tasukid/handover/handover.h \
 	utilities/tasukid/handover/handshake.c \

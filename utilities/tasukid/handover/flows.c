@@ -8,6 +8,7 @@
 
 #include "bypass.h"
 #include "flow.h"
+#include "fragments.h"
 #include "openvswitch/match.h"
 #include "openvswitch/meta-flow.h"
 #include "openvswitch/ofp-actions.h"
@@ -38,6 +39,12 @@
 /* Bypasses carry other people's connections, which come back here if they were
  * quiet for longer. */
 #define BYPASS_IDLE_TIMEOUT 60
+
+/* The most to send here of a packet, in bytes.  What is longer is not taken
+ * for a segment.  A packet can have 65535 bytes, as can an OpenFlow message,
+ * which says more than the packet: Open vSwitch would send a longer one with a
+ * length modulo 65536, and lose the connection. */
+#define MAX_PACKET_IN_LEN 64000
 
 static uint64_t
 make_cookie(uint64_t kind, uint64_t id)
@@ -152,7 +159,7 @@ put_controller(struct ofpbuf *ofpacts)
     struct ofpact_output *output = ofpact_put_OUTPUT(ofpacts);
 
     output->port = OFPP_CONTROLLER;
-    output->max_len = UINT16_MAX;
+    output->max_len = MAX_PACKET_IN_LEN;
 }
 
 /* Fills in the fields of 'o' for the numbers that are not zero. */
@@ -489,6 +496,7 @@ flow_declare(struct hswitch *hsw, struct flow_set *flows)
 {
     const struct service *service;
 
+    fragments_declare(hsw, flows);
     LIST_FOR_EACH (service, node, &hsw->services) {
         declare_service(flows, service);
 

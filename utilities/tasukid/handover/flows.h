@@ -8,6 +8,7 @@
  *
  * In PIPE_SERVICE, by priority:
  *
+ *   FLOW_FRAGMENT   fragments to and from services: are put together first
  *   FLOW_TO_SERVER  segments of one client to its server, but for SYN and RST
  *   FLOW_TO_CLIENT  segments of that server to that client
  *   FLOW_BYPASS     segments of a server to one host that talks to it directly
@@ -38,6 +39,7 @@ enum flow_priority {
     FLOW_BYPASS = 300,
     FLOW_TO_CLIENT = 400,
     FLOW_TO_SERVER = 401,
+    FLOW_FRAGMENT = 500,
 };
 
 /* Adds the flows that do not depend on connections. */

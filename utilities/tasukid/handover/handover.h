@@ -26,6 +26,7 @@
  *   inspect.c         holding the request
  *   replay.c          handing the connection over
  *   flows.c           what ends up in the switch
+ *   fragments.c       putting segments together that come in fragments
  *   adopt.c           and what is found there after a restart
  *   bypass.c          connections to servers that are none of ours
  *   show.c            commands for ovs-appctl
