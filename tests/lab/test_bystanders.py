@@ -2,16 +2,18 @@
 # Copyright (c) 2026 the Tasuki developers.
 """ARP, and the traffic that is none of a service's business."""
 
+import json
 import os
 import re
 import socket
 import struct
+import threading
 import time
 
 from lab import Capture, Iperf, Nginx
 from lab.lab import wait_for
 from lab.segment import segments
-from labsite import mac
+from labsite import HERE, mac
 from tcpcheck import View, check_checksums, client_ports
 
 VIRTUAL = re.compile(r"([0-9a-f]{2}(:[0-9a-f]{2}){5})")
@@ -137,30 +139,150 @@ def test_direct_traffic(site, big):
         assert f.read() == big.data
 
 
+def counters(site):
+    """Returns what tasukid counted, of the service and the switch."""
+    words = [line.split() for line in
+             site.controller.appctl("service/stats").splitlines()]
+    return {word[0]: int(word[1]) for word in words
+            if len(word) > 1 and word[1].isdigit()}
+
+
+def to_controller(site, address):
+    """Returns how many packets from 'address' went to tasukid, as soon as the
+    switch has counted them."""
+    time.sleep(1)
+    text = site.switch.ofctl("dump-flows", site.switch.bridge,
+                             "table=20,tcp,nw_src=" + address)
+    return sum(int(re.search(r"n_packets=(\d+)", line)[1])
+               for line in text.splitlines() if "CONTROLLER" in line)
+
+
+def test_direct_connections_cost_nothing(site):
+    """Any number of direct connections takes one flow entry, and no packet of
+    theirs but the first few goes to tasukid: those of the time that the
+    datapath needs to notice the entry."""
+    other = site.switch.attach("other", "10.0.0.101/24")
+    before = to_controller(site, "10.0.0.3")
+
+    def load(count):
+        done = other.run(os.path.join(HERE, "load.py"), "10.0.0.3", "/three/",
+                         "--count", count)
+        report = json.loads(done.stdout)
+        assert report["servers"] == {"/three/ server3": count}, report
+        assert not report["errors"]
+
+    load(20)
+    first = to_controller(site, "10.0.0.3")
+    assert first > before
+    load(300)
+    assert to_controller(site, "10.0.0.3") == first
+    entries = [flow for flow in site.switch.dump_flows("table=20,tcp")
+               if "10.0.0.101" in flow]
+    assert len(entries) == 1, entries
+
+
+def test_direct_and_moved_at_once(site):
+    """A client of the service that goes to its server directly, too."""
+    program = os.path.join(HERE, "load.py")
+    with open(site.lab.path("direct.json"), "w") as f:
+        direct = site.client.start(program, "10.0.0.3", "/three/", "--count",
+                                   "300", "--at-once", "3", stdout=f)
+        moved = site.load("/three/", "/", "--count", "100", "--at-once", "2")
+        assert direct.wait(60) == 0
+    assert moved["servers"] == {"/three/ server3": 50, "/ server1": 50}, moved
+    assert not moved["errors"]
+    with open(site.lab.path("direct.json")) as f:
+        report = json.load(f)
+    assert report["servers"] == {"/three/ server3": 300}, report
+    assert not report["errors"]
+
+
+REQUEST = b"GET /three/ HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def connect_from(host, port, address, timeout=10):
+    """Connects 'host' to 'address' from a certain port."""
+    s = host.socket(socket.AF_INET, socket.SOCK_STREAM)
+    s.settimeout(timeout)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((host.address, port))
+    s.connect((address, 80))
+    return s
+
+
+def ask(s):
+    """Returns who answers a request."""
+    s.sendall(REQUEST)
+    return re.search(rb"X-Served-By: (\w+)", s.recv(65536))[1].decode()
+
+
 def test_direct_and_moved_with_the_same_ports(site):
-    """One client port, to the service (moved to server3) and to server3
-    itself, at the same time: two connections."""
+    """One client port, to the service, whose rule wants server3, and to
+    server3 itself, at the same time.  There a moved connection would be the
+    one that it has already, and it says so: another server answers, and the
+    direct connection goes on all the while, data both ways."""
+    direct = connect_from(site.client, 41000, "10.0.0.3")
+    answers = []
+    end = threading.Event()
 
-    def connect(address):
-        s = site.client.socket(socket.AF_INET, socket.SOCK_STREAM)
-        s.settimeout(10)
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        s.bind(("10.0.0.100", 41000))
-        s.connect((address, 80))
-        return s
+    def talk():
+        while not end.is_set():
+            answers.append(ask(direct))
 
-    request = b"GET /three/ HTTP/1.1\r\nHost: a\r\n\r\n"
-    direct = connect("10.0.0.3")
-    direct.sendall(request)
-    assert b"server3" in direct.recv(65536)
-    # To server3 a moved connection would be the one that it has already.  So
-    # it cannot move there; but neither may suffer.
-    moved = connect("10.0.0.1")
+    talking = threading.Thread(target=talk)
+    talking.start()
+    try:
+        moved = connect_from(site.client, 41000, "10.0.0.1")
+        assert ask(moved) == "server1"
+        n = len(answers)
+        assert n > 10
+        for _ in range(20):
+            assert ask(moved) == "server1"
+        wait_for(lambda: len(answers) > n + 20, "answers to direct requests")
+    finally:
+        end.set()
+        talking.join()
+    assert set(answers) == {"server3"}
+    counted = counters(site)
+    assert counted["collided"] == 1
+    assert "silent" not in counted and "refused" not in counted
+
+
+def test_server_remembers_what_the_client_forgot(site):
+    """A connection that only server3 knows of: it says so to the client, who
+    resets it (RFC 5961), and then server3 takes the moved one."""
+    direct = connect_from(site.client, 41001, "10.0.0.3")
+    assert ask(direct) == "server3"
+    # A socket that is being repaired goes without a word.
+    tcp_repair = 19
+    direct.setsockopt(socket.IPPROTO_TCP, tcp_repair, 1)
+    direct.close()
+    moved = connect_from(site.client, 41001, "10.0.0.1")
+    assert ask(moved) == "server3"
+    counted = counters(site)
+    assert counted["moved"] == 1
+    assert "collided" not in counted
+
+
+def test_direct_syn_to_the_ports_of_a_moved_connection(site):
+    """The other way round: server3 takes the SYN for one of the connection
+    that it has, which goes on.  When that has ended the ports are free."""
+    moved = connect_from(site.client, 41002, "10.0.0.1")
+    assert ask(moved) == "server3"
+    direct = []
+    connecting = threading.Thread(target=lambda: direct.append(
+        connect_from(site.client, 41002, "10.0.0.3", 40)))
+    connecting.start()
+    try:
+        for _ in range(10):
+            assert ask(moved) == "server3"
+            time.sleep(0.2)
+        assert not direct
+        moved.close()
+    finally:
+        connecting.join()
     for _ in range(3):
-        moved.sendall(request)
-        assert b"X-Served-By: server" in moved.recv(65536)
-        direct.sendall(request)
-        assert b"X-Served-By: server3" in direct.recv(65536)
+        assert ask(direct[0]) == "server3"
 
 
 def test_other_ports_of_a_server(site):

@@ -35,6 +35,7 @@ const struct eth_addr server_macs[N_SERVERS + 1] = {
 
 long long int fake_now = 1000000;
 bool fake_table_full;
+unsigned int fake_n_packet_ins;
 
 /* The one switch there is. */
 static struct fake {
@@ -53,6 +54,7 @@ struct fake_flow {
     struct minimatch match;
     uint16_t priority;
     uint64_t cookie;
+    uint16_t idle_timeout;      /* 0 if it never expires. */
     struct ofpbuf *ofpacts;
 };
 
@@ -134,6 +136,7 @@ ofswitch_flow_mod(struct ofswitch *ofsw OVS_UNUSED,
     minimatch_clone(&f->match, &fm->match);
     f->priority = fm->priority;
     f->cookie = ntohll(fm->new_cookie);
+    f->idle_timeout = fm->idle_timeout;
     f->ofpacts = ofpbuf_clone_data(fm->ofpacts, fm->ofpacts_len);
     ovs_list_push_back(&fake.flows, &f->node);
 }
@@ -153,15 +156,26 @@ fake_n_flows(void)
     return ovs_list_size(&fake.flows);
 }
 
+static struct fake_flow *
+find_to_expire(uint16_t priority)
+{
+    struct fake_flow *f;
+
+    LIST_FOR_EACH (f, node, &fake.flows) {
+        if (f->idle_timeout && (!priority || f->priority == priority)) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
 void
 fake_expire_flow(uint16_t priority)
 {
     struct fake_flow *f;
 
-    LIST_FOR_EACH_SAFE (f, node, &fake.flows) {
-        if (priority && f->priority != priority) {
-            continue;
-        }
+    /* The application may delete others meanwhile. */
+    while ((f = find_to_expire(priority))) {
         struct ofputil_flow_removed fr = {
             .cookie = htonll(f->cookie),
             .priority = f->priority,
@@ -353,6 +367,15 @@ ofswitch_output(struct ofswitch *ofsw OVS_UNUSED,
     }
 }
 
+static bool
+goes_to_controller(const struct fake_flow *f)
+{
+    const struct ofpact *a = f->ofpacts->data;
+
+    return (a->type == OFPACT_OUTPUT
+            && ofpact_get_OUTPUT(a)->port == OFPP_CONTROLLER);
+}
+
 void
 fake_packet_in(struct dp_packet *packet, ofp_port_t port)
 {
@@ -365,11 +388,12 @@ fake_packet_in(struct dp_packet *packet, ofp_port_t port)
     pi.flow.in_port.ofp_port = port;
 
     const struct fake_flow *f = fake_flow_lookup(&pi.flow);
-    if (f) {
+    if (f && !goes_to_controller(f)) {
         execute(packet, port, f->ofpacts->data, f->ofpacts->size);
     } else if (pi.flow.dl_type == htons(ETH_TYPE_ARP)
                || pi.flow.dl_type == htons(ETH_TYPE_IP)) {
         pi.table_id = PIPE_SERVICE;
+        fake_n_packet_ins++;
         handover_app.packet_in(fake_ofswitch(), &pi);
         report_failed_flows();
     }
@@ -593,6 +617,7 @@ fake_switch_start(struct service_config *cfg)
     ovs_list_init(&fake.flows);
     ovs_list_init(&fake.outputs);
     fake_table_full = false;
+    fake_n_packet_ins = 0;
     fake_switch_configure(cfg);
     handover_app.switch_up(fake_ofswitch());
     handover_app.adopt_done(fake_ofswitch());

@@ -90,6 +90,9 @@ void fake_expire_flows(void);
 /* With this, a connection's flow is refused instead of installed. */
 extern bool fake_table_full;
 
+/* How many packets went to the application, since the start. */
+extern unsigned int fake_n_packet_ins;
+
 /* The value of a counter of the service. */
 uint64_t fake_counter(enum handover_counter);
 struct hswitch *fake_hswitch(void);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include "handover-peer.h"
 #include "packets.h"
+#include "utilities/tasukid/handover/flows.h"
 
 static void
 arp_from(ofp_port_t port, uint16_t op, struct eth_addr mac, uint32_t ip)
@@ -207,6 +208,9 @@ server_is_forged(void **state)
     expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "video");
 }
 
+#define S3_IP 0x0a000003
+#define S3_PORT 8080
+
 /* Lets server 3 send a segment of a direct connection with the client's ports
  * and asserts that the client gets it as it is. */
 static void
@@ -219,85 +223,291 @@ direct_segment(uint16_t flags, uint32_t seq)
     assert_true(fake_next(CLIENT_PORT, &out));
     assert_int_equal(out.flags, flags);
     assert_int_equal(out.seq, seq);
-    assert_int_equal(ntohl(out.ip_src), 0x0a000003);
-    assert_int_equal(ntohs(out.tp_src), 8080);
+    assert_int_equal(ntohl(out.ip_src), S3_IP);
+    assert_int_equal(ntohs(out.tp_src), S3_PORT);
     expect_nothing_anywhere();
 }
 
-/* Somebody talks to a server by its own address: that is none of our business
- * but for how it begins and ends. */
+/* The same from and to other ports of the two. */
 static void
-direct_connection(void **state)
+direct_segment_to(uint16_t client_tp, uint16_t flags)
+{
+    struct tcp_segment out;
+
+    packet_from(3, (struct tcp_segment) { .seq = 1, .ack = 2, .flags = flags,
+                                          .eth_dst = client_mac },
+                server_macs[3], S3_IP, S3_PORT, CLIENT_IP, client_tp);
+    assert_true(fake_next(CLIENT_PORT, &out));
+    assert_int_equal(ntohs(out.tp_dst), client_tp);
+    expect_nothing_anywhere();
+}
+
+static uint64_t
+n_direct(void)
+{
+    return fake_hswitch()->counters[HC_DIRECT];
+}
+
+/* Somebody talks to a server by its own address: the first segment says so,
+ * and that is all there is to do for any number of connections. */
+static void
+direct_connections(void **state)
 {
     (void) state;
     start();
     direct_segment(TCP_SYN | TCP_ACK, 4711);
     assert_int_equal(fake_n_flows(), 1);
-    assert_int_equal(hmap_count(&fake_hswitch()->bypasses), 1);
     direct_segment(TCP_ACK, 4712);
     direct_segment(TCP_ACK | TCP_FIN, 4712);
+    direct_segment(TCP_RST, 4712);
+    for (int port = 50000; port < 50100; port++) {
+        direct_segment_to(port, TCP_SYN | TCP_ACK);
+        direct_segment_to(port, TCP_ACK);
+        direct_segment_to(port, TCP_RST);
+    }
     assert_int_equal(fake_n_flows(), 1);
+    assert_int_equal(fake_n_packet_ins, 1);
+    assert_int_equal(n_direct(), 1);
+
     fake_expire_flows();
-    assert_int_equal(hmap_count(&fake_hswitch()->bypasses), 0);
-}
+    assert_int_equal(fake_hswitch()->n_direct, 0);
+    assert_int_equal(hmap_count(&fake_hswitch()->pairs), 0);
 
-/* While it lasts, the server has no use for the same ports, and a connection
- * that would need them goes elsewhere. */
-static void
-direct_connection_has_ports(void **state)
-{
-    (void) state;
-    start();
-    direct_segment(TCP_SYN | TCP_ACK, 4711);
-    shake_hands();
-    fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_VIDEO));
-    expect(1, TCP_ACK | TCP_PSH, C_ISN + 1, S1_ISN + 1, GET_VIDEO);
-    direct_segment(TCP_ACK, 4712);
-}
-
-/* When it has ended they can be used as soon as the datapath knows. */
-static void
-direct_connection_had_ports(void **state)
-{
-    (void) state;
-    start();
-    direct_segment(TCP_SYN | TCP_ACK, 4711);
-    direct_segment(TCP_ACK | TCP_FIN, 4712);
-    shake_hands();
-    fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_VIDEO));
-    expect_nothing_anywhere();
+    /* No reset is a reason, and no more than the table takes. */
+    direct_segment(TCP_RST, 1);
     assert_int_equal(fake_n_flows(), 0);
-    fake_pass(60);
+    fake_table_full = true;
+    direct_segment(TCP_ACK, 1);
+    direct_segment(TCP_ACK, 1);
+    fake_table_full = false;
+    direct_segment(TCP_ACK, 1);
+    assert_int_equal(fake_n_flows(), 0);
+    fake_pass(6000);
+    direct_segment(TCP_ACK, 1);
+    assert_int_equal(fake_n_flows(), 1);
+    assert_int_equal(n_direct(), 2);
+}
+
+/* Asserts that server 3 is asked for an answer that is no SYN-ACK: by what lies
+ * before its window. */
+static void
+expect_probe(void)
+{
+    expect(3, TCP_ACK, C_ISN, S3_ISN + 1, "");
+    expect_nothing_anywhere();
+}
+
+/* A client that does that, and uses the service, too: what belongs to the
+ * service is taken out as soon as the datapath knows. */
+static void
+direct_and_moved(void **state)
+{
+    (void) state;
+    start();
+    direct_segment_to(50000, TCP_SYN | TCP_ACK);
+    shake_hands();
+    fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_VIDEO));
+    expect_syn(3);
+
+    /* The datapath has not noticed: the answer goes to the client, and it has
+     * the server forget that. */
+    fake_pass(20);
     expect_syn(3);
     server_synack(3);
+    expect_probe();
+
+    /* The same with what comes next, and the server answers another way. */
+    fake_pass(80);
+    expect_syn(3);
+    server_synack(3);
+    expect_probe();
+    fake_from_server(3, from_server(3, TCP_ACK, 0, ""));
     expect(3, TCP_ACK | TCP_PSH, C_ISN + 1, S3_ISN + 1, GET_VIDEO);
     fake_drain();
     fake_from_server(3, from_server(3, TCP_ACK, 0, "video"));
     expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "video");
+    direct_segment_to(50000, TCP_ACK);
+
+    /* Direct, watched, and both ways. */
+    assert_int_equal(fake_n_flows(), 4);
+    fake_from_server(3, from_server(3, TCP_RST, 0, ""));
+    expect(CLIENT_PORT, TCP_RST, S1_ISN + 1, 0, "");
+
+    /* The same after a restart. */
+    fake_switch_restart();
+    assert_int_equal(fake_n_flows(), 4);
+    direct_segment_to(50000, TCP_RST);
+    fake_from_server(3, from_server(3, TCP_RST, 0, ""));
+    expect(CLIENT_PORT, TCP_RST, S1_ISN + 1, 0, "");
+
+    fake_expire_flow(FLOW_TO_CLIENT);
+    fake_expire_flow(FLOW_TO_SERVER);
+    assert_int_equal(n_conns(), 0);
+    assert_int_equal(fake_n_flows(), 1);
 }
 
-/* The other way round: a server that takes a SYN that came directly is done
- * with the connection that we had there. */
+/* The other way round: one that is there already is watched from then on. */
 static void
-direct_connection_takes_ports(void **state)
+moved_and_direct(void **state)
 {
     (void) state;
     start();
     move(3, GET_VIDEO);
-    fake_from_server(3, (struct tcp_segment) { .seq = 4711, .ack = 815,
-                                               .flags = TCP_SYN | TCP_ACK });
-    expect_nothing_anywhere();
-    assert_int_equal(fake_n_flows(), 0);
-    assert_int_equal(n_conns(), 0);
-    fake_pass(60);
+    fake_drain();
+    assert_int_equal(fake_n_flows(), 2);
+    direct_segment_to(50000, TCP_SYN | TCP_ACK);
+    assert_int_equal(fake_n_flows(), 4);
+    fake_from_server(3, from_server(3, TCP_ACK, 0, "video"));
+    expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "video");
+    fake_from_server(3, from_server(3, TCP_RST, 0, ""));
+    expect(CLIENT_PORT, TCP_RST, S1_ISN + 1, 0, "");
+}
+
+/* A server that is tried and not used is not watched any longer. */
+static void
+direct_and_refused(void **state)
+{
+    (void) state;
+    start();
+    direct_segment_to(50000, TCP_SYN | TCP_ACK);
+    shake_hands();
+    fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_VIDEO));
+    expect_syn(3);
+    fake_from_server(3, (struct tcp_segment) { .ack = C_ISN + 1,
+                                               .flags = TCP_RST | TCP_ACK });
+    expect(1, TCP_ACK | TCP_PSH, C_ISN + 1, S1_ISN + 1, GET_VIDEO);
+    assert_int_equal(fake_n_flows(), 3);
+
+    /* A late answer is not the client's business. */
     struct tcp_segment out;
+    server_synack(3);
     assert_true(fake_next(CLIENT_PORT, &out));
-    assert_int_equal(out.seq, 4711);
-    assert_int_equal(ntohl(out.ip_src), 0x0a000003);
+    assert_int_equal(ntohl(out.ip_src), S3_IP);
+}
+
+/* Without room to watch it, another server has to do. */
+static void
+direct_without_room(void **state)
+{
+    (void) state;
+    start();
+    direct_segment_to(50000, TCP_SYN | TCP_ACK);
+    shake_hands();
+    fake_table_full = true;
+    fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_VIDEO));
+    expect_syn(3);
+    expect(1, TCP_ACK | TCP_PSH, C_ISN + 1, S1_ISN + 1, GET_VIDEO);
+    expect_nothing(3);
+}
+
+static void
+request_to_server_3(bool direct)
+{
+    start();
+    if (direct) {
+        direct_segment_to(50000, TCP_SYN | TCP_ACK);
+    }
+    shake_hands();
+    fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_VIDEO));
+    expect_syn(3);
+}
+
+/* The server has a direct connection with the very ports, and says so.  The
+ * client sees that, and all else that belongs to it; another server gets the
+ * request (RFC 5961 section 4). */
+static void
+direct_connection_has_ports(void **state)
+{
+    (void) state;
+    for (int direct = 0; direct < 2; direct++) {
+        request_to_server_3(direct);
+        direct_segment(TCP_ACK, 4712);
+        direct_segment(TCP_ACK | TCP_PSH, 4712);
+        fake_pass(100);
+        expect_syn(3);
+        direct_segment(TCP_ACK, 4713);
+        fake_pass(50);
+        expect_nothing_anywhere();
+        fake_pass(60);
+        expect(1, TCP_ACK | TCP_PSH, C_ISN + 1, S1_ISN + 1, GET_VIDEO);
+        assert_int_equal(fake_counter(HC_COLLIDED), 1);
+        assert_int_equal(fake_counter(HC_SILENT), 0);
+        direct_segment(TCP_ACK, 4713);
+        direct_segment(TCP_ACK | TCP_FIN, 4713);
+        direct_segment(TCP_RST, 4714);
+        fake_from_server(1, from_server(1, TCP_ACK, 0, "other"));
+        expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "other");
+        fake_switch_stop();
+    }
+    start();
+}
+
+/* Nobody knows of that connection but the server: the client resets it, by the
+ * direct way, and then the server takes the SYN. */
+static void
+server_has_old_connection(void **state)
+{
+    (void) state;
+    for (int direct = 0; direct < 2; direct++) {
+        request_to_server_3(direct);
+        direct_segment(TCP_ACK, 4712);
+        fake_pass(100);
+        expect_syn(3);
+        server_synack(3);
+        if (direct) {
+            expect_probe();
+            fake_from_server(3, from_server(3, TCP_ACK, 0, ""));
+        }
+        expect(3, TCP_ACK | TCP_PSH, C_ISN + 1, S3_ISN + 1, GET_VIDEO);
+        assert_int_equal(fake_counter(HC_MOVED), 1);
+        assert_int_equal(fake_counter(HC_COLLIDED), 0);
+        fake_switch_stop();
+    }
+    start();
+}
+
+/* A direct connection begins while one by way of the service, with the same
+ * ports, is being inspected on another server. */
+static void
+direct_connection_meanwhile(void **state)
+{
+    (void) state;
+    start();
+    shake_hands();
+    direct_segment(TCP_SYN | TCP_ACK, 4711);
     direct_segment(TCP_ACK, 4712);
+    fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_OTHER));
+    expect(1, TCP_ACK | TCP_PSH, C_ISN + 1, S1_ISN + 1, GET_OTHER);
+    direct_segment(TCP_ACK, 4712);
+}
+
+/* A server that takes a SYN that came directly is done with the connection
+ * that we had there. */
+static void
+direct_connection_takes_ports(void **state)
+{
+    (void) state;
+    for (int direct = 0; direct < 2; direct++) {
+        start();
+        if (direct) {
+            direct_segment_to(50000, TCP_SYN | TCP_ACK);
+        }
+        shake_hands();
+        fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_VIDEO));
+        server_synack(3);
+        if (direct) {
+            fake_from_server(3, from_server(3, TCP_ACK, 0, ""));
+        }
+        fake_drain();
+        assert_int_equal(fake_counter(HC_MOVED), 1);
+        direct_segment(TCP_SYN | TCP_ACK, 4711);
+        assert_int_equal(fake_n_flows(), 1);
+        assert_int_equal(n_conns(), 0);
+        direct_segment(TCP_ACK, 4712);
+        fake_switch_stop();
+    }
 
     /* Its SYN-ACK once more was no such thing. */
-    fake_switch_stop();
     start();
     move(3, GET_VIDEO);
     server_synack(3);
@@ -316,9 +526,14 @@ main(void)
         TEST(gateway_is_forged),
         TEST(client_is_forged),
         TEST(server_is_forged),
-        TEST(direct_connection),
+        TEST(direct_connections),
+        TEST(direct_and_moved),
+        TEST(moved_and_direct),
+        TEST(direct_and_refused),
+        TEST(direct_without_room),
         TEST(direct_connection_has_ports),
-        TEST(direct_connection_had_ports),
+        TEST(server_has_old_connection),
+        TEST(direct_connection_meanwhile),
         TEST(direct_connection_takes_ports),
     };
 

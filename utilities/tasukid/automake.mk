@@ -58,8 +58,6 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/handover/adopt.c \
 	utilities/tasukid/handover/arp.c \
 	utilities/tasukid/handover/arp.h \
-	utilities/tasukid/handover/bypass.c \
-	utilities/tasukid/handover/bypass.h \
 	utilities/tasukid/handover/claim.c \
 	utilities/tasukid/handover/claim.h \
 	utilities/tasukid/handover/conn.c \
@@ -79,6 +77,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/handover/member.c \
 	utilities/tasukid/handover/neigh.c \
 	utilities/tasukid/handover/neigh.h \
+	utilities/tasukid/handover/pair.c \
+	utilities/tasukid/handover/pair.h \
 	utilities/tasukid/handover/replay.c \
 	utilities/tasukid/handover/reuse.c \
 	utilities/tasukid/handover/rules.c \

@@ -4,10 +4,10 @@
 #include <config.h>
 #include "conn.h"
 
-#include "bypass.h"
 #include "flows.h"
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/vlog.h"
+#include "pair.h"
 #include "timeval.h"
 #include "util.h"
 #include "utilities/tasukid/ofswitch.h"
@@ -113,8 +113,8 @@ conn_adopt_flow(struct hswitch *hsw, const struct ofputil_flow_stats *fs)
     struct flow_info info;
 
     flow_parse(fs, &info);
-    if (info.kind == FLOW_KIND_BYPASS) {
-        bypass_adopt(hsw, &info);
+    if (info.kind == FLOW_KIND_DIRECT) {
+        pair_adopt(hsw, &info);
         return true;
     } else if (info.kind == FLOW_KIND_CONN) {
         return (info.direction == CONN_TO_SERVER
@@ -127,7 +127,10 @@ conn_adopt_flow(struct hswitch *hsw, const struct ofputil_flow_stats *fs)
 /* The direction to the client may be the only one that is left, after the
  * client's FIN.  It says enough to go on with, but for the shift of the
  * client's windows, which seem smaller without.  The other direction alone
- * does not. */
+ * does not.
+ *
+ * Flows that watch a server were deleted: those found may be of connections
+ * that are not there any more.  Now it is known which are needed. */
 void
 conn_adopt_done(struct hswitch *hsw)
 {
@@ -142,6 +145,7 @@ conn_adopt_done(struct hswitch *hsw)
         bool moved = (conn->seq_delta || conn->ts_delta || conn->client_wscale
                       || conn->member_wscale);
         conn->state = moved ? CONN_MOVED : CONN_KEPT;
+        pair_watch(conn, conn->member);
         conn_count(conn, HC_ADOPTED);
         n++;
     }

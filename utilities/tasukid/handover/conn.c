@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 
-#include "bypass.h"
 #include "dp-packet.h"
 #include "flows.h"
 #include "handshake.h"
@@ -19,6 +18,7 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
+#include "pair.h"
 #include "timeval.h"
 #include "util.h"
 #include "utilities/tasukid/app.h"
@@ -213,7 +213,7 @@ conn_forget(struct conn *conn)
 void
 conn_destroy(struct conn *conn)
 {
-    if (conn->flows) {
+    if (conn->flows || conn->watched) {
         flow_delete(conn);
     }
     conn_forget(conn);
@@ -227,6 +227,7 @@ conn_set_member(struct conn *conn, struct member *m)
         member_unref(conn->member);
     }
     conn->member = member_ref(m);
+    pair_join(conn, m);
     if (m) {
         m->n_conns++;
         conn->member_mac = m->mac;
@@ -448,6 +449,7 @@ conn_relocate(struct conn *conn)
     /* Under another id so that the old flows' end is not that of the new. */
     hmap_remove(&conn->service->hsw->conn_ids, &conn->id_node);
     insert_id(conn, new_id());
+    conn->watched = pair_watch(conn, conn->member);
     conn_install(conn, CONN_BOTH);
 }
 
@@ -469,8 +471,8 @@ conn_flow_removed(struct hswitch *hsw, const struct ofputil_flow_removed *fr)
 {
     uint64_t cookie = ntohll(fr->cookie);
 
-    if (flow_is_bypass(cookie)) {
-        bypass_flow_removed(hsw, fr);
+    if (flow_is_direct(cookie)) {
+        pair_flow_removed(hsw, fr);
         return;
     }
 
@@ -486,7 +488,7 @@ conn_flow_removed(struct hswitch *hsw, const struct ofputil_flow_removed *fr)
     if (!conn->flows && !conn->carried) {
         conn_count(conn, HC_FINISHED);
         conn_log_end(conn);
-        conn_forget(conn);
+        conn_destroy(conn);
     }
 }
 
@@ -497,7 +499,12 @@ conn_flow_failed(struct hswitch *hsw, uint64_t cookie)
 {
     struct conn *conn = conn_lookup_id(hsw, flow_conn_id(cookie));
 
-    if (conn && !conn->hs) {
+    if (conn && flow_is_watch(cookie)) {
+        conn_count(conn, HC_FLOW_FAILED);
+        if (conn->hs) {
+            handshake_not_watched(conn);
+        }
+    } else if (conn && !conn->hs) {
         conn_count(conn, HC_FLOW_FAILED);
         conn->flows = 0;
         conn->carried = true;

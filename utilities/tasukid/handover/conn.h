@@ -51,6 +51,9 @@ struct conn {
     struct member *first;       /* That shook hands first, for display.  Owns
                                  * a reference.  Null if not known. */
     struct handshake *hs;       /* Null once the switch forwards. */
+    struct pair *pair;          /* Of the client and 'member' if that has its
+                                 * own address, else null. */
+    struct ovs_list pair_node;  /* In pair's 'conns'. */
     struct tcp_segment *syn;    /* Of a client that may have used its port
                                  * again (see reuse.c), or null. */
     uint64_t id;                /* Lower bits of the cookie. */
@@ -65,6 +68,7 @@ struct conn {
     uint8_t closing : 4;        /* CONN_TO_*: FIN or RST came here. */
     bool orphan;                /* Joined in the middle. */
     bool carried;               /* By packet-ins: flows were refused. */
+    bool watched;               /* There are FLOW_WATCH flows. */
     bool timer_set;
     bool has_isn;
     uint32_t client_isn;

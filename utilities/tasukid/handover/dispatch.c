@@ -4,10 +4,10 @@
 #include <config.h>
 #include "conn.h"
 
-#include "bypass.h"
 #include "handshake.h"
 #include "neigh.h"
 #include "packets.h"
+#include "pair.h"
 #include "util.h"
 #include "utilities/tasukid/app.h"
 
@@ -44,8 +44,10 @@ join_orphan(struct hswitch *hsw, struct service *service,
     conn->orphan = true;
     service->n_orphans++;
     conn_set_member(conn, candidates[0]);
-    bypass_remove_for(conn, candidates[0]);
-    conn_forward(conn, CONN_TO_SERVER, pi->packet, pi->flow.in_port.ofp_port);
+    if (!pair_watch(conn, candidates[0])) {
+        conn_forward(conn, CONN_TO_SERVER, pi->packet,
+                     pi->flow.in_port.ofp_port);
+    }
     conn_install(conn, CONN_BOTH);
 }
 
@@ -267,19 +269,22 @@ reset_half_open(struct hswitch *hsw, const struct packet_in *pi,
     }
 }
 
-/* A segment from a server that is not, or not any more, in charge of a
- * connection with its ports.  From a server's own address it may belong to a
- * direct connection; if not, the client, who knows nothing of that address,
- * resets it. */
+/* A segment from 'm', which is not, or not any more, in charge of 'conn', a
+ * connection with its ports; 'conn' may be null.  From a server's own address
+ * it may belong to a direct connection, unless it answers a SYN of ours; if it
+ * does not, the client, who knows nothing of that address, resets it. */
 static void
-not_in_charge(struct hswitch *hsw, struct service *service, bool shares_vip,
-              const struct packet_in *pi, const struct tcp_segment *seg)
+not_in_charge(struct hswitch *hsw, const struct conn *conn,
+              const struct member *m, const struct packet_in *pi,
+              const struct tcp_segment *seg)
 {
-    if (shares_vip) {
-        handover_count(hsw, service, HC_DROP_STALE);
+    if (member_shares_vip(m)
+        || (conn && conn->has_isn && seg->flags & TCP_SYN
+            && seg->ack == conn->client_isn + 1)) {
+        handover_count(hsw, m->service, HC_DROP_STALE);
         reset_half_open(hsw, pi, seg);
     } else {
-        bypass_start(hsw, pi->packet, pi->flow.in_port.ofp_port, seg);
+        pair_pass(hsw, pi->packet, pi->flow.in_port.ofp_port, seg);
     }
 }
 
@@ -338,8 +343,9 @@ conn_from_server(struct hswitch *hsw, struct member *m,
         check_members(hsw, claimed, &place);
         return;
     }
-    if (!conn || (!conn->hs && m != conn->member)) {
-        not_in_charge(hsw, service, shares_vip, pi, &seg);
+    if (!conn || !(conn->hs ? handshake_involves(conn, m)
+                   : m == conn->member)) {
+        not_in_charge(hsw, conn, m, pi, &seg);
         return;
     }
 
@@ -364,9 +370,10 @@ conn_from_server(struct hswitch *hsw, struct member *m,
     if (!shares_vip && seg.flags & TCP_SYN
         && !(conn->has_isn && seg.ack == conn->client_isn + 1)) {
         /* It takes the SYN of a direct connection with these ports, and would
-         * not if it still had ours. */
+         * not if it still had ours.  What else it sends before the datapath
+         * has forgotten ours gets lost. */
         conn_destroy(conn);
-        bypass_replace(hsw, pi->packet, in_port);
+        pair_pass(hsw, pi->packet, in_port, &seg);
         return;
     }
     conn_late(conn, CONN_TO_CLIENT, pi);

@@ -6,7 +6,6 @@
 
 #include <netinet/in.h>
 
-#include "bypass.h"
 #include "flow.h"
 #include "fragments.h"
 #include "openvswitch/match.h"
@@ -15,17 +14,19 @@
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofpbuf.h"
 #include "packets.h"
+#include "pair.h"
 #include "tasuki-tcp-offset.h"
 #include "utilities/tasukid/ofswitch.h"
 #include "utilities/tasukid/pipeline.h"
 
 /* The application's 56 bits of a cookie: what kind of flow, and for those of
  * connections the id that both directions have in common, so that one message
- * can delete them. */
+ * can delete them, and another one those that watch a server. */
 #define KIND_SHIFT 52
 #define KIND_STATIC UINT64_C(0)
 #define KIND_CONN UINT64_C(1)
-#define KIND_BYPASS UINT64_C(2)
+#define KIND_WATCH UINT64_C(2)
+#define KIND_DIRECT UINT64_C(3)
 #define ID_MASK ((UINT64_C(1) << KIND_SHIFT) - 1)
 
 /* How long a connection may be quiet after FIN or RST, in seconds.  A client
@@ -36,9 +37,9 @@
 /* And one that nobody has seen a handshake of, and that may not exist. */
 #define ORPHAN_IDLE_TIMEOUT 10
 
-/* Bypasses carry other people's connections, which come back here if they were
- * quiet for longer. */
-#define BYPASS_IDLE_TIMEOUT 60
+/* Direct connections are other people's, and come back here if all of a host
+ * were quiet for longer.  More than the datapath remembers anything. */
+#define DIRECT_IDLE_TIMEOUT 60
 
 /* The most to send here of a packet, in bytes.  What is longer is not taken
  * for a segment.  A packet can have 65535 bytes, as can an OpenFlow message,
@@ -61,13 +62,20 @@ cookie_kind(uint64_t cookie)
 uint64_t
 flow_conn_id(uint64_t cookie)
 {
-    return cookie_kind(cookie) == KIND_CONN ? cookie & ID_MASK : 0;
+    return (cookie_kind(cookie) == KIND_CONN || flow_is_watch(cookie)
+            ? cookie & ID_MASK : 0);
 }
 
 bool
-flow_is_bypass(uint64_t cookie)
+flow_is_watch(uint64_t cookie)
 {
-    return cookie_kind(cookie) == KIND_BYPASS;
+    return cookie_kind(cookie) == KIND_WATCH;
+}
+
+bool
+flow_is_direct(uint64_t cookie)
+{
+    return cookie_kind(cookie) == KIND_DIRECT;
 }
 
 /* Matches. */
@@ -115,14 +123,21 @@ match_conn(const struct conn *conn, enum conn_direction direction,
 }
 
 static void
-match_bypass(const struct bypass *bypass, struct match *match)
+match_direct(ovs_be32 server, ovs_be16 server_tp, ovs_be32 client,
+             struct match *match)
 {
     match_tcp(match);
-    match_no_flags(match, TCP_SYN | TCP_FIN | TCP_RST);
-    match_set_nw_src(match, bypass->server);
-    match_set_tp_src(match, bypass->server_tp);
-    match_set_nw_dst(match, bypass->client);
-    match_set_tp_dst(match, bypass->client_tp);
+    match_set_nw_src(match, server);
+    match_set_tp_src(match, server_tp);
+    match_set_nw_dst(match, client);
+}
+
+static void
+match_watch(const struct conn *conn, const struct member *m,
+            struct match *match)
+{
+    match_direct(m->address, m->tp_port, conn->client, match);
+    match_set_tp_dst(match, conn->client_tp);
 }
 
 /* Actions. */
@@ -248,6 +263,8 @@ flow_put_actions(const struct conn *conn, enum conn_direction direction,
 
 /* Flow mods. */
 
+/* A flow without 'idle_timeout' stays until it is deleted, and no message says
+ * so. */
 static void
 add_flow(struct ofswitch *ofsw, const struct match *match,
          enum flow_priority priority, uint64_t cookie, uint16_t idle_timeout,
@@ -262,9 +279,32 @@ add_flow(struct ofswitch *ofsw, const struct match *match,
         .buffer_id = UINT32_MAX,
         .out_port = OFPP_ANY,
         .out_group = OFPG_ANY,
-        .flags = OFPUTIL_FF_SEND_FLOW_REM,
+        .flags = idle_timeout ? OFPUTIL_FF_SEND_FLOW_REM : 0,
         .ofpacts = ofpacts->data,
         .ofpacts_len = ofpacts->size,
+    };
+
+    minimatch_init(&fm.match, match);
+    ofswitch_flow_mod(ofsw, &fm);
+    minimatch_destroy(&fm.match);
+}
+
+/* Deletes the flows with 'cookie' that 'match', and have 'priority' unless
+ * that is 0. */
+static void
+delete_flows(struct ofswitch *ofsw, const struct match *match,
+             enum flow_priority priority, uint64_t cookie)
+{
+    struct ofputil_flow_mod fm = {
+        .priority = priority,
+        .cookie = htonll(cookie),
+        .cookie_mask = OVS_BE64_MAX,
+        .new_cookie = OVS_BE64_MAX,
+        .table_id = PIPE_SERVICE,
+        .command = priority ? OFPFC_DELETE_STRICT : OFPFC_DELETE,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
     };
 
     minimatch_init(&fm.match, match);
@@ -309,59 +349,52 @@ flow_install(const struct conn *conn, enum conn_direction direction)
 void
 flow_delete(const struct conn *conn)
 {
-    struct ofputil_flow_mod fm = {
-        .cookie = htonll(make_cookie(KIND_CONN, conn->id)),
-        .cookie_mask = OVS_BE64_MAX,
-        .new_cookie = OVS_BE64_MAX,
-        .table_id = PIPE_SERVICE,
-        .command = OFPFC_DELETE,
-        .buffer_id = UINT32_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-    };
+    struct ofswitch *ofsw = conn->service->hsw->ofsw;
     struct match match;
 
     match_init_catchall(&match);
-    minimatch_init(&fm.match, &match);
-    ofswitch_flow_mod(conn->service->hsw->ofsw, &fm);
-    minimatch_destroy(&fm.match);
+    delete_flows(ofsw, &match, 0, make_cookie(KIND_CONN, conn->id));
+    if (conn->watched) {
+        delete_flows(ofsw, &match, 0, make_cookie(KIND_WATCH, conn->id));
+    }
 }
 
 void
-flow_install_bypass(struct hswitch *hsw, const struct bypass *bypass)
+flow_install_watch(const struct conn *conn, const struct member *m)
 {
     uint64_t stub[64 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
     struct match match;
 
-    match_bypass(bypass, &match);
-    put_goto(&ofpacts, PIPE_MIRROR);
-    add_flow(hsw->ofsw, &match, FLOW_BYPASS, make_cookie(KIND_BYPASS, 0),
-             bypass->closing ? FIN_IDLE_TIMEOUT : BYPASS_IDLE_TIMEOUT,
-             &ofpacts);
+    match_watch(conn, m, &match);
+    put_controller(&ofpacts);
+    add_flow(conn->service->hsw->ofsw, &match, FLOW_WATCH,
+             make_cookie(KIND_WATCH, conn->id), 0, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 
 void
-flow_delete_bypass(struct hswitch *hsw, const struct bypass *bypass)
+flow_delete_watch(const struct conn *conn, const struct member *m)
 {
-    struct ofputil_flow_mod fm = {
-        .priority = FLOW_BYPASS,
-        .cookie = htonll(make_cookie(KIND_BYPASS, 0)),
-        .cookie_mask = OVS_BE64_MAX,
-        .new_cookie = OVS_BE64_MAX,
-        .table_id = PIPE_SERVICE,
-        .command = OFPFC_DELETE_STRICT,
-        .buffer_id = UINT32_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-    };
     struct match match;
 
-    match_bypass(bypass, &match);
-    minimatch_init(&fm.match, &match);
-    ofswitch_flow_mod(hsw->ofsw, &fm);
-    minimatch_destroy(&fm.match);
+    match_watch(conn, m, &match);
+    delete_flows(conn->service->hsw->ofsw, &match, FLOW_WATCH,
+                 make_cookie(KIND_WATCH, conn->id));
+}
+
+void
+flow_install_direct(struct hswitch *hsw, const struct pair *p)
+{
+    uint64_t stub[64 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+    struct match match;
+
+    match_direct(p->server, p->server_tp, p->client, &match);
+    put_goto(&ofpacts, PIPE_MIRROR);
+    add_flow(hsw->ofsw, &match, FLOW_DIRECT, make_cookie(KIND_DIRECT, 0),
+             DIRECT_IDLE_TIMEOUT, &ofpacts);
+    ofpbuf_uninit(&ofpacts);
 }
 
 /* Flows that do not depend on connections. */
@@ -585,8 +618,8 @@ flow_parse(const struct ofputil_flow_stats *fs, struct flow_info *info)
                && fs->priority == FLOW_TO_CLIENT) {
         info->kind = FLOW_KIND_CONN;
         info->direction = CONN_TO_CLIENT;
-    } else if (cookie_kind(cookie) == KIND_BYPASS) {
-        info->kind = FLOW_KIND_BYPASS;
+    } else if (cookie_kind(cookie) == KIND_DIRECT) {
+        info->kind = FLOW_KIND_DIRECT;
     }
 
     const struct ofpact *a;

@@ -11,7 +11,9 @@
  *   FLOW_FRAGMENT   fragments to and from services: are put together first
  *   FLOW_TO_SERVER  segments of one client to its server, but for SYN and RST
  *   FLOW_TO_CLIENT  segments of that server to that client
- *   FLOW_BYPASS     segments of a server to one host that talks to it directly
+ *   FLOW_WATCH      segments of a server to the ports of one client, if that
+ *                   talks to it directly, too: come here
+ *   FLOW_DIRECT     segments of a server to one host that talks to it directly
  *   FLOW_SYN        SYNs to services, and from their servers: come here
  *   FLOW_SERVICE    all other segments to and from services, ICMP errors, and
  *                   ARP that names a service's address: come here
@@ -27,16 +29,17 @@
 
 #include "conn.h"
 
-struct bypass;
 struct flow_set;
 struct ofpbuf;
 struct ofputil_flow_stats;
+struct pair;
 
 enum flow_priority {
     FLOW_OTHER = 100,
     FLOW_SERVICE = 200,
     FLOW_SYN = 201,
-    FLOW_BYPASS = 300,
+    FLOW_DIRECT = 300,
+    FLOW_WATCH = 350,
     FLOW_TO_CLIENT = 400,
     FLOW_TO_SERVER = 401,
     FLOW_FRAGMENT = 500,
@@ -45,7 +48,7 @@ enum flow_priority {
 /* Adds the flows that do not depend on connections. */
 void flow_declare(struct hswitch *, struct flow_set *);
 
-/* Installs one direction's flow, or deletes those of both. */
+/* Installs one direction's flow, or deletes all that the connection has. */
 void flow_install(const struct conn *, enum conn_direction);
 void flow_delete(const struct conn *);
 
@@ -54,15 +57,19 @@ void flow_delete(const struct conn *);
 void flow_put_actions(const struct conn *, enum conn_direction,
                       ofp_port_t in_port, struct ofpbuf *ofpacts);
 
-/* The same for a bypass. */
-void flow_install_bypass(struct hswitch *, const struct bypass *);
-void flow_delete_bypass(struct hswitch *, const struct bypass *);
+/* Installs, or deletes, the flow by which 'm', with its own address, is
+ * watched for a connection. */
+void flow_install_watch(const struct conn *, const struct member *m);
+void flow_delete_watch(const struct conn *, const struct member *m);
+
+/* Installs the flow that lets direct connections pass. */
+void flow_install_direct(struct hswitch *, const struct pair *);
 
 /* What a flow found in the switch says. */
 enum flow_kind {
     FLOW_KIND_UNKNOWN,
     FLOW_KIND_CONN,
-    FLOW_KIND_BYPASS,
+    FLOW_KIND_DIRECT,
 };
 
 struct flow_info {
@@ -88,7 +95,9 @@ void flow_parse(const struct ofputil_flow_stats *, struct flow_info *);
 /* Returns the id in 'cookie' if it is one of a connection, otherwise 0. */
 uint64_t flow_conn_id(uint64_t cookie);
 
-/* Returns true if 'cookie' is that of a bypass. */
-bool flow_is_bypass(uint64_t cookie);
+/* Returns true if 'cookie' is that of a flow that watches a server, or of one
+ * for direct connections. */
+bool flow_is_watch(uint64_t cookie);
+bool flow_is_direct(uint64_t cookie);
 
 #endif /* flows.h */

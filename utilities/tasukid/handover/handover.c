@@ -7,7 +7,6 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
-#include "bypass.h"
 #include "conn.h"
 #include "coverage.h"
 #include "flows.h"
@@ -18,6 +17,7 @@
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/ofpbuf.h"
 #include "packets.h"
+#include "pair.h"
 #include "service-config.h"
 #include "show.h"
 #include "simap.h"
@@ -90,18 +90,26 @@ handover_count(struct hswitch *hsw, struct service *service,
 }
 
 void
+hswitch_pass(struct hswitch *hsw, const struct dp_packet *packet,
+             ofp_port_t in_port)
+{
+    uint64_t stub[64 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+    struct ofpact_resubmit *resubmit = ofpact_put_RESUBMIT(&ofpacts);
+
+    resubmit->in_port = OFPP_IN_PORT;
+    resubmit->table_id = PIPE_MIRROR;
+    ofswitch_packet_out(hsw->ofsw, packet, in_port, &ofpacts);
+    ofpbuf_uninit(&ofpacts);
+}
+
+void
 hswitch_send(struct hswitch *hsw, struct dp_packet *packet, ofp_port_t port)
 {
     if (port != OFPP_NONE) {
         ofswitch_output(hsw->ofsw, packet, port);
     } else {
-        uint64_t stub[64 / 8];
-        struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-        struct ofpact_resubmit *resubmit = ofpact_put_RESUBMIT(&ofpacts);
-        resubmit->in_port = OFPP_IN_PORT;
-        resubmit->table_id = PIPE_MIRROR;
-        ofswitch_packet_out(hsw->ofsw, packet, OFPP_CONTROLLER, &ofpacts);
-        ofpbuf_uninit(&ofpacts);
+        hswitch_pass(hsw, packet, OFPP_CONTROLLER);
     }
     dp_packet_delete(packet);
 }
@@ -169,7 +177,7 @@ switch_up(struct ofswitch *ofsw)
     hmap_init(&hsw->vips);
     hmap_init(&hsw->members);
     conns_init(hsw);
-    bypasses_init(hsw);
+    pairs_init(hsw);
     neigh_init(hsw);
     ofswitch_set_data(ofsw, PIPE_APP_HANDOVER, hsw);
     services_configure(hsw, configs, n_configs);
@@ -182,7 +190,7 @@ switch_down(struct ofswitch *ofsw)
     struct hswitch *hsw = hswitch_from_ofswitch(ofsw);
 
     conns_destroy(hsw);
-    bypasses_destroy(hsw);
+    pairs_destroy(hsw);
     services_destroy(hsw);
     neigh_destroy(hsw);
     hmap_destroy(&hsw->vips);
@@ -269,7 +277,6 @@ run_switch(struct ofswitch *ofsw, void *aux OVS_UNUSED)
     struct hswitch *hsw = hswitch_from_ofswitch(ofsw);
 
     services_run(hsw);
-    bypasses_run(hsw);
     neigh_run(hsw);
 }
 
@@ -286,7 +293,6 @@ wait_switch(struct ofswitch *ofsw, void *aux OVS_UNUSED)
     struct hswitch *hsw = hswitch_from_ofswitch(ofsw);
 
     services_wait(hsw);
-    bypasses_wait(hsw);
     neigh_wait(hsw);
 }
 
@@ -303,7 +309,7 @@ memory_usage_switch(struct ofswitch *ofsw, void *usage)
     const struct hswitch *hsw = hswitch_from_ofswitch(ofsw);
 
     simap_increase(usage, "connections", hmap_count(&hsw->conns));
-    simap_increase(usage, "bypasses", hmap_count(&hsw->bypasses));
+    simap_increase(usage, "pairs", hmap_count(&hsw->pairs));
     simap_increase(usage, "neighbors", hmap_count(&hsw->neighs));
 }
 

@@ -28,7 +28,7 @@
  *   flows.c           what ends up in the switch
  *   fragments.c       putting segments together that come in fragments
  *   adopt.c           and what is found there after a restart
- *   bypass.c          connections to servers that are none of ours
+ *   pair.c            hosts that talk to a server directly, too
  *   show.c            commands for ovs-appctl
  *
  * Everything runs in one thread. */
@@ -82,7 +82,8 @@ struct service;
     X(REINSTALLED, "reinstalled", "flows installed again") \
     X(RELOCATED, "relocated", "hosts that moved to another port or MAC") \
     X(FLOW_FAILED, "flow_failed", "flows that the switch refused") \
-    X(BYPASSED, "bypassed", "direct connections to a server") \
+    X(COLLIDED, "collided", "ports that a server has another use for") \
+    X(DIRECT, "direct", "hosts that talk to a server directly") \
     X(ICMP, "icmp", "ICMP errors passed on to a server") \
     X(DROP_NOT_TCP, "drop_not_tcp", "not TCP over IPv4") \
     X(DROP_TRUNCATED, "drop_truncated", "longer than it is") \
@@ -122,9 +123,9 @@ struct hswitch {
 
     struct hmap conns;          /* Contains 'struct conn's, by 4-tuple. */
     struct hmap conn_ids;       /* The same, by id. */
-    struct hmap bypasses;       /* Contains 'struct bypass'es. */
-    struct ovs_list kept_packets; /* Contains 'struct kept_packet's. */
-    struct token_bucket new_bypasses; /* Limits flows for those. */
+    struct hmap pairs;          /* Contains 'struct pair's. */
+    size_t n_direct;            /* Those that have a flow. */
+    struct token_bucket new_direct; /* Limits adding such flows. */
     struct token_bucket orphans; /* Limits joining in the middle. */
     struct token_bucket challenges; /* Limits those of RFC 5961. */
     struct token_bucket checks; /* Limits asking where clients are. */
@@ -152,5 +153,10 @@ void handover_count(struct hswitch *, struct service *, enum handover_counter);
  * destination if 'port' is OFPP_NONE, and frees it. */
 void hswitch_send(struct hswitch *, struct dp_packet *packet,
                   ofp_port_t port);
+
+/* Passes on 'packet', which came in on 'in_port' and stays the caller's, as if
+ * it were none of ours. */
+void hswitch_pass(struct hswitch *, const struct dp_packet *packet,
+                  ofp_port_t in_port);
 
 #endif /* handover.h */

@@ -143,25 +143,26 @@ handshake_abort(struct conn *conn, bool tell_client)
 
 /* Relays the first server's SYN-ACK. */
 static void
-relay_synack(struct conn *conn, const struct tcp_segment *synack)
+relay_synack(struct conn *conn)
 {
     struct handshake *hs = conn->hs;
-    uint16_t mss = (synack->opts.present & TCP_OPT_MSS ? synack->opts.mss
+    const struct peer *first = &hs->first;
+    uint16_t mss = (first->opts.present & TCP_OPT_MSS ? first->opts.mss
                     : TCP_MSS_DEFAULT);
     struct tcp_segment seg = {
-        .seq = synack->seq,
-        .ack = synack->ack,
-        .flags = synack->flags & (TCP_SYN | TCP_ACK | TCP_ECE),
-        .window = synack->window,
-        .tos = synack->tos,
-        .opts = hs->first.opts,
+        .seq = first->isn,
+        .ack = conn->client_isn + 1,
+        .flags = first->flags & (TCP_SYN | TCP_ACK | TCP_ECE),
+        .window = first->window,
+        .tos = first->tos,
+        .opts = first->opts,
     };
 
     hs->told_mss = service_clamp_mss(conn->service, mss);
     seg.opts.present |= TCP_OPT_MSS;
     seg.opts.mss = hs->told_mss;
-    seg.opts.tsval = synack->opts.tsval;
-    seg.opts.tsecr = synack->opts.tsecr;
+    seg.opts.tsval = first->tsval;
+    seg.opts.tsecr = hs->tsval;
     conn_send_to_client(conn, &seg);
 }
 
@@ -322,7 +323,7 @@ inspecting_from_server(struct conn *conn, const struct packet_in *pi,
             conn_count(conn, HC_DROP_UNEXPECTED);
         } else if (conn->state == CONN_SYN_RCVD) {
             first->tsval = seg->opts.tsval;
-            relay_synack(conn, seg);
+            relay_synack(conn);
         } else {
             peer_ack(conn, first);
         }
@@ -344,6 +345,12 @@ note_port(struct member *m, const struct packet_in *pi)
     }
 }
 
+bool
+handshake_involves(const struct conn *conn, const struct member *m)
+{
+    return m == conn->hs->first.m || m == conn->hs->second.m;
+}
+
 void
 handshake_from_server(struct conn *conn, struct member *m,
                       const struct packet_in *pi,
@@ -351,24 +358,15 @@ handshake_from_server(struct conn *conn, struct member *m,
 {
     struct handshake *hs = conn->hs;
 
-    if (m != hs->first.m && m != hs->second.m) {
-        /* Answers a SYN of ours after we gave it up. */
-        if (seg->flags & TCP_SYN && seg->flags & TCP_ACK) {
-            handshake_reset_sender(conn, m, seg);
-        }
-        conn_count(conn, HC_DROP_STALE);
-        return;
-    }
-
     switch ((enum conn_state) conn->state) {
     case CONN_SYN_SENT:
-        if (handshake_try_from_server(conn, seg)) {
+        if (handshake_try_from_server(conn, pi, seg)) {
             note_port(m, pi);
             handshake_set_state(conn, CONN_SYN_RCVD);
             conn->first = member_ref(m);
             handshake_clear_candidates(hs);
             conn_set_timer(conn, time_msec() + HALF_OPEN_TIMEOUT_MS);
-            relay_synack(conn, seg);
+            relay_synack(conn);
         }
         break;
 
@@ -380,7 +378,7 @@ handshake_from_server(struct conn *conn, struct member *m,
 
     case CONN_REPLAY:
         if (m == hs->second.m) {
-            if (handshake_try_from_server(conn, seg)) {
+            if (handshake_try_from_server(conn, pi, seg)) {
                 note_port(m, pi);
                 replay_move(conn);
             }

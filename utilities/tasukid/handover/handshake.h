@@ -21,6 +21,7 @@ struct peer {
     bool alive;                 /* Answered the SYN, has not reset. */
     bool acked;                 /* Was sent the handshake's last ACK. */
     uint16_t flags;             /* Of its SYN-ACK. */
+    uint8_t tos;                /* The same. */
     uint32_t isn;
     uint32_t snd_nxt;           /* What we acknowledge next. */
     uint32_t tsval;             /* Latest. */
@@ -57,6 +58,8 @@ struct handshake {
     /* Trying one. */
     uint8_t n_resets;           /* Answers that belong to older connections. */
     bool refused;               /* Some server did. */
+    bool watching;              /* See watch() in try.c. */
+    bool contested;             /* It has another use for these ports. */
     int rto;                    /* In ms. */
     long long int not_before;   /* In ms, send a SYN. */
     long long int deadline;     /* In ms. */
@@ -93,6 +96,9 @@ void handshake_from_server(struct conn *, struct member *m,
                            const struct packet_in *,
                            const struct tcp_segment *seg);
 
+/* Returns true if 'm' is a server that knows of the connection. */
+bool handshake_involves(const struct conn *, const struct member *m);
+
 /* Returns true if '*seg', a reset from the client, is not a forged one. */
 bool handshake_accepts_reset(const struct conn *,
                              const struct tcp_segment *seg);
@@ -122,9 +128,13 @@ void handshake_add_candidate(struct handshake *, struct member *);
 void handshake_try_next(struct conn *);
 
 /* A segment from the server that is being tried.  Returns true if it is the
- * SYN-ACK, noted in the peer. */
-bool handshake_try_from_server(struct conn *, const struct tcp_segment *seg);
+ * SYN-ACK, or what was waited for after that, and it is noted in the peer. */
+bool handshake_try_from_server(struct conn *, const struct packet_in *,
+                               const struct tcp_segment *seg);
 void handshake_try_timeout(struct conn *);
+
+/* The switch has no room to watch the server that is being tried. */
+void handshake_not_watched(struct conn *);
 
 /* Fills in '*syn' with what the client said, as far as it still holds: to the
  * first server, what all servers can go on with, to another one what the first

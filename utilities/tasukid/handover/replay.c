@@ -8,6 +8,7 @@
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
+#include "pair.h"
 #include "timeval.h"
 #include "util.h"
 #include "utilities/tasukid/app.h"
@@ -209,6 +210,9 @@ deliver(struct conn *conn, struct peer *target)
     struct ofswitch *ofsw = conn->service->hsw->ofsw;
 
     conn_set_member(conn, target->m);
+    if (!conn->watched) {
+        pair_watch(conn, target->m);
+    }
     handshake_set_state(conn, CONN_DELIVER);
     hs->target = target;
     hs->server_nxt = target->snd_nxt;
@@ -227,6 +231,7 @@ deliver(struct conn *conn, struct peer *target)
     if (target != &hs->first) {
         ofswitch_barrier(ofsw);
         peer_reset(conn, &hs->first);
+        pair_unwatch(conn, hs->first.m);
     }
     if (!hs->acked) {
         finish(conn);

@@ -164,8 +164,8 @@ stats_switch(struct ofswitch *ofsw, void *q_)
         ds_put_format(&q->ds, "switch %s:\n", ofswitch_name(ofsw));
         ds_put_format(&q->ds, "    %-18s %10"PRIuSIZE"\n", "records",
                       hmap_count(&hsw->conns));
-        ds_put_format(&q->ds, "    %-18s %10"PRIuSIZE"\n", "bypasses",
-                      hmap_count(&hsw->bypasses));
+        ds_put_format(&q->ds, "    %-18s %10"PRIuSIZE"\n", "direct_pairs",
+                      hsw->n_direct);
         ds_put_format(&q->ds, "    %-18s %10"PRIuSIZE"\n", "held_bytes",
                       handover_limits.held.used);
         format_counters(hsw->counters, &q->ds);

@@ -4,10 +4,11 @@
 #include <config.h>
 #include "handshake.h"
 
-#include "bypass.h"
 #include "packets.h"
+#include "pair.h"
 #include "timeval.h"
 #include "util.h"
+#include "utilities/tasukid/app.h"
 
 /* Shaking hands with servers, one after the other until one does. */
 
@@ -22,6 +23,13 @@
 /* How often to reset an older connection that a server has with the same
  * ports, before it is regarded as silent. */
 #define MAX_RESETS 3
+
+/* First retransmission to a server that is watched: Open vSwitch revalidates
+ * its datapath flows every 5 ms at most. */
+#define WATCH_RTO_MS 20
+
+/* How long a client may take to reset one that it does not know. */
+#define CONTESTED_RTO_MS 100
 
 void
 peer_clear(struct peer *peer)
@@ -120,8 +128,8 @@ send_syn(struct conn *conn)
     struct tcp_segment syn;
 
     if (now < hs->not_before || !member_is_resolved(m)) {
-        conn_set_timer(conn, MIN(MAX(now + RESOLVE_RETRY_MS, hs->not_before),
-                                 hs->deadline));
+        conn_set_timer(conn, MIN((now < hs->not_before ? hs->not_before
+                                  : now + RESOLVE_RETRY_MS), hs->deadline));
         return;
     }
     handshake_compose_syn(conn, &syn);
@@ -150,13 +158,46 @@ give_up(struct conn *conn)
     conn_destroy(conn);
 }
 
-/* Returns true if the client has a connection to 'm' by another way, whose
- * ports there would be the same. */
-static bool
-collides(const struct conn *conn, const struct member *m)
+/* Has what the server sends come here even if it also talks to the client
+ * directly.
+ *
+ * When the datapath notices, nobody says.  Until then the server's answers go
+ * to the client, who resets what it does not know, so that the SYN has to be
+ * repeated: harmless, as long as the server does not have the request.  It gets
+ * that when an answer without SYN has come here, too: see prove(). */
+static void
+watch(struct conn *conn)
 {
-    return (bypass_is_alive(conn, m)
-            || conn_collides(conn->service, conn->client, conn->client_tp, m));
+    struct handshake *hs = conn->hs;
+
+    if (pair_watch(conn, trying(conn)->m)) {
+        hs->watching = true;
+        hs->rto = WATCH_RTO_MS;
+    }
+}
+
+/* Has the server, which has answered the SYN, send another segment: an
+ * acknowledgment of one that is not acceptable, which has an old sequence
+ * number like a keep-alive (RFC 9293 section 3.10.7.4, first check). */
+static void
+prove(struct conn *conn)
+{
+    const struct handshake *hs = conn->hs;
+    const struct peer *peer = trying(conn);
+
+    conn_send_to_member(conn, peer->m, &(struct tcp_segment) {
+        .seq = conn->client_isn,
+        .ack = peer->snd_nxt,
+        .flags = TCP_ACK,
+        .tos = hs->tos,
+        .window = hs->window,
+        .opts = {
+            .present = peer->opts.present & TCP_OPT_TS,
+            .tsval = hs->tsval,
+            .tsecr = peer->tsval,
+        },
+    });
+    conn_set_timer(conn, MIN(time_msec() + hs->rto, hs->deadline));
 }
 
 void
@@ -165,9 +206,13 @@ handshake_try_next(struct conn *conn)
     struct handshake *hs = conn->hs;
     struct peer *peer = trying(conn);
 
-    peer_clear(peer);
+    if (peer->m) {
+        pair_unwatch(conn, peer->m);
+        peer_clear(peer);
+    }
     while (hs->next_candidate < hs->n_candidates
-           && collides(conn, hs->candidates[hs->next_candidate])) {
+           && conn_collides(conn->service, conn->client, conn->client_tp,
+                            hs->candidates[hs->next_candidate])) {
         hs->next_candidate++;
     }
     if (hs->next_candidate >= hs->n_candidates) {
@@ -186,10 +231,10 @@ handshake_try_next(struct conn *conn)
     }
     hs->rto = SYN_RTO_MS;
     hs->n_resets = 0;
+    hs->contested = false;
+    hs->watching = false;
     hs->deadline = time_msec() + hs->cfg->connect_timeout;
-    if (bypass_remove_for(conn, m)) {
-        hs->not_before = time_msec() + HANDOVER_DATAPATH_WAIT_MS;
-    }
+    watch(conn);
     send_syn(conn);
 }
 
@@ -204,18 +249,57 @@ try_failed(struct conn *conn, enum handover_counter why)
     handshake_try_next(conn);
 }
 
+void
+handshake_not_watched(struct conn *conn)
+{
+    if (conn->state == CONN_SYN_SENT || conn->state == CONN_REPLAY) {
+        handshake_try_next(conn);
+    }
+}
+
+/* The server that is being tried has an older connection with these ports, and
+ * a SYN had it say so (RFC 5961 section 4).  With its own address that may be
+ * a direct connection, which the client knows: the client gets to see the
+ * segment.  If it does not know the connection it resets it, and the server
+ * takes the next SYN; if the server does not, the ports are taken. */
+static void
+contest(struct conn *conn, const struct packet_in *pi,
+        const struct tcp_segment *seg)
+{
+    struct handshake *hs = conn->hs;
+
+    hswitch_pass(conn->service->hsw, pi->packet, pi->flow.in_port.ofp_port);
+    if (seg->flags & TCP_ACK && !(seg->flags & TCP_RST) && !hs->contested) {
+        long long int now = time_msec();
+
+        hs->contested = true;
+        hs->rto = CONTESTED_RTO_MS;
+        hs->deadline = MIN(hs->deadline, now + 2 * CONTESTED_RTO_MS);
+        conn_set_timer(conn, now + CONTESTED_RTO_MS);
+    }
+}
+
 bool
-handshake_try_from_server(struct conn *conn, const struct tcp_segment *seg)
+handshake_try_from_server(struct conn *conn, const struct packet_in *pi,
+                          const struct tcp_segment *seg)
 {
     struct handshake *hs = conn->hs;
     struct peer *peer = trying(conn);
     bool ours = seg->flags & TCP_ACK && seg->ack == conn->client_isn + 1;
 
+    if (!ours && !member_shares_vip(peer->m)) {
+        contest(conn, pi, seg);
+        return false;
+    }
     if (seg->flags & TCP_RST) {
         if (ours) {
             try_failed(conn, HC_REFUSED);
         }
         return false;
+    }
+    if (peer->alive && !(seg->flags & TCP_SYN)
+        && seg->seq == peer->snd_nxt) {
+        return true;
     }
     if (!ours && seg->flags & TCP_ACK) {
         /* It still has an older connection with these ports. */
@@ -238,21 +322,34 @@ handshake_try_from_server(struct conn *conn, const struct tcp_segment *seg)
 
     peer->alive = true;
     peer->flags = seg->flags;
+    peer->tos = seg->tos;
     peer->isn = seg->seq;
     peer->snd_nxt = seg->seq + 1;
     peer->tsval = seg->opts.tsval;
     peer->window = seg->window;
     peer->opts = seg->opts;
     peer->opts.present &= syn.opts.present | TCP_OPT_MSS;
-    return true;
+    if (hs->watching) {
+        prove(conn);
+    }
+    return !hs->watching;
 }
 
 void
 handshake_try_timeout(struct conn *conn)
 {
-    if (time_msec() >= conn->hs->deadline) {
-        try_failed(conn, HC_SILENT);
-    } else {
+    struct handshake *hs = conn->hs;
+
+    if (time_msec() < hs->deadline) {
+        if (!conn->watched) {
+            watch(conn);
+        }
         send_syn(conn);
+    } else if (hs->contested) {
+        /* Not the server's fault. */
+        conn_count(conn, HC_COLLIDED);
+        handshake_try_next(conn);
+    } else {
+        try_failed(conn, HC_SILENT);
     }
 }
