@@ -12,6 +12,7 @@ from scapy.layers.inet import IP, TCP
 from scapy.layers.l2 import Ether
 
 from lab import Capture
+from lab.lab import wait_for
 from lab.segment import ACK, SYN, ones_complement_sum, segments
 from labsite import PATHS, SERVICE, SERVERS, Site, file_digest
 
@@ -165,12 +166,31 @@ def test_overlap_and_gap(site):
     whole = forger.packet(request(good))
     forger.send(forger.fragment(whole, 800, 1432))
     forger.send(forger.fragment(whole, 0, 800))
-    for _ in range(50):
-        if served(site, "server2", good):
-            break
-        time.sleep(0.1)
-    assert served(site, "server2", good)
+    wait_for(lambda: served(site, "server2", good), "the request")
     assert not any(served(site, name, evil) for name in site.nginx)
+
+
+def test_longest(site):
+    """A segment that fits no OpenFlow message: the switch and its controller
+    stay together."""
+    forger = Forger(site, "longforger", "10.0.0.113")
+    before = connected(site)
+    # The longest packet that there is: 20 bytes of IP, 32 of TCP.
+    packet = forger.packet(request("/two/long", 65535 - 52))
+    for start in range(0, 65535 - 20, 1480):
+        forger.send(forger.fragment(packet, start,
+                                    min(start + 1480, 65535 - 20)))
+    packet = forger.packet(request("/two/long"))
+    for start in (0, 800):
+        forger.send(forger.fragment(packet, start, min(start + 800, 1432)))
+    wait_for(lambda: served(site, "server2", "/two/long"), "the short one")
+    assert connected(site) == before
+
+
+def connected(site):
+    """Returns how often the switch has found its controller."""
+    with open(site.switch.rundir + "/ovs-vswitchd.log") as f:
+        return f.read().count(": connected")
 
 
 def test_flood(site, big):

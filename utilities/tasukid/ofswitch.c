@@ -367,12 +367,6 @@ void
 ofswitch_packet_out(struct ofswitch *sw, const struct dp_packet *packet,
                     ofp_port_t in_port, const struct ofpbuf *ofpacts)
 {
-    if (rconn_packet_counter_n_bytes(sw->txq) > MAX_TXQ_PACKET_BYTES) {
-        COVERAGE_INC(ofswitch_packet_out_dropped);
-        sw->stats.packet_outs_dropped++;
-        return;
-    }
-
     struct ofputil_packet_out po = {
         .packet = dp_packet_data(packet),
         .packet_len = dp_packet_size(packet),
@@ -382,9 +376,19 @@ ofswitch_packet_out(struct ofswitch *sw, const struct dp_packet *packet,
     };
     match_set_in_port(&po.flow_metadata, in_port);
 
+    struct ofpbuf *msg = ofputil_encode_packet_out(&po, sw->protocol);
+
+    /* The longest packets fit no message. */
+    if (msg->size > UINT16_MAX
+        || rconn_packet_counter_n_bytes(sw->txq) > MAX_TXQ_PACKET_BYTES) {
+        COVERAGE_INC(ofswitch_packet_out_dropped);
+        sw->stats.packet_outs_dropped++;
+        ofpbuf_delete(msg);
+        return;
+    }
     COVERAGE_INC(ofswitch_packet_out);
     sw->stats.packet_outs++;
-    ofswitch_send(sw, ofputil_encode_packet_out(&po, sw->protocol));
+    ofswitch_send(sw, msg);
 }
 
 void

@@ -41,12 +41,6 @@
  * were quiet for longer.  More than the datapath remembers anything. */
 #define DIRECT_IDLE_TIMEOUT 60
 
-/* The most to send here of a packet, in bytes.  What is longer is not taken
- * for a segment.  A packet can have 65535 bytes, as can an OpenFlow message,
- * which says more than the packet: Open vSwitch would send a longer one with a
- * length modulo 65536, and lose the connection. */
-#define MAX_PACKET_IN_LEN 64000
-
 static uint64_t
 make_cookie(uint64_t kind, uint64_t id)
 {
@@ -174,7 +168,7 @@ put_controller(struct ofpbuf *ofpacts)
     struct ofpact_output *output = ofpact_put_OUTPUT(ofpacts);
 
     output->port = OFPP_CONTROLLER;
-    output->max_len = MAX_PACKET_IN_LEN;
+    output->max_len = UINT16_MAX;
 }
 
 /* Fills in the fields of 'o' for the numbers that are not zero. */
