@@ -40,37 +40,14 @@ is_fragment(const struct dp_packet *packet)
     return ip && IP_IS_FRAGMENT(ip->ip_frag_off);
 }
 
-/* ipf calculates with 16 bits where a fragment ends. */
-static bool
-ends_too_late(const struct dp_packet *packet)
-{
-    const struct ip_header *ip = dp_packet_l3(packet);
-    size_t ofs = (ntohs(ip->ip_frag_off) & IP_FRAG_OFF_MASK) * 8;
-
-    return ofs + ntohs(ip->ip_tot_len) > UINT16_MAX;
-}
-
-/* Deletes impossible fragments from 'batch'.  Returns how many others it
- * has. */
 static size_t
-check_fragments(struct dp_packet_batch *batch)
+n_fragments(const struct dp_packet_batch *batch)
 {
-    const size_t size = dp_packet_batch_size(batch);
     struct dp_packet *packet;
     size_t n = 0;
-    size_t i;
 
-    DP_PACKET_BATCH_REFILL_FOR_EACH (i, size, packet, batch) {
-        bool fragment = is_fragment(packet);
-
-        if (fragment && ends_too_late(packet)) {
-            COVERAGE_INC(tasuki_defrag_fragment);
-            COVERAGE_INC(tasuki_defrag_drop);
-            dp_packet_delete(packet);
-        } else {
-            n += fragment;
-            dp_packet_batch_refill(batch, packet, i);
-        }
+    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
+        n += is_fragment(packet);
     }
     return n;
 }
@@ -148,13 +125,13 @@ tasuki_defrag(struct dp_packet_batch *batch, ovs_be16 dl_type, uint16_t zone,
         return false;
     }
 
-    size_t n_fragments = check_fragments(batch);
-    if (!n_fragments) {
+    size_t n = n_fragments(batch);
+    if (!n) {
         return true;
     }
-    COVERAGE_ADD(tasuki_defrag_fragment, n_fragments);
+    COVERAGE_ADD(tasuki_defrag_fragment, n);
 
-    size_t n_others = dp_packet_batch_size(batch) - n_fragments;
+    size_t n_others = dp_packet_batch_size(batch) - n;
     struct dp_packet_batch whole;
 
     dp_packet_batch_init(&whole);
@@ -166,7 +143,7 @@ tasuki_defrag(struct dp_packet_batch *batch, ovs_be16 dl_type, uint16_t zone,
         ipf_set_min_frag(ipf, false, MIN_FRAGMENT_LEN);
         ipf_set_max_nfrags(ipf, MAX_FRAGMENTS);
     }
-    make_room(n_fragments, dl_type, now);
+    make_room(n, dl_type, now);
     ipf_preprocess_conntrack(ipf, batch, now, dl_type, zone, hash_basis);
     take_whole(batch, &whole, dl_type, now);
     count_fragments();

@@ -5,6 +5,7 @@
 #include "fragment.h"
 
 #include <netinet/in.h>
+#include <netinet/ip6.h>
 
 #include "csum.h"
 #include "flow.h"
@@ -15,6 +16,19 @@ uint8_t
 fragment_byte(uint16_t id, size_t ofs)
 {
     return (id * 31 + ofs / 8 * 7 + ofs) % 251;
+}
+
+static struct dp_packet *
+with_payload(struct dp_packet *packet, uint16_t id, size_t ofs, size_t len)
+{
+    uint8_t *payload = dp_packet_put_uninit(packet, len);
+    struct flow flow;
+
+    for (size_t i = 0; i < len; i++) {
+        payload[i] = fragment_byte(id, ofs + i);
+    }
+    flow_extract(packet, &flow);
+    return packet;
 }
 
 struct dp_packet *
@@ -35,15 +49,28 @@ fragment_create(uint16_t id, unsigned int ihl, size_t ofs, size_t len,
     put_16aligned_be32(&ip->ip_src, htonl(0xc0000201));
     put_16aligned_be32(&ip->ip_dst, htonl(0xc0000202));
     ip->ip_csum = csum(ip, ihl * 4);
+    return with_payload(packet, id, ofs, len);
+}
 
-    uint8_t *payload = dp_packet_put_uninit(packet, len);
-    for (size_t i = 0; i < len; i++) {
-        payload[i] = fragment_byte(id, ofs + i);
-    }
+struct dp_packet *
+fragment_create6(uint16_t id, size_t ofs, size_t len, bool more)
+{
+    struct dp_packet *packet = dp_packet_new(ETH_HEADER_LEN + 48 + len);
+    struct eth_header *eth = dp_packet_put_zeros(packet, sizeof *eth);
+    eth->eth_type = htons(ETH_TYPE_IPV6);
 
-    struct flow flow;
-    flow_extract(packet, &flow);
-    return packet;
+    struct ip6_hdr *ip = dp_packet_put_zeros(packet, sizeof *ip);
+    ip->ip6_vfc = 0x60;
+    ip->ip6_plen = htons(sizeof(struct ip6_frag) + len);
+    ip->ip6_nxt = IPPROTO_FRAGMENT;
+    ip->ip6_src.s6_addr[15] = 1;
+    ip->ip6_dst.s6_addr[15] = 2;
+
+    struct ip6_frag *frag = dp_packet_put_zeros(packet, sizeof *frag);
+    frag->ip6f_nxt = IPPROTO_TCP;
+    frag->ip6f_offlg = htons(ofs) | (more ? IP6F_MORE_FRAG : 0);
+    frag->ip6f_ident = htonl(id);
+    return with_payload(packet, id, ofs, len);
 }
 
 bool

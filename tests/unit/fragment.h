@@ -22,6 +22,10 @@ uint8_t fragment_byte(uint16_t id, size_t ofs);
 struct dp_packet *fragment_create(uint16_t id, unsigned int ihl, size_t ofs,
                                   size_t len, bool more);
 
+/* The same in IPv6, where it has no further extension headers. */
+struct dp_packet *fragment_create6(uint16_t id, size_t ofs, size_t len,
+                                   bool more);
+
 /* Returns true if 'packet' is a whole packet of the bytes that the others
  * would put there, and sets '*len' to how many. */
 bool fragment_is_whole(const struct dp_packet *packet, size_t *len);

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include "coverage.h"
 #include "fragment.h"
+#include "ipf.h"
 #include "packets.h"
 #include "random.h"
 #include "tasuki-defrag.h"
@@ -277,6 +278,33 @@ longest(void **state)
     assert_true(counter_tasuki_defrag_drop.count() > 0);
 }
 
+/* The same in IPv6, of which conntrack alone puts fragments together. */
+static void
+too_long_in_ipv6(void **state)
+{
+    enum { STEP = 1448 };
+    struct dp_packet_batch batch;
+    struct ipf *ipf = ipf_init();
+    size_t last = UINT16_MAX / 8 * 8;
+
+    (void) state;
+    for (size_t ofs = last; ; ) {
+        size_t len = ofs == last ? 100 : MIN(STEP, last - ofs);
+
+        dp_packet_batch_init_packet(
+            &batch, fragment_create6(1, ofs, len, ofs != last));
+        ipf_preprocess_conntrack(ipf, &batch, now, htons(ETH_TYPE_IPV6), 0, 0);
+        assert_int_equal(dp_packet_batch_size(&batch),
+                         ofs == last || len < STEP);
+        dp_packet_delete_batch(&batch, true);
+        ofs = ofs == last ? 0 : ofs + STEP;
+        if (ofs >= last) {
+            break;
+        }
+    }
+    ipf_destroy(ipf);
+}
+
 /* The first fragment may have options that the others lack. */
 static void
 options(void **state)
@@ -401,6 +429,7 @@ main(void)
         cmocka_unit_test_setup(enclosing, setup),
         cmocka_unit_test_setup(too_short, setup),
         cmocka_unit_test_setup(longest, setup),
+        cmocka_unit_test_setup(too_long_in_ipv6, setup),
         cmocka_unit_test_setup(options, setup),
         cmocka_unit_test_setup(others_stay_as_they_are, setup),
         cmocka_unit_test_setup(flood, setup),
