@@ -110,6 +110,12 @@ handover_peer_sources = \
 	$(handover_fake_sources) \
 	tests/unit/handover-peer.c \
 	tests/unit/handover-peer.h
+handover_hosts_sources = \
+	$(handover_peer_sources) \
+	tests/unit/handover-hosts.c \
+	tests/unit/handover-hosts.h \
+	tests/unit/tcp-host.c \
+	tests/unit/tcp-host.h
 handover_ops_sources = \
 	$(handover_fake_sources) \
 	tests/unit/handover-ops.c \
@@ -137,6 +143,13 @@ tests_unit_test_handover_clients_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_handover_clients_LDFLAGS = $(handover_ldflags)
 tests_unit_test_handover_clients_LDADD = $(tasukid_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-handover-ends
+tests_unit_test_handover_ends_SOURCES = \
+	tests/unit/test-handover-ends.c $(handover_hosts_sources)
+tests_unit_test_handover_ends_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_ends_LDFLAGS = $(handover_ldflags)
+tests_unit_test_handover_ends_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-handover-paths
 tests_unit_test_handover_paths_SOURCES = \
 	tests/unit/test-handover-paths.c $(handover_peer_sources)
@@ -157,6 +170,13 @@ tests_unit_test_handover_servers_SOURCES = \
 tests_unit_test_handover_servers_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_handover_servers_LDFLAGS = $(handover_ldflags)
 tests_unit_test_handover_servers_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover-strangers
+tests_unit_test_handover_strangers_SOURCES = \
+	tests/unit/test-handover-strangers.c $(handover_hosts_sources)
+tests_unit_test_handover_strangers_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_strangers_LDFLAGS = $(handover_ldflags)
+tests_unit_test_handover_strangers_LDADD = $(tasukid_unit_ldadd)
 
 TASUKI_UNIT_TESTS += tests/unit/test-handover-switches
 tests_unit_test_handover_switches_SOURCES = \

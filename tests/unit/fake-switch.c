@@ -36,6 +36,9 @@ const struct eth_addr server_macs[N_SERVERS + 1] = {
 long long int fake_now = 1000000;
 bool fake_table_full;
 unsigned int fake_n_packet_ins;
+bool fake_flows_age;
+size_t fake_n_flow_mods;
+size_t fake_n_packet_outs;
 
 /* The one switch there is. */
 static struct fake {
@@ -47,6 +50,10 @@ static struct fake {
     /* Cookies of flows that were refused. */
     uint64_t failed[64];
     size_t n_failed;
+
+    /* Messages about flows that were deleted. */
+    struct ofputil_flow_removed removed[64];
+    size_t n_removed;
 } fake;
 
 struct fake_flow {
@@ -54,7 +61,8 @@ struct fake_flow {
     struct minimatch match;
     uint16_t priority;
     uint64_t cookie;
-    uint16_t idle_timeout;      /* 0 if it never expires. */
+    uint16_t idle_timeout;      /* In seconds, 0 if it never expires. */
+    long long int used;         /* In ms. */
     struct ofpbuf *ofpacts;
 };
 
@@ -89,6 +97,23 @@ fake_flow_delete(struct fake_flow *f)
     free(f);
 }
 
+/* Takes 'f' out and describes that in '*fr'. */
+static void
+fake_flow_remove(struct fake_flow *f, enum ofp_flow_removed_reason reason,
+                 struct ofputil_flow_removed *fr)
+{
+    *fr = (struct ofputil_flow_removed) {
+        .cookie = htonll(f->cookie),
+        .priority = f->priority,
+        .reason = reason,
+        .idle_timeout = f->idle_timeout,
+        .packet_count = 1,
+        .byte_count = 100,
+    };
+    minimatch_expand(&f->match, &fr->match);
+    fake_flow_delete(f);
+}
+
 static struct fake_flow *
 fake_flow_lookup(const struct flow *flow)
 {
@@ -110,14 +135,23 @@ ofswitch_flow_mod(struct ofswitch *ofsw OVS_UNUSED,
 {
     struct fake_flow *f;
 
+    fake_n_flow_mods++;
     LIST_FOR_EACH_SAFE (f, node, &fake.flows) {
         bool same = (f->priority == fm->priority
                      && minimatch_equal(&f->match, &fm->match));
         bool same_cookie = !((htonll(f->cookie) ^ fm->cookie)
                              & fm->cookie_mask);
-        if (fm->command == OFPFC_DELETE ? same_cookie
-            : fm->command == OFPFC_DELETE_STRICT ? same && same_cookie
-            : same) {
+        bool delete = (fm->command == OFPFC_DELETE ? same_cookie
+                       : fm->command == OFPFC_DELETE_STRICT
+                       ? same && same_cookie
+                       : same);
+        if (!delete) {
+            continue;
+        } else if (fake_flows_age && fm->command != OFPFC_ADD
+                   && f->idle_timeout) {
+            ovs_assert(fake.n_removed < ARRAY_SIZE(fake.removed));
+            fake_flow_remove(f, OFPRR_DELETE, &fake.removed[fake.n_removed++]);
+        } else {
             fake_flow_delete(f);
         }
     }
@@ -137,16 +171,23 @@ ofswitch_flow_mod(struct ofswitch *ofsw OVS_UNUSED,
     f->priority = fm->priority;
     f->cookie = ntohll(fm->new_cookie);
     f->idle_timeout = fm->idle_timeout;
+    f->used = fake_now;
     f->ofpacts = ofpbuf_clone_data(fm->ofpacts, fm->ofpacts_len);
     ovs_list_push_back(&fake.flows, &f->node);
 }
 
+/* The application gets to know what has become of its flows. */
 static void
-report_failed_flows(void)
+report_flows(void)
 {
-    while (fake.n_failed) {
-        handover_app.flow_failed(fake_ofswitch(),
-                                 fake.failed[--fake.n_failed]);
+    while (fake.n_failed || fake.n_removed) {
+        if (fake.n_failed) {
+            handover_app.flow_failed(fake_ofswitch(),
+                                     fake.failed[--fake.n_failed]);
+        } else {
+            struct ofputil_flow_removed fr = fake.removed[--fake.n_removed];
+            handover_app.flow_removed(fake_ofswitch(), &fr);
+        }
     }
 }
 
@@ -169,6 +210,15 @@ find_to_expire(uint16_t priority)
     return NULL;
 }
 
+static void
+fake_flow_expire(struct fake_flow *f)
+{
+    struct ofputil_flow_removed fr;
+
+    fake_flow_remove(f, OFPRR_IDLE_TIMEOUT, &fr);
+    handover_app.flow_removed(fake_ofswitch(), &fr);
+}
+
 void
 fake_expire_flow(uint16_t priority)
 {
@@ -176,16 +226,31 @@ fake_expire_flow(uint16_t priority)
 
     /* The application may delete others meanwhile. */
     while ((f = find_to_expire(priority))) {
-        struct ofputil_flow_removed fr = {
-            .cookie = htonll(f->cookie),
-            .priority = f->priority,
-            .reason = OFPRR_IDLE_TIMEOUT,
-            .packet_count = 1,
-            .byte_count = 100,
-        };
-        minimatch_expand(&f->match, &fr.match);
-        fake_flow_delete(f);
-        handover_app.flow_removed(fake_ofswitch(), &fr);
+        fake_flow_expire(f);
+    }
+}
+
+static struct fake_flow *
+find_old_flow(void)
+{
+    struct fake_flow *f;
+
+    LIST_FOR_EACH (f, node, &fake.flows) {
+        if (f->idle_timeout
+            && fake_now - f->used >= f->idle_timeout * 1000LL) {
+            return f;
+        }
+    }
+    return NULL;
+}
+
+static void
+expire_old_flows(void)
+{
+    struct fake_flow *f;
+
+    while ((f = find_old_flow())) {
+        fake_flow_expire(f);
     }
 }
 
@@ -353,6 +418,7 @@ ofswitch_packet_out(struct ofswitch *ofsw OVS_UNUSED,
                     const struct dp_packet *packet, ofp_port_t in_port,
                     const struct ofpbuf *ofpacts)
 {
+    fake_n_packet_outs++;
     execute(packet, in_port, ofpacts->data, ofpacts->size);
 }
 
@@ -360,6 +426,7 @@ void
 ofswitch_output(struct ofswitch *ofsw OVS_UNUSED,
                 const struct dp_packet *packet, ofp_port_t port)
 {
+    fake_n_packet_outs++;
     if (port == OFPP_FLOOD) {
         flood(packet);
     } else {
@@ -376,6 +443,23 @@ goes_to_controller(const struct fake_flow *f)
             && ofpact_get_OUTPUT(a)->port == OFPP_CONTROLLER);
 }
 
+/* 'f' has a packet with 'tcp_flags'. */
+static void
+fake_flow_hit(struct fake_flow *f, ovs_be16 tcp_flags)
+{
+    const struct ofpact *a;
+
+    f->used = fake_now;
+    OFPACT_FOR_EACH (a, f->ofpacts->data, f->ofpacts->size) {
+        if (a->type == OFPACT_FIN_TIMEOUT
+            && tcp_flags & htons(TCP_FIN | TCP_RST)) {
+            f->idle_timeout = MIN(
+                f->idle_timeout,
+                ofpact_get_FIN_TIMEOUT(a)->fin_idle_timeout);
+        }
+    }
+}
+
 void
 fake_packet_in(struct dp_packet *packet, ofp_port_t port)
 {
@@ -387,15 +471,16 @@ fake_packet_in(struct dp_packet *packet, ofp_port_t port)
     flow_extract(packet, &pi.flow);
     pi.flow.in_port.ofp_port = port;
 
-    const struct fake_flow *f = fake_flow_lookup(&pi.flow);
+    struct fake_flow *f = fake_flow_lookup(&pi.flow);
     if (f && !goes_to_controller(f)) {
+        fake_flow_hit(f, pi.flow.tcp_flags);
         execute(packet, port, f->ofpacts->data, f->ofpacts->size);
     } else if (pi.flow.dl_type == htons(ETH_TYPE_ARP)
                || pi.flow.dl_type == htons(ETH_TYPE_IP)) {
         pi.table_id = PIPE_SERVICE;
         fake_n_packet_ins++;
         handover_app.packet_in(fake_ofswitch(), &pi);
-        report_failed_flows();
+        report_flows();
     }
     dp_packet_delete(packet);
 }
@@ -616,8 +701,10 @@ fake_switch_start(struct service_config *cfg)
 {
     ovs_list_init(&fake.flows);
     ovs_list_init(&fake.outputs);
-    fake_table_full = false;
+    fake.n_failed = fake.n_removed = 0;
+    fake_table_full = fake_flows_age = false;
     fake_n_packet_ins = 0;
+    fake_n_flow_mods = fake_n_packet_outs = 0;
     fake_switch_configure(cfg);
     handover_app.switch_up(fake_ofswitch());
     handover_app.adopt_done(fake_ofswitch());
@@ -673,8 +760,11 @@ fake_pass(long long int ms)
 
         fake_now += step;
         ms -= step;
+        if (fake_flows_age) {
+            expire_old_flows();
+        }
         handover_app.run();
-        report_failed_flows();
+        report_flows();
     }
 }
 

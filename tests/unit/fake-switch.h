@@ -92,6 +92,13 @@ extern bool fake_table_full;
 
 /* How many packets went to the application, since the start. */
 extern unsigned int fake_n_packet_ins;
+/* With this, flows expire when nothing has hit them for as long as they say,
+ * and the switch tells of those that are deleted. */
+extern bool fake_flows_age;
+
+/* What the application has had the switch do. */
+extern size_t fake_n_flow_mods;
+extern size_t fake_n_packet_outs;
 
 /* The value of a counter of the service. */
 uint64_t fake_counter(enum handover_counter);

@@ -135,7 +135,25 @@ client_op(struct script *s, enum client_op op)
 }
 
 enum server_op { OP_SYNACK, OP_REPLY, OP_ACKED, OP_REFUSE, OP_SERVER_RST,
-                 OP_SERVER_ANY, N_SERVER_OPS };
+                 OP_SERVER_ANY, OP_DENY, N_SERVER_OPS };
+
+/* The latest segment that each server got. */
+static struct tcp_segment latest[N_SERVERS + 1];
+
+/* 'server' has no connection that this could belong to (RFC 9293 section
+ * 3.10.7.1). */
+static void
+deny(int server)
+{
+    const struct tcp_segment *seg = &latest[server];
+
+    fake_from_server(server, (struct tcp_segment) {
+        .tp_dst = seg->tp_src,
+        .flags = TCP_RST | (seg->flags & TCP_ACK ? 0 : TCP_ACK),
+        .seq = seg->flags & TCP_ACK ? seg->ack : 0,
+        .ack = seg->seq + 1,
+    });
+}
 
 static void
 server_op(struct script *s, enum server_op op)
@@ -147,6 +165,10 @@ server_op(struct script *s, enum server_op op)
         .flags = TCP_ACK,
     };
 
+    if (op == OP_DENY) {
+        deny(server);
+        return;
+    }
     next_rest(s, &seg);
     seg.seq = next_number(s, SERVER_ISN + (op == OP_SYNACK ? 0 : 1));
     seg.ack = next_number(s, CLIENT_ISN + 1 + (op == OP_ACKED || op == OP_REPLY
@@ -275,7 +297,9 @@ check(void)
 
         while ((packet = fake_output(port))) {
             /* Passed on as it came, or well-formed. */
-            tcp_segment_parse(packet, &seg);
+            if (!tcp_segment_parse(packet, &seg) && port <= N_SERVERS) {
+                latest[port] = seg;
+            }
             dp_packet_delete(packet);
         }
     }
@@ -290,6 +314,7 @@ handover_ops_run(const uint8_t *data, size_t size)
     struct script s = { .p = data, .left = size };
 
     memset(n_sent, 0, sizeof n_sent);
+    memset(latest, 0, sizeof latest);
     fake_switch_start(next_config(&s));
     handover_limits.held.max = 4000;
     handover_limits.max_in_progress = MAX_IN_PROGRESS;

@@ -104,8 +104,21 @@ expect_reopened(void)
     expect(1, TCP_SYN, C_ISN - 100, 0, "");
 }
 
+/* Server 2 is asked by a SYN whose number nobody can know.  Returns that. */
+static uint32_t
+expect_question(void)
+{
+    struct tcp_segment seg;
+
+    assert_true(fake_next(2, &seg));
+    assert_int_equal(seg.flags, TCP_SYN);
+    assert_int_not_equal(seg.seq, C_ISN - 100);
+    assert_int_equal(ntohs(seg.tp_src), 40000);
+    return seg.seq;
+}
+
 /* Another SYN may mean that the client is done with the old connection.  It
- * says so when it is asked. */
+ * says so when it gets an answer to that. */
 static void
 client_reuses_port(void **state)
 {
@@ -115,6 +128,12 @@ client_reuses_port(void **state)
     client_syn();
     expect_syn(1);
     syn_again();
+    expect_nothing_anywhere();
+    server_synack(1);
+    expect(CLIENT_PORT, TCP_SYN | TCP_ACK, S1_ISN, C_ISN + 1, "");
+    fake_from_client((struct tcp_segment) { .seq = C_ISN + 1,
+                                            .flags = TCP_RST });
+    expect(1, TCP_RST | TCP_ACK, C_ISN + 1, S1_ISN + 1, "");
     expect_reopened();
 
     fake_switch_stop();
@@ -129,7 +148,8 @@ client_reuses_port(void **state)
     expect_reopened();
 }
 
-/* A server that still has the connection challenges the SYN itself. */
+/* A server that still has the connection challenges the SYN itself, and the
+ * client answers to that. */
 static void
 client_reuses_moved_port(void **state)
 {
@@ -138,17 +158,28 @@ client_reuses_moved_port(void **state)
     move(2, GET_IMAGES);
     fake_drain();
     syn_again();
-    expect(2, TCP_SYN, C_ISN - 100, 0, "");
+    uint32_t nonce = expect_question();
     assert_int_equal(fake_n_flows(), 2);
     fake_from_server(2, from_server(2, TCP_ACK, 0, ""));
     expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "");
     fake_from_client((struct tcp_segment) { .seq = C_ISN + 1,
                                             .flags = TCP_RST });
     expect(2, TCP_RST, C_ISN + 1, 0, "");
+
+    /* That reset may be anybody's, too, until the server says otherwise. */
+    assert_int_equal(expect_question(), nonce);
+    assert_int_equal(fake_n_flows(), 2);
+    fake_from_server(2, (struct tcp_segment) {
+        .seq = 4711,
+        .ack = nonce + 1,
+        .flags = TCP_SYN | TCP_ACK,
+    });
+    expect(2, TCP_RST, nonce + 1, 0, "");
     expect_reopened();
 }
 
-/* One that does not takes the SYN for itself, or refuses it. */
+/* One that has forgotten takes the SYN for itself, or refuses it.  Only who
+ * got the question can answer it. */
 static void
 server_forgot_connection(void **state)
 {
@@ -158,14 +189,20 @@ server_forgot_connection(void **state)
         move(2, GET_IMAGES);
         fake_drain();
         syn_again();
-        expect(2, TCP_SYN, C_ISN - 100, 0, "");
-        fake_from_server(2, (struct tcp_segment) {
+        uint32_t nonce = expect_question();
+        struct tcp_segment answer = {
             .seq = 4711,
             .ack = C_ISN - 99,
             .flags = (i ? TCP_RST : TCP_SYN) | TCP_ACK,
-        });
+        };
+        fake_from_server(2, answer);
+        fake_drain();
+        assert_int_equal(fake_n_flows(), 2);
+
+        answer.ack = nonce + 1;
+        fake_from_server(2, answer);
         if (!i) {
-            expect(2, TCP_RST, C_ISN - 99, 0, "");
+            expect(2, TCP_RST, nonce + 1, 0, "");
         }
         expect_nothing(CLIENT_PORT);
         expect_reopened();
@@ -194,12 +231,40 @@ forged_syn(void **state)
     fake_pass(5000);
     assert_int_equal(fake_counter(HC_CONNECTIONS), 1);
     assert_int_equal(fake_n_flows(), 2);
+    fake_drain();
 
     /* And when it resets the connection later it means just that. */
     fake_from_client((struct tcp_segment) { .seq = C_ISN + 1,
                                             .flags = TCP_RST });
     expect(2, TCP_RST, C_ISN + 1, 0, "");
+    struct tcp_segment question;
+    assert_true(fake_next(2, &question));
+    assert_int_equal(question.flags, TCP_ACK);
+    fake_from_server(2, (struct tcp_segment) { .seq = question.ack,
+                                               .flags = TCP_RST });
     expect_nothing_anywhere();
+    assert_int_equal(n_conns(), 0);
+    assert_int_equal(fake_n_flows(), 0);
+    assert_int_equal(fake_counter(HC_CONNECTIONS), 1);
+}
+
+/* The two together are no more than each of them. */
+static void
+forged_syn_and_reset(void **state)
+{
+    (void) state;
+    start();
+    move(2, GET_IMAGES);
+    fake_from_client((struct tcp_segment) { .seq = 0x11111111,
+                                            .flags = TCP_SYN });
+    fake_from_client((struct tcp_segment) { .seq = 0xdeadbeef,
+                                            .flags = TCP_RST });
+    fake_drain();
+    assert_int_equal(fake_n_flows(), 2);
+    fake_from_client(from_client(TCP_ACK, "more"));
+    expect(2, TCP_ACK, C_ISN + 1, S2_ISN + 1, "more");
+    fake_from_server(2, from_server(2, TCP_ACK, 0, "more"));
+    expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "more");
     assert_int_equal(fake_counter(HC_CONNECTIONS), 1);
 }
 
@@ -443,6 +508,7 @@ main(void)
         TEST(client_reuses_moved_port),
         TEST(server_forgot_connection),
         TEST(forged_syn),
+        TEST(forged_syn_and_reset),
         TEST(old_syn_after_restart),
         TEST(forged_reset),
         TEST(client_never_finishes_handshake),

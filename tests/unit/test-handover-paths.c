@@ -332,6 +332,7 @@ direct_and_moved(void **state)
     assert_int_equal(fake_n_flows(), 4);
     fake_from_server(3, from_server(3, TCP_RST, 0, ""));
     expect(CLIENT_PORT, TCP_RST, S1_ISN + 1, 0, "");
+    fake_drain();
 
     /* The same after a restart. */
     fake_switch_restart();
@@ -339,6 +340,7 @@ direct_and_moved(void **state)
     direct_segment_to(50000, TCP_RST);
     fake_from_server(3, from_server(3, TCP_RST, 0, ""));
     expect(CLIENT_PORT, TCP_RST, S1_ISN + 1, 0, "");
+    fake_drain();
 
     fake_expire_flow(FLOW_TO_CLIENT);
     fake_expire_flow(FLOW_TO_SERVER);
@@ -482,7 +484,7 @@ direct_connection_meanwhile(void **state)
 }
 
 /* A server that takes a SYN that came directly is done with the connection
- * that we had there. */
+ * that we had there, and says so when it is asked. */
 static void
 direct_connection_takes_ports(void **state)
 {
@@ -500,9 +502,22 @@ direct_connection_takes_ports(void **state)
         }
         fake_drain();
         assert_int_equal(fake_counter(HC_MOVED), 1);
+        fake_from_server(3, (struct tcp_segment) {
+            .seq = 4711, .ack = 815, .flags = TCP_SYN | TCP_ACK });
+        struct tcp_segment question;
+        assert_true(fake_next(3, &question));
+        assert_int_equal(question.flags, TCP_ACK);
+        expect_nothing_anywhere();
+        assert_int_equal(n_conns(), 1);
+        fake_from_server(3, (struct tcp_segment) { .seq = question.ack,
+                                                   .flags = TCP_RST });
+        expect_nothing_anywhere();
+        assert_int_equal(fake_n_flows(), direct);
+        assert_int_equal(n_conns(), 0);
+
+        /* It repeats itself when nobody answers. */
         direct_segment(TCP_SYN | TCP_ACK, 4711);
         assert_int_equal(fake_n_flows(), 1);
-        assert_int_equal(n_conns(), 0);
         direct_segment(TCP_ACK, 4712);
         fake_switch_stop();
     }

@@ -36,7 +36,7 @@ random_connections(void **state)
 {
     (void) state;
     srandom(6);
-    for (int i = 0; i < 800; i++) {
+    for (int i = 0; i < 3000; i++) {
         uint8_t data[2000];
 
         for (size_t j = 0; j < sizeof data; j++) {
@@ -53,6 +53,7 @@ all_kinds_of_events(void **state)
     (void) state;
     assert_true(handover_ops_counters[HC_MOVED] > 10);
     assert_true(handover_ops_counters[HC_KEPT] > 100);
+    assert_true(handover_ops_counters[HC_CHALLENGES] > 100);
 }
 
 int

@@ -58,6 +58,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/handover/adopt.c \
 	utilities/tasukid/handover/arp.c \
 	utilities/tasukid/handover/arp.h \
+	utilities/tasukid/handover/challenge.c \
+	utilities/tasukid/handover/challenge.h \
 	utilities/tasukid/handover/claim.c \
 	utilities/tasukid/handover/claim.h \
 	utilities/tasukid/handover/conn.c \
@@ -80,7 +82,6 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/handover/pair.c \
 	utilities/tasukid/handover/pair.h \
 	utilities/tasukid/handover/replay.c \
-	utilities/tasukid/handover/reuse.c \
 	utilities/tasukid/handover/rules.c \
 	utilities/tasukid/handover/rules.h \
 	utilities/tasukid/handover/service-config.c \

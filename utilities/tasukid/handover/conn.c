@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "challenge.h"
 #include "dp-packet.h"
 #include "flows.h"
 #include "handshake.h"
@@ -30,6 +31,10 @@ VLOG_DEFINE_THIS_MODULE(handover_conn);
  * overtaken by the flow, or the datapath has not noticed the flow yet.  When
  * that still happens after this time, the flow is not there. */
 #define LATE_MS 1000
+
+/* How long after one direction's flow that of the other expires, too, if both
+ * have seen FIN: what the switch takes to notice. */
+#define OTHER_FLOW_MS 2000
 
 /* How often to try again to get a flow into a switch that refused it. */
 #define RETRY_MS 5000
@@ -198,7 +203,7 @@ conn_forget(struct conn *conn)
     struct hswitch *hsw = conn->service->hsw;
 
     handshake_destroy(conn);
-    conn_forget_syn(conn);
+    challenge_destroy(conn);
     conn_cancel_timer(conn);
     conn_set_member(conn, NULL);
     member_unref(conn->first);
@@ -282,22 +287,46 @@ next_timeout(void)
             : UINT64_MAX - heap_max(&timers)->priority);
 }
 
-/* After their handshake only connections that wait for the answer to a
- * challenge, or whose flows the switch refused, have a timer. */
+/* After their handshake only connections that are challenged, or that have no
+ * flows, have a timer. */
+void
+conn_update_timer(struct conn *conn)
+{
+    if (conn->hs) {
+        return;
+    }
+
+    long long int when = challenge_when(conn);
+    if (!conn->flows || conn->carried) {
+        when = MIN(when, conn->expires);
+    }
+    if (when != LLONG_MAX) {
+        conn_set_timer(conn, when);
+    } else {
+        conn_cancel_timer(conn);
+    }
+}
+
 static void
 conn_timeout(struct conn *conn)
 {
     if (conn->hs) {
         handshake_timeout(conn);
-    } else if (!conn->carried || conn->flows) {
+        return;
+    }
+    if (time_msec() >= conn->expires) {
+        if (!conn->flows) {
+            /* One of those that were refused may be there. */
+            conn->flows = conn->carried ? CONN_BOTH : 0;
+            conn_finish(conn);
+            return;
+        }
         /* If flows were refused before, they were not any more when they were
          * installed last. */
-        conn_forget_syn(conn);
         conn->carried = false;
-    } else {
-        /* One of the flows may be there. */
-        flow_delete(conn);
-        conn_forget(conn);
+    }
+    if (challenge_run(conn)) {
+        conn_update_timer(conn);
     }
 }
 
@@ -365,6 +394,20 @@ conn_send_to_client(struct conn *conn, struct tcp_segment *seg)
 }
 
 void
+conn_send_to_server(struct conn *conn, struct tcp_segment *seg)
+{
+    seg->eth_src = conn->service->cfg->mac;
+    seg->eth_dst = conn->member_mac;
+    seg->vlan_tci = conn->vlan_tci;
+    seg->ip_src = conn->client;
+    seg->tp_src = conn->client_tp;
+    seg->ip_dst = conn->member->address;
+    seg->tp_dst = conn->member->tp_port;
+    hswitch_send(conn->service->hsw, tcp_segment_compose(seg),
+                 conn->member_port);
+}
+
+void
 conn_send_to_member(struct conn *conn, const struct member *m,
                     struct tcp_segment *seg)
 {
@@ -405,39 +448,83 @@ conn_forward(struct conn *conn, enum conn_direction direction,
     ofpbuf_uninit(&ofpacts);
 }
 
+/* Notes that 'conn' was last seen 'ms' ago. */
+static void
+conn_seen(struct conn *conn, long long int ms)
+{
+    conn->expires = MAX(conn->expires,
+                        (time_msec() - ms
+                         + conn->service->cfg->idle_timeout * 1000LL));
+}
+
+/* Returns true if '*seg' may be what a server says in TIME-WAIT when it is
+ * asked whether it has the connection.  There is no need for flows because of
+ * that.  If the client does not deny the connection either, the next answer is
+ * a reason to have flows again. */
+static bool
+is_last_word(const struct conn *conn, enum conn_direction direction,
+             const struct tcp_segment *seg)
+{
+    return (direction == CONN_TO_CLIENT && !conn->flows
+            && seg->flags == TCP_ACK && !seg->len
+            && challenge_is_first(conn));
+}
+
+/* SYN and RST always come here.  They are judged where they go to. */
+static void
+pass_on(struct conn *conn, enum conn_direction direction,
+        const struct packet_in *pi, const struct tcp_segment *seg)
+{
+    if (!challenge_allows(conn)) {
+        conn_count(conn, HC_DROP_UNEXPECTED);
+        return;
+    }
+    conn_forward(conn, direction, pi->packet, pi->flow.in_port.ofp_port);
+    if (seg->flags & TCP_RST && !conn->orphan) {
+        challenge_server(conn, 0);
+    }
+}
+
 void
 conn_late(struct conn *conn, enum conn_direction direction,
-          const struct packet_in *pi)
+          const struct packet_in *pi, const struct tcp_segment *seg)
 {
     conn_count(conn, direction == CONN_TO_SERVER ? HC_LATE_CLIENT
                      : HC_LATE_SERVER);
-    conn_forward(conn, direction, pi->packet, pi->flow.in_port.ofp_port);
-
-    uint16_t flags = ntohs(pi->flow.tcp_flags);
-    if (direction == CONN_TO_SERVER) {
-        /* The client goes on with it. */
-        conn_forget_syn(conn);
+    if (seg->flags & (TCP_SYN | TCP_RST)) {
+        pass_on(conn, direction, pi, seg);
+        return;
     }
-    if (flags & (TCP_FIN | TCP_RST)) {
-        /* The flow has not seen that it is about to end.  After a reset
-         * neither direction has anything to say; but it may be a forged one,
-         * that the other end ignores, and so the flows stay for a while. */
-        conn->closing |= flags & TCP_RST ? CONN_BOTH : direction;
-        conn_install(conn, conn->closing);
+    conn_forward(conn, direction, pi->packet, pi->flow.in_port.ofp_port);
+    if (is_last_word(conn, direction, seg)) {
         return;
     }
 
     /* A flow that expired while the connection was quiet; one that somebody
-     * deleted; one that the switch had no room for. */
+     * deleted; one that the switch had no room for; or one that has not seen
+     * that it is about to end. */
     long long int wait = conn->carried ? RETRY_MS : LATE_MS;
-    if (time_msec() >= conn->installed + wait) {
+    bool closing = seg->flags & TCP_FIN && !(conn->closing & direction);
+    if (closing) {
+        conn->closing |= direction;
+    }
+    if (closing || time_msec() >= conn->installed + wait) {
         conn_count(conn, HC_REINSTALLED);
         conn_install(conn, conn->carried ? CONN_BOTH : direction);
     }
     if (conn->carried) {
-        conn_set_timer(conn, (time_msec()
-                              + conn->service->cfg->idle_timeout * 1000LL));
+        conn_seen(conn, 0);
+        conn_update_timer(conn);
     }
+}
+
+/* The flows get another id, so that the end of those that were deleted is not
+ * taken for theirs. */
+static void
+renew_id(struct conn *conn)
+{
+    hmap_remove(&conn->service->hsw->conn_ids, &conn->id_node);
+    insert_id(conn, new_id());
 }
 
 void
@@ -445,12 +532,20 @@ conn_relocate(struct conn *conn)
 {
     conn_count(conn, HC_RELOCATED);
     flow_delete(conn);
-
-    /* Under another id so that the old flows' end is not that of the new. */
-    hmap_remove(&conn->service->hsw->conn_ids, &conn->id_node);
-    insert_id(conn, new_id());
+    renew_id(conn);
     conn->watched = pair_watch(conn, conn->member);
     conn_install(conn, CONN_BOTH);
+}
+
+void
+conn_uninstall(struct conn *conn)
+{
+    flow_delete(conn);
+    renew_id(conn);
+    conn->watched = pair_watch(conn, conn->member);
+    conn->flows = 0;
+    conn_seen(conn, 0);
+    conn_update_timer(conn);
 }
 
 static void
@@ -464,8 +559,20 @@ conn_log_end(const struct conn *conn)
     }
 }
 
+void
+conn_finish(struct conn *conn)
+{
+    conn_count(conn, HC_FINISHED);
+    conn_log_end(conn);
+    conn_destroy(conn);
+}
+
 /* One direction may be quiet for good, after FIN, while the other one still
- * has something to say.  The connection is over once both are. */
+ * has something to say.  Once both are, the connection is over if they were
+ * quiet for as long as a connection may be.  If not, because a FIN cut that
+ * short, it may have been anybody's: the server is asked.  So it is if the
+ * other direction lives on, which has not seen the end if somebody was quiet
+ * for long amid it. */
 void
 conn_flow_removed(struct hswitch *hsw, const struct ofputil_flow_removed *fr)
 {
@@ -480,15 +587,24 @@ conn_flow_removed(struct hswitch *hsw, const struct ofputil_flow_removed *fr)
     if (!conn || conn->hs) {
         return;
     }
-    conn->flows &= ~(fr->priority == FLOW_TO_SERVER ? CONN_TO_SERVER
-                     : CONN_TO_CLIENT);
+
+    enum conn_direction direction = (fr->priority == FLOW_TO_SERVER
+                                     ? CONN_TO_SERVER : CONN_TO_CLIENT);
+    conn->flows &= ~direction;
+    conn->closing &= ~direction;
     if (fr->byte_count != UINT64_MAX) {
         conn->n_bytes += fr->byte_count;
     }
-    if (!conn->flows && !conn->carried) {
-        conn_count(conn, HC_FINISHED);
-        conn_log_end(conn);
-        conn_destroy(conn);
+    conn_seen(conn, (fr->reason == OFPRR_IDLE_TIMEOUT
+                     ? fr->idle_timeout * 1000LL : 0));
+    if (conn->carried) {
+        return;
+    }
+    bool quiet = time_msec() >= conn->expires;
+    if (!conn->flows && (quiet || conn->orphan)) {
+        conn_finish(conn);
+    } else if (!quiet && !conn->orphan) {
+        challenge_server(conn, conn->flows ? OTHER_FLOW_MS : 0);
     }
 }
 
@@ -508,8 +624,8 @@ conn_flow_failed(struct hswitch *hsw, uint64_t cookie)
         conn_count(conn, HC_FLOW_FAILED);
         conn->flows = 0;
         conn->carried = true;
-        conn_set_timer(conn, (time_msec()
-                              + conn->service->cfg->idle_timeout * 1000LL));
+        conn_seen(conn, 0);
+        conn_update_timer(conn);
     }
 }
 

@@ -54,18 +54,19 @@ struct conn {
     struct pair *pair;          /* Of the client and 'member' if that has its
                                  * own address, else null. */
     struct ovs_list pair_node;  /* In pair's 'conns'. */
-    struct tcp_segment *syn;    /* Of a client that may have used its port
-                                 * again (see reuse.c), or null. */
+    struct challenge *challenge; /* Of what says that the connection is over,
+                                 * or null. */
     uint64_t id;                /* Lower bits of the cookie. */
     long long int created;      /* In ms. */
     long long int installed;    /* In ms, of the flows, when last. */
+    long long int expires;      /* In ms, when to forget it without flows. */
     uint64_t n_bytes;           /* Of flows that were removed. */
 
     ovs_be32 client;
     ovs_be16 client_tp;
     uint8_t state;              /* enum conn_state. */
     uint8_t flows : 4;          /* CONN_TO_*: in the switch. */
-    uint8_t closing : 4;        /* CONN_TO_*: FIN or RST came here. */
+    uint8_t closing : 4;        /* CONN_TO_*: a FIN came here. */
     bool orphan;                /* Joined in the middle. */
     bool carried;               /* By packet-ins: flows were refused. */
     bool watched;               /* There are FLOW_WATCH flows. */
@@ -135,34 +136,33 @@ struct conn *conn_create(struct service *, ofp_port_t in_port,
 void conn_open(struct service *, ofp_port_t in_port,
                const struct tcp_segment *syn, bool replaces);
 
-/* '*syn', in 'pi', has the ports of 'conn' and is not the one that opened it:
- * has client or server say which of the two is to be. */
-void conn_challenge(struct conn *, const struct packet_in *pi,
-                    const struct tcp_segment *syn);
-
-/* Ends 'conn' and opens a connection for the SYN that challenged it; forgets
- * that SYN. */
-void conn_reopen(struct conn *);
-void conn_forget_syn(struct conn *);
-
 /* Creates an empty record with the given id. */
 struct conn *conn_insert(struct service *, ovs_be32 client,
                          ovs_be16 client_tp, uint64_t id);
 
-/* A segment of a connection that is in the switch came here all the same:
- * passes it on, and sees to it that its flow is there. */
-void conn_late(struct conn *, enum conn_direction, const struct packet_in *);
+/* '*seg', in 'pi', of a connection that is in the switch came here all the
+ * same: passes it on, and sees to it that its flow is there. */
+void conn_late(struct conn *, enum conn_direction, const struct packet_in *pi,
+               const struct tcp_segment *seg);
 
 /* The client or the server of a connection that is in the switch is at another
  * MAC address or port: moves its flows there. */
 void conn_relocate(struct conn *);
 
-/* Ends a connection: forgets it, its handshake, its flows. */
+/* Takes the flows of a connection out of the switch and goes on without. */
+void conn_uninstall(struct conn *);
+
+/* Ends a connection: forgets it, its handshake, its flows.  conn_finish() is
+ * for the one whose end is like any other's. */
 void conn_destroy(struct conn *);
+void conn_finish(struct conn *);
 
 /* Has conn_timeout() called at 'when', in ms; or not at all. */
 void conn_set_timer(struct conn *, long long int when);
 void conn_cancel_timer(struct conn *);
+
+/* Sets the timer of a connection without handshake for what comes next. */
+void conn_update_timer(struct conn *);
 
 /* Makes 'm' the server of 'conn', at its present location. */
 void conn_set_member(struct conn *, struct member *m);
@@ -175,9 +175,10 @@ void conn_install(struct conn *, enum conn_direction directions);
 void conn_forward(struct conn *, enum conn_direction direction,
                   const struct dp_packet *packet, ofp_port_t in_port);
 
-/* Sends a segment that '*seg' describes to the client, or to 'm', and fills in
- * its addresses and ports first. */
+/* Sends a segment that '*seg' describes to the client, to the connection's
+ * server, or to 'm', and fills in its addresses and ports first. */
 void conn_send_to_client(struct conn *, struct tcp_segment *seg);
+void conn_send_to_server(struct conn *, struct tcp_segment *seg);
 void conn_send_to_member(struct conn *, const struct member *m,
                          struct tcp_segment *seg);
 

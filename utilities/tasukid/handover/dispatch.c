@@ -4,6 +4,7 @@
 #include <config.h>
 #include "conn.h"
 
+#include "challenge.h"
 #include "handshake.h"
 #include "neigh.h"
 #include "packets.h"
@@ -187,19 +188,20 @@ conn_from_client(struct hswitch *hsw, struct service *service,
 
     if (!client_is_there(conn, in_port, &seg)) {
         conn_count(conn, HC_DROP_LOCATION);
+        if (conn->orphan && syn && challenge_allows(conn)) {
+            /* Nobody has seen that connection begin. */
+            challenge_server(conn, 0);
+        }
         return;
     }
     if (syn && !(seg.flags & (TCP_RST | TCP_FIN))
         && !(conn->has_isn && conn->client_isn == seg.seq)) {
-        conn_challenge(conn, pi, &seg);
+        challenge_syn(conn, &seg);
         return;
     }
-    if (conn->syn && rst
-        && (!conn->hs || handshake_accepts_reset(conn, &seg))) {
-        if (!conn->hs) {
-            conn_forward(conn, CONN_TO_SERVER, pi->packet, in_port);
-        }
-        conn_reopen(conn);
+    if (conn->hs && rst && challenge_has_syn(conn)
+        && handshake_accepts_reset(conn, &seg)) {
+        challenge_end(conn);
         return;
     }
     if (conn->hs) {
@@ -208,7 +210,7 @@ conn_from_client(struct hswitch *hsw, struct service *service,
         /* The network kept this copy of the SYN too long. */
         conn_count(conn, HC_DROP_UNEXPECTED);
     } else {
-        conn_late(conn, CONN_TO_SERVER, pi);
+        conn_late(conn, CONN_TO_SERVER, pi, &seg);
     }
 }
 
@@ -274,15 +276,17 @@ reset_half_open(struct hswitch *hsw, const struct packet_in *pi,
  * it may belong to a direct connection, unless it answers a SYN of ours; if it
  * does not, the client, who knows nothing of that address, resets it. */
 static void
-not_in_charge(struct hswitch *hsw, const struct conn *conn,
-              const struct member *m, const struct packet_in *pi,
-              const struct tcp_segment *seg)
+not_in_charge(struct hswitch *hsw, struct conn *conn, const struct member *m,
+              const struct packet_in *pi, const struct tcp_segment *seg)
 {
     if (member_shares_vip(m)
         || (conn && conn->has_isn && seg->flags & TCP_SYN
             && seg->ack == conn->client_isn + 1)) {
         handover_count(hsw, m->service, HC_DROP_STALE);
-        reset_half_open(hsw, pi, seg);
+        if (conn ? challenge_allows(conn)
+            : token_bucket_withdraw(&hsw->challenges, 1)) {
+            reset_half_open(hsw, pi, seg);
+        }
     } else {
         pair_pass(hsw, pi->packet, pi->flow.in_port.ofp_port, seg);
     }
@@ -360,21 +364,21 @@ conn_from_server(struct hswitch *hsw, struct member *m,
         conn_count(conn, HC_DROP_LOCATION);
         return;
     }
-    if (conn->syn && seg.flags & (TCP_SYN | TCP_RST) && seg.flags & TCP_ACK
-        && seg.ack == conn->syn->seq + 1) {
-        /* It does not know the old connection any more. */
+    if (challenge_answered(conn, &seg)) {
+        /* It does not know the connection any more. */
         reset_half_open(hsw, pi, &seg);
-        conn_reopen(conn);
+        challenge_end(conn);
         return;
     }
     if (!shares_vip && seg.flags & TCP_SYN
         && !(conn->has_isn && seg.ack == conn->client_isn + 1)) {
         /* It takes the SYN of a direct connection with these ports, and would
-         * not if it still had ours.  What else it sends before the datapath
-         * has forgotten ours gets lost. */
-        conn_destroy(conn);
-        pair_pass(hsw, pi->packet, in_port, &seg);
+         * not if it still had ours: if that is so, it says it again. */
+        conn_count(conn, HC_DROP_STALE);
+        if (challenge_allows(conn)) {
+            challenge_server(conn, 0);
+        }
         return;
     }
-    conn_late(conn, CONN_TO_CLIENT, pi);
+    conn_late(conn, CONN_TO_CLIENT, pi, &seg);
 }

@@ -29,9 +29,8 @@
 #define KIND_DIRECT UINT64_C(3)
 #define ID_MASK ((UINT64_C(1) << KIND_SHIFT) - 1)
 
-/* How long a connection may be quiet after FIN or RST, in seconds.  A client
- * that closed its half may wait longer for the answer: then the answer finds
- * no flow but still the connection (see conn_flow_removed()). */
+/* How long a flow stays without traffic after FIN, in seconds.  What comes
+ * later finds no flow but still the connection (see conn_flow_removed()). */
 #define FIN_IDLE_TIMEOUT 10
 
 /* And one that nobody has seen a handshake of, and that may not exist. */

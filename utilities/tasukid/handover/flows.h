@@ -20,7 +20,9 @@
  *   FLOW_OTHER      whatever else is sent to, or from, a service's address
  *
  * A RST always comes here because it ends both directions, of which the flow
- * that it would hit is only one.
+ * that it would hit is only one.  A FIN does not.  It has the switch take the
+ * flow out when nothing has followed for a while: that does no harm if it was
+ * forged, since the connection stays known here (see challenge.h).
  *
  * A SYN always comes here because it may open a new connection with an old
  * one's ports.  That flows match on the SYN flag has another merit: a segment

@@ -19,7 +19,7 @@
  *   arp.c             its packets
  *   icmp.c            ICMP errors about segments of servers
  *   dispatch.c        segments to connections
- *   reuse.c           ports of a connection that are used again
+ *   challenge.c       what says that a connection is over, checked
  *   conn.c            table of connections, timers
  *   handshake.c       a connection until the switch forwards it, with
  *   try.c             shaking hands with servers
@@ -83,6 +83,7 @@ struct service;
     X(RELOCATED, "relocated", "hosts that moved to another port or MAC") \
     X(FLOW_FAILED, "flow_failed", "flows that the switch refused") \
     X(COLLIDED, "collided", "ports that a server has another use for") \
+    X(CHALLENGES, "challenges", "servers asked if they have a connection") \
     X(DIRECT, "direct", "hosts that talk to a server directly") \
     X(ICMP, "icmp", "ICMP errors passed on to a server") \
     X(DROP_NOT_TCP, "drop_not_tcp", "not TCP over IPv4") \
@@ -127,7 +128,7 @@ struct hswitch {
     size_t n_direct;            /* Those that have a flow. */
     struct token_bucket new_direct; /* Limits adding such flows. */
     struct token_bucket orphans; /* Limits joining in the middle. */
-    struct token_bucket challenges; /* Limits those of RFC 5961. */
+    struct token_bucket challenges; /* Limits what challenge.h is about. */
     struct token_bucket checks; /* Limits asking where clients are. */
 
     struct ovs_list claims;     /* Contains 'struct claim's. */

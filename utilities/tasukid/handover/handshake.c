@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "challenge.h"
 #include "dp-packet.h"
 #include "packets.h"
 #include "timeval.h"
@@ -211,8 +212,7 @@ reset_from_client(struct conn *conn, const struct tcp_segment *seg)
 
         conn_count(conn, HC_DROP_UNEXPECTED);
         if (conn->state != CONN_SYN_SENT && ofs >= 0
-            && ofs <= MAX_CLIENT_WINDOW
-            && token_bucket_withdraw(&conn->service->hsw->challenges, 1)) {
+            && ofs <= MAX_CLIENT_WINDOW && challenge_allows(conn)) {
             handshake_challenge(conn);
         }
         return;
@@ -223,15 +223,18 @@ reset_from_client(struct conn *conn, const struct tcp_segment *seg)
 
 /* The client repeats its SYN: it has not got our SYN-ACK. */
 static void
-syn_again(struct conn *conn)
+syn_again(struct conn *conn, const struct tcp_segment *seg)
 {
     struct handshake *hs = conn->hs;
+    bool same = (seg->seq == conn->client_isn
+                 && !(seg->flags & (TCP_ACK | TCP_RST | TCP_FIN)));
 
-    if (conn->state == CONN_SYN_SENT) {
+    if (same && conn->state == CONN_SYN_SENT) {
         /* Has a timer of its own. */
         return;
     }
-    if (conn->state == CONN_SYN_RCVD && member_is_resolved(hs->first.m)) {
+    if (same && conn->state == CONN_SYN_RCVD
+        && member_is_resolved(hs->first.m)) {
         struct tcp_segment syn;
         handshake_compose_syn(conn, &syn);
         conn_send_to_member(conn, hs->first.m, &syn);
@@ -247,7 +250,7 @@ handshake_from_client(struct conn *conn, const struct packet_in *pi,
     struct handshake *hs = conn->hs;
 
     if (seg->flags & TCP_SYN) {
-        syn_again(conn);
+        syn_again(conn, seg);
         return;
     } else if (seg->flags & TCP_RST) {
         reset_from_client(conn, seg);

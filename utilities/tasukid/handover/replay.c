@@ -4,6 +4,7 @@
 #include <config.h>
 #include "handshake.h"
 
+#include "challenge.h"
 #include "dp-packet.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
@@ -19,6 +20,9 @@ VLOG_DEFINE_THIS_MODULE(handover_replay);
 /* First retransmission of held data, and when to give up. */
 #define DELIVER_RTO_MS 200
 #define DELIVER_TIMEOUT_MS 10000
+
+/* How far from what it sends next a server's segments may be. */
+#define MAX_SERVER_WINDOW (1 << 20)
 
 /* Bytes of IPv4 and TCP header without options: what an MSS leaves out of an
  * MTU (RFC 6691). */
@@ -179,7 +183,7 @@ finish(struct conn *conn)
 
     conn_count(conn, moved ? HC_MOVED : HC_KEPT);
     conn_cancel_timer(conn);
-    conn_forget_syn(conn);
+    challenge_destroy(conn);
     handshake_destroy(conn);
     conn->state = moved ? CONN_MOVED : CONN_KEPT;
     log_handover(conn);
@@ -304,6 +308,21 @@ replay_start(struct conn *conn)
 
 /* In between. */
 
+/* Both numbers count (RFC 5961 section 5.2). */
+static bool
+acceptable_from_server(const struct conn *conn, const struct tcp_segment *seg)
+{
+    const struct handshake *hs = conn->hs;
+    int32_t ofs = seg->seq - hs->server_nxt;
+
+    if (seg->flags & TCP_RST) {
+        return seg->seq == hs->server_nxt;
+    }
+    return (ofs >= -MAX_SERVER_WINDOW && ofs <= MAX_SERVER_WINDOW
+            && seg->flags & TCP_ACK
+            && seg->ack - hs->hold.base <= hs->snd_nxt + hs->fin_sent);
+}
+
 void
 replay_from_server(struct conn *conn, const struct packet_in *pi,
                    const struct tcp_segment *seg)
@@ -311,20 +330,30 @@ replay_from_server(struct conn *conn, const struct packet_in *pi,
     struct handshake *hs = conn->hs;
 
     if (seg->flags & TCP_SYN) {
-        hs->snd_nxt = hs->snd_una;
-        send_contiguous(conn);
+        /* Its SYN-ACK again: it did not get what followed. */
+        if (seg->flags & TCP_ACK && seg->seq == hs->target->isn
+            && seg->ack == conn->client_isn + 1) {
+            hs->snd_nxt = hs->snd_una;
+            send_contiguous(conn);
+        } else {
+            conn_count(conn, HC_DROP_UNEXPECTED);
+        }
+        return;
+    }
+    if (!acceptable_from_server(conn, seg)) {
+        /* The client judges it. */
+        if (challenge_allows(conn)) {
+            conn_forward(conn, CONN_TO_CLIENT, pi->packet,
+                         pi->flow.in_port.ofp_port);
+        }
+        conn_count(conn, HC_DROP_UNEXPECTED);
         return;
     }
 
     conn_forward(conn, CONN_TO_CLIENT, pi->packet, pi->flow.in_port.ofp_port);
     if (seg->flags & TCP_RST) {
-        /* The client judges one with another number (RFC 5961 section 3.2). */
-        if (seg->seq == hs->server_nxt) {
-            conn_count(conn, HC_SERVER_RESET);
-            conn_destroy(conn);
-        } else {
-            conn_count(conn, HC_DROP_UNEXPECTED);
-        }
+        conn_count(conn, HC_SERVER_RESET);
+        conn_destroy(conn);
         return;
     }
     uint32_t end = seg->seq + seg->len + (seg->flags & TCP_FIN ? 1 : 0);
@@ -334,9 +363,7 @@ replay_from_server(struct conn *conn, const struct packet_in *pi,
 
     /* The FIN counts as a byte that we never acknowledged. */
     uint32_t acked = MIN(seg->ack - hs->hold.base, hs->hold.fin);
-    if (!(seg->flags & TCP_ACK) || tcp_seq_before(seg->ack, hs->hold.base)
-        || acked < hs->snd_una
-        || acked > hs->snd_nxt) {
+    if (acked < hs->snd_una) {
         return;
     }
     hs->snd_una = acked;
