@@ -331,6 +331,6 @@ struct sk_buff *nat64_skb_too_big(struct sk_buff *skb, u16 mtu)
 	if (skb_vlan_tag_present(skb))
 		__vlan_hwaccel_put_tag(answer, skb->vlan_proto,
 				       skb_vlan_tag_get(skb));
-	set_headers(answer, f.l3_ofs);
+	set_headers(answer, nat64_l3_ofs(&f));
 	return answer;
 }

@@ -253,7 +253,7 @@ nat64_4to6(const struct nat64 *n, const struct nat64_frame *f,
            struct nat64_head *h)
 {
     enum nat64_result result, verdict = NAT64_OK;
-    uint8_t *ip6 = h->bytes + f->l3_ofs;
+    uint8_t *ip6 = h->bytes + h->l3_ofs;
     size_t frag_len, copied, plen, unit;
     struct ip4 ip;
     uint8_t next;
@@ -306,8 +306,8 @@ nat64_4to6(const struct nat64 *n, const struct nat64_frame *f,
     }
     h->strip = ip.l4 + copied;
     h->keep = ip.len - copied;
-    h->len = f->l3_ofs + IP6_LEN + frag_len + copied;
+    h->len = h->l3_ofs + IP6_LEN + frag_len + copied;
     h->l4_ofs = (ip.frag & IP4_OFS_MASK
-                 ? 0 : (uint16_t) (f->l3_ofs + IP6_LEN + frag_len));
+                 ? 0 : (uint16_t) (h->l3_ofs + IP6_LEN + frag_len));
     return verdict;
 }

@@ -284,7 +284,7 @@ nat64_6to4(const struct nat64 *n, const struct nat64_frame *f,
            struct nat64_head *h)
 {
     enum nat64_result result, verdict = NAT64_OK;
-    uint8_t *ip4 = h->bytes + f->l3_ofs;
+    uint8_t *ip4 = h->bytes + h->l3_ofs;
     size_t tot_len, unit, limit, copied;
     uint8_t addrs[8], proto, tc;
     uint16_t id, frag;
@@ -346,8 +346,8 @@ nat64_6to4(const struct nat64 *n, const struct nat64_frame *f,
     }
     h->strip = ip.l4 + copied;
     h->keep = ip.len - copied;
-    h->len = f->l3_ofs + IP4_LEN + copied;
+    h->len = h->l3_ofs + IP4_LEN + copied;
     h->l4_ofs = (ip.frag_ofs & FRAG_OFS_MASK
-                 ? 0 : (uint16_t) (f->l3_ofs + IP4_LEN));
+                 ? 0 : (uint16_t) (h->l3_ofs + IP4_LEN));
     return verdict;
 }

@@ -370,7 +370,7 @@ nat64_icmp_error_4to6(const struct nat64 *n, const struct nat64_frame *f,
         .attr_unit = ATTR_UNIT_6,
         .inner = nat64_inner_4to6,
     };
-    uint8_t *ip6 = h->bytes + f->l3_ofs;
+    uint8_t *ip6 = h->bytes + h->l3_ofs;
     const uint8_t *icmp = f->data + l4;
     uint8_t *out = ip6 + IP6_LEN;
     size_t len = end - l4;
@@ -392,8 +392,8 @@ nat64_icmp_error_4to6(const struct nat64 *n, const struct nat64_frame *f,
     nat64_put16(ip6 + IP6_PLEN, (uint16_t) len);
     put_checksum(out, len, nat64_pseudo6(ip6, len),
                  nat64_fold(nat64_sum(icmp, end - l4)));
-    h->len = f->l3_ofs + IP6_LEN + len;
-    finish(f, h, f->l3_ofs + (size_t) IP6_LEN);
+    h->len = h->l3_ofs + IP6_LEN + len;
+    finish(f, h, h->l3_ofs + (size_t) IP6_LEN);
     return NAT64_OK;
 }
 
@@ -410,7 +410,7 @@ nat64_icmp_error_6to4(const struct nat64 *n, const struct nat64_frame *f,
         .inner = nat64_inner_6to4,
     };
     const uint8_t *ip6 = f->data + f->l3_ofs;
-    uint8_t *ip4 = h->bytes + f->l3_ofs;
+    uint8_t *ip4 = h->bytes + h->l3_ofs;
     const uint8_t *icmp = f->data + l4;
     uint8_t *out = ip4 + IP4_LEN;
     size_t len = end - l4;
@@ -435,7 +435,7 @@ nat64_icmp_error_6to4(const struct nat64 *n, const struct nat64_frame *f,
                   ip4[IP4_TTL], PROTO_ICMP4, nat64_get32(ip4 + IP4_SRC),
                   nat64_get32(ip4 + IP4_DST));
     put_checksum(out, len, 0, old);
-    h->len = f->l3_ofs + IP4_LEN + len;
-    finish(f, h, f->l3_ofs + (size_t) IP4_LEN);
+    h->len = h->l3_ofs + IP4_LEN + len;
+    finish(f, h, h->l3_ofs + (size_t) IP4_LEN);
     return NAT64_OK;
 }

@@ -72,13 +72,15 @@ min(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Writes the Ethernet header of an answer to 'f'. */
+/* Writes the Ethernet header of an answer to 'f', 'l3' bytes. */
 static void
-put_eth_back(const struct nat64_frame *f, uint8_t *bytes)
+put_eth_back(const struct nat64_frame *f, uint16_t l3, uint16_t type,
+             uint8_t *bytes)
 {
-    memcpy(bytes, f->data, f->l3_ofs);
+    memcpy(bytes, f->data, l3);
     memcpy(bytes, f->data + ETH_SRC, 6);
     memcpy(bytes + ETH_SRC, f->data, 6);
+    nat64_put16(bytes + l3 - 2, type);
 }
 
 /* Returns whether an error may be sent about the IPv4 packet at 'ip', of which
@@ -137,11 +139,11 @@ quotable(const struct nat64_frame *f, size_t len, size_t room)
 }
 
 static size_t
-fragmentation_needed(const struct nat64_frame *f, uint16_t mtu,
+fragmentation_needed(const struct nat64_frame *f, uint16_t l3, uint16_t mtu,
                      uint8_t *bytes)
 {
     const uint8_t *ip = f->data + f->l3_ofs;
-    uint8_t *out = bytes + f->l3_ofs;
+    uint8_t *out = bytes + l3;
     uint8_t *icmp = out + IP4_LEN;
     size_t quoted;
     uint16_t csum;
@@ -152,7 +154,7 @@ fragmentation_needed(const struct nat64_frame *f, uint16_t mtu,
     }
     quoted = quotable(f, nat64_get16(ip + IP4_TOT_LEN),
                       NAT64_ICMP4_MAX - IP4_LEN - ICMP_LEN);
-    put_eth_back(f, bytes);
+    put_eth_back(f, l3, ETH_IP4, bytes);
     nat64_put_ip4(out, ERROR_TOS, (uint16_t) (IP4_LEN + ICMP_LEN + quoted), 0,
                   IP4_DF, ERROR_TTL, PROTO_ICMP4, nat64_get32(ip + IP4_DST),
                   nat64_get32(ip + IP4_SRC));
@@ -162,14 +164,15 @@ fragmentation_needed(const struct nat64_frame *f, uint16_t mtu,
     memcpy(icmp + ICMP_LEN, ip, quoted);
     csum = (uint16_t) ~nat64_fold(nat64_sum(icmp, ICMP_LEN + quoted));
     memcpy(icmp + ICMP_CSUM, &csum, sizeof csum);
-    return f->l3_ofs + IP4_LEN + ICMP_LEN + quoted;
+    return l3 + IP4_LEN + ICMP_LEN + quoted;
 }
 
 static size_t
-packet_too_big(const struct nat64_frame *f, uint16_t mtu, uint8_t *bytes)
+packet_too_big(const struct nat64_frame *f, uint16_t l3, uint16_t mtu,
+               uint8_t *bytes)
 {
     const uint8_t *ip = f->data + f->l3_ofs;
-    uint8_t *out = bytes + f->l3_ofs;
+    uint8_t *out = bytes + l3;
     uint8_t *icmp = out + IP6_LEN;
     size_t plen, quoted;
     uint16_t csum;
@@ -181,7 +184,7 @@ packet_too_big(const struct nat64_frame *f, uint16_t mtu, uint8_t *bytes)
     plen = nat64_get16(ip + IP6_PLEN);
     quoted = quotable(f, plen ? IP6_LEN + plen : 0,
                       NAT64_MTU_MIN_6 - IP6_LEN - ICMP_LEN);
-    put_eth_back(f, bytes);
+    put_eth_back(f, l3, ETH_IP6, bytes);
     nat64_put_ip6(out, 0, (uint16_t) (ICMP_LEN + quoted), PROTO_ICMP6,
                   ERROR_TTL);
     memcpy(out + IP6_SRC, ip + IP6_DST, 16);
@@ -192,22 +195,23 @@ packet_too_big(const struct nat64_frame *f, uint16_t mtu, uint8_t *bytes)
     csum = (uint16_t) ~nat64_fold(nat64_pseudo6(out, ICMP_LEN + quoted)
                                   + nat64_sum(icmp, ICMP_LEN + quoted));
     memcpy(icmp + ICMP_CSUM, &csum, sizeof csum);
-    return f->l3_ofs + IP6_LEN + ICMP_LEN + quoted;
+    return l3 + IP6_LEN + ICMP_LEN + quoted;
 }
 
 size_t
 nat64_too_big(const struct nat64_frame *f, uint16_t mtu, uint8_t *bytes)
 {
-    if (f->l3_ofs < ETH_LEN || f->l3_ofs > ETH_MAX_LEN
-        || f->linear < f->l3_ofs || f->data[0] & 1 || f->data[ETH_SRC] & 1) {
+    uint16_t l3 = nat64_l3_ofs(f);
+
+    if (!l3 || f->data[0] & 1 || f->data[ETH_SRC] & 1) {
         return 0;
     }
     switch (nat64_get16(f->data + f->l3_ofs - 2)) {
     case ETH_IP4:
-        return fragmentation_needed(f, mtu, bytes);
+        return fragmentation_needed(f, l3, mtu, bytes);
 
     case ETH_IP6:
-        return packet_too_big(f, mtu, bytes);
+        return packet_too_big(f, l3, mtu, bytes);
 
     default:
         return 0;

@@ -101,7 +101,7 @@ all_in_head(const struct nat64_frame *f, struct nat64_head *h, size_t l3_len,
 {
     h->strip = f->len;
     h->keep = 0;
-    h->len = f->l3_ofs + l3_len;
+    h->len = h->l3_ofs + l3_len;
     h->l4_ofs = (uint16_t) l4;
     h->proto = proto;
     return NAT64_OK;
@@ -114,7 +114,7 @@ static enum nat64_result
 finish_nd(const struct nat64_frame *f, struct nat64_head *h, uint8_t opt,
           const uint8_t *lla)
 {
-    uint8_t *ip = h->bytes + f->l3_ofs;
+    uint8_t *ip = h->bytes + h->l3_ofs;
     uint8_t *icmp = ip + IP6_LEN;
     size_t len = ND_LEN;
     uint16_t csum;
@@ -129,7 +129,7 @@ finish_nd(const struct nat64_frame *f, struct nat64_head *h, uint8_t opt,
     csum = (uint16_t) ~nat64_fold(nat64_pseudo6(ip, len)
                                   + nat64_sum(icmp, len));
     memcpy(icmp + ICMP_CSUM, &csum, sizeof csum);
-    return all_in_head(f, h, IP6_LEN + len, f->l3_ofs + (size_t) IP6_LEN,
+    return all_in_head(f, h, IP6_LEN + len, h->l3_ofs + (size_t) IP6_LEN,
                        PROTO_ICMP6);
 }
 
@@ -138,7 +138,7 @@ request_to_solicitation(const struct nat64 *n, const struct nat64_frame *f,
                         struct nat64_head *h, const uint8_t *arp)
 {
     bool probe = is_zero4(arp + ARP_SPA);
-    uint8_t *ip = h->bytes + f->l3_ofs;
+    uint8_t *ip = h->bytes + h->l3_ofs;
     uint8_t *icmp = ip + IP6_LEN;
     uint8_t *target = icmp + ND_TARGET;
 
@@ -168,7 +168,7 @@ static enum nat64_result
 reply_to_advertisement(const struct nat64 *n, const struct nat64_frame *f,
                        struct nat64_head *h, const uint8_t *arp, bool to_all)
 {
-    uint8_t *ip = h->bytes + f->l3_ofs;
+    uint8_t *ip = h->bytes + h->l3_ofs;
     uint8_t *icmp = ip + IP6_LEN;
 
     if (!nat64_embed(n, arp + ARP_SPA, ip + IP6_SRC)) {
@@ -264,7 +264,7 @@ finish_arp(const struct nat64_frame *f, struct nat64_head *h, uint16_t op,
            const uint8_t *sha, const uint8_t *spa,
            const uint8_t *tha, const uint8_t *tpa)
 {
-    uint8_t *arp = h->bytes + f->l3_ofs;
+    uint8_t *arp = h->bytes + h->l3_ofs;
 
     if (!is_station(sha)) {
         return NAT64_ND;

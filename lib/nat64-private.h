@@ -33,6 +33,8 @@ enum {
     ETH_SRC = 6,
     ETH_LEN = 14,               /* Without tags. */
     ETH_MAX_LEN = 22,           /* With two. */
+    ETH_TYPE_MIN = 0x600,       /* What is less is a length. */
+    SNAP_LEN = 8,               /* LLC and SNAP headers, type included. */
     ETH_IP4 = 0x0800,
     ETH_ARP = 0x0806,
     ETH_IP6 = 0x86dd,
@@ -298,15 +300,15 @@ nat64_short(const struct nat64_frame *f, struct nat64_head *h, size_t upto)
     return upto > f->len ? NAT64_TRUNCATED : NAT64_PULL;
 }
 
-/* Starts the head with the Ethernet header of the frame, tags and all.  The
- * copy takes no branch: it is as long as the longest, and of a shorter one the
- * rest will be overwritten.  There is an IP header or ARP message behind. */
+/* Starts the head, whose 'l3_ofs' is set, with the Ethernet header of the
+ * frame, tags and all.  The copy takes no branch: it is as long as the longest,
+ * and of a shorter one the rest will be overwritten.  There is an IP header or
+ * ARP message behind.  In place of a length comes the type. */
 static inline void
 nat64_put_eth(const struct nat64_frame *f, struct nat64_head *h, uint16_t type)
 {
     memcpy(h->bytes, f->data, ETH_MAX_LEN + 2);
-    nat64_put16(h->bytes + f->l3_ofs - 2, type);
-    h->l3_ofs = f->l3_ofs;
+    nat64_put16(h->bytes + h->l3_ofs - 2, type);
     h->eth_type = type;
 }
 

@@ -57,8 +57,10 @@ struct nat64 {
  * is wrong with it. */
 const char *nat64_check(const struct nat64 *n);
 
-/* A frame to translate.  The headers start at 'data'; VLAN tags may lie
- * between the addresses and the type. */
+/* A frame to translate.  The headers start at 'data'; up to two VLAN tags may
+ * lie between the addresses and the type, and in an 802.3 frame the length and
+ * LLC and SNAP headers (RFC 1042).  What is made of it is Ethernet II, which
+ * every host takes (RFC 1122 section 2.3.3) and IPv6 alone has (RFC 2464). */
 struct nat64_frame {
     const uint8_t *data;        /* Ethernet header. */
     size_t linear;              /* Bytes that can be read at 'data'. */
@@ -138,6 +140,10 @@ struct nat64_head {
     uint8_t proto;              /* IP protocol of the new frame, 0 for ARP. */
     uint8_t bytes[NAT64_HEAD_MAX];
 };
+
+/* Returns the offset of the IP or ARP header in frames that are made of 'f', or
+ * 0 if 'f->data' does not have an Ethernet header up to 'f->l3_ofs'. */
+uint16_t nat64_l3_ofs(const struct nat64_frame *f);
 
 /* Translates frame 'f' as 'n' says and describes the new frame in 'head'.
  * Reads the first 'f->linear' bytes; if that is too few, while 'f->len' has

@@ -185,7 +185,7 @@ send_too_big(const struct dp_packet *packet, const struct nat64_frame *frame,
 
     struct dp_packet *answer = new_packet(packet, len);
     dp_packet_put(answer, bytes, len);
-    set_offsets(answer, frame->l3_ofs, 0);
+    set_offsets(answer, nat64_l3_ofs(frame), 0);
     if (id) {
         if (answer->md.ct_state) {
             conntrack_clear(answer);

@@ -41,6 +41,7 @@ nat64_unit_sources = \
 	tests/unit/nat64-frame.h
 TASUKI_UNIT_TESTS += \
 	tests/unit/test-nat64-address \
+	tests/unit/test-nat64-ethernet \
 	tests/unit/test-nat64-header \
 	tests/unit/test-nat64-icmp \
 	tests/unit/test-nat64-inner \
@@ -51,6 +52,9 @@ tests_unit_test_nat64_address_SOURCES = \
 	tests/unit/test-nat64-address.c $(nat64_unit_sources)
 tests_unit_test_nat64_address_LDADD = $(tasuki_unit_ldadd)
 tests_unit_test_nat64_header_SOURCES = \
+tests_unit_test_nat64_ethernet_SOURCES = \
+	tests/unit/test-nat64-ethernet.c $(nat64_unit_sources)
+tests_unit_test_nat64_ethernet_LDADD = $(tasuki_unit_ldadd)
 	tests/unit/test-nat64-header.c $(nat64_unit_sources)
 tests_unit_test_nat64_header_LDADD = $(tasuki_unit_ldadd)
 tests_unit_test_nat64_icmp_SOURCES = \

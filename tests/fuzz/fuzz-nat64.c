@@ -16,7 +16,8 @@
  *                      left to offload; bit 5: super-packet
  *     byte 1           bits 0-1: MTU; bits 2-3: VLAN tags; bits 4-7: what is
  *                      put right in the frame, see fix()
- *     bytes 2-3        bytes of padding; segment size of a super-packet
+ *     bytes 2-3        bytes of padding, bit 6: 802.3 with SNAP; segment size
+ *                      of a super-packet
  *     byte 4 on        a frame, from the Ethernet type on
  */
 
@@ -266,6 +267,14 @@ translate(const struct nat64 *n, const struct frame *in, size_t linear,
     return result;
 }
 
+/* Where the IP header is in what is made of 'in': behind no LLC and SNAP. */
+static size_t
+new_l3(const struct frame *in)
+{
+    return (in->l3 >= 22 && get16(in->b + in->l3 - 10) < 0x600
+            ? in->l3 - 8 : in->l3);
+}
+
 static bool
 makes_frame(enum nat64_result result)
 {
@@ -294,8 +303,8 @@ translate_all(const struct nat64 *n, const struct frame *in,
         REQUIRE(!memcmp(h->bytes, whole.bytes, h->len));
         REQUIRE(h->strip <= in->len && h->keep <= in->len - h->strip);
         REQUIRE(h->strip == whole.strip && h->keep == whole.keep);
-        REQUIRE(h->l3_ofs == in->l3 && h->l4_ofs <= h->len);
-        REQUIRE(h->eth_type == get16(h->bytes + in->l3 - 2));
+        REQUIRE(h->l3_ofs == new_l3(in) && h->l4_ofs <= h->len);
+        REQUIRE(h->eth_type == get16(h->bytes + h->l3_ofs - 2));
         memcpy(out->b, h->bytes, h->len);
         memcpy(out->b + h->len, in->b + h->strip, h->keep);
         out->len = h->len + h->keep;
@@ -373,7 +382,7 @@ check_answer(const struct frame *in, uint16_t mtu)
     struct packet p;
 
     out.len = nat64_too_big(&f, mtu, out.b);
-    out.l3 = in->l3;
+    out.l3 = new_l3(in);
     if (out.len) {
         REQUIRE(out.len <= NAT64_HEAD_MAX);
         REQUIRE(parse(&out, &p) && p.end == out.len);
@@ -468,6 +477,19 @@ check_back(const struct nat64 *n, const struct frame *in,
     }
 }
 
+/* Makes an 802.3 frame of one that has a type. */
+static void
+add_snap(struct frame *f)
+{
+    uint8_t *type = f->b + f->l3 - 2;
+
+    memmove(type + 8, type, f->len - (f->l3 - 2));
+    memcpy(type, "\0\0\xaa\xaa\3\0\0", 8);
+    put16(type, f->len - f->l3 + 8);
+    f->len += 8;
+    f->l3 += 8;
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -479,8 +501,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     enum nat64_result result;
     uint16_t gso_size;
     struct nat64 n;
+    size_t tags, i;
     bool partial;
-    size_t tags;
 
     if (size < HEAD_LEN + 2 || size > MAX_LEN) {
         return 0;
@@ -500,10 +522,16 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     } else if (data[0] & 128) {
         memcpy(in.b, "\x33\x33\0\0\0\1", 6);
     }
+    for (i = 0; i < tags; i++) {
+        put16(in.b + 12 + 4 * i, 0x8100);
+    }
     in.l3 = 14 + 4 * tags;
     memcpy(in.b + in.l3 - 2, data + HEAD_LEN, size - HEAD_LEN);
     in.len = in.l3 - 2 + size - HEAD_LEN;
     fix(&n, &in, data[1] >> 4);
+    if (data[2] & 64) {
+        add_snap(&in);
+    }
     in.len += data[2] & 63;
 
     result = translate_all(&n, &in, gso_size, partial, &out, &h);
