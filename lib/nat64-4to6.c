@@ -82,7 +82,7 @@ parse(const struct nat64_frame *f, struct nat64_head *h, struct ip4 *ip)
     }
     avail = f->len - f->l3_ofs;
     tot_len = nat64_get16(p + IP4_TOT_LEN);
-    if (NAT64_UNLIKELY(!tot_len) && (f->gso_size || avail > 0xffff)) {
+    if (NAT64_UNLIKELY(!tot_len) && f->gso_size) {
         tot_len = avail;
     }
     hlen = (p[0] & 0xf) * 4;
@@ -113,6 +113,11 @@ parse(const struct nat64_frame *f, struct nat64_head *h, struct ip4 *ip)
     ip->len = tot_len - hlen;
     ip->frag = nat64_get16(p + IP4_FRAG);
     ip->proto = p[IP4_PROTO];
+    if (NAT64_UNLIKELY(ip->frag & (IP4_MF | IP4_OFS_MASK))
+        && !nat64_is_in_packet((size_t) (ip->frag & IP4_OFS_MASK) << 3,
+                               ip->len)) {
+        return NAT64_BAD_HEADER;
+    }
     return NAT64_OK;
 }
 

@@ -42,6 +42,10 @@ parse_chain(const struct nat64_frame *f, struct nat64_head *h, struct ip6 *ip)
         ip->frag = ip->p + chain.frag;
         ip->frag_ofs = nat64_get16(ip->frag + FRAG_OFS)
                        & (FRAG_OFS_MASK | FRAG_M);
+        if (!nat64_is_in_packet(ip->frag_ofs & FRAG_OFS_MASK,
+                                ip->end - ip->l4)) {
+            return NAT64_BAD_HEADER;
+        }
     }
     return NAT64_OK;
 }
@@ -60,7 +64,7 @@ parse(const struct nat64_frame *f, struct nat64_head *h, struct ip6 *ip)
     }
     avail = f->len - f->l3_ofs - IP6_LEN;
     plen = nat64_get16(p + IP6_PLEN);
-    if (NAT64_UNLIKELY(!plen) && (f->gso_size || avail > 0xffff)) {
+    if (NAT64_UNLIKELY(!plen) && f->gso_size) {
         plen = avail;
     }
     if (NAT64_UNLIKELY(plen > avail)) {

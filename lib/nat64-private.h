@@ -312,6 +312,15 @@ nat64_put_eth(const struct nat64_frame *f, struct nat64_head *h, uint16_t type)
     h->eth_type = type;
 }
 
+/* Returns whether there may be a fragment of 'len' bytes at 'ofs': not if IPv4
+ * has no packet that long (RFC 791 section 3.1), in which case offsets of what
+ * it is cut into could wrap. */
+static inline bool
+nat64_is_in_packet(size_t ofs, size_t len)
+{
+    return ofs + len <= 0xffff - IP4_LEN;
+}
+
 /* Writes an IPv4 header without options, addresses and all, to 'ip'. */
 static inline void
 nat64_put_ip4(uint8_t *ip, uint8_t tos, uint16_t tot_len, uint16_t id,

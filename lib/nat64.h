@@ -86,7 +86,8 @@ struct nat64_frame {
     X(TOO_BIG, too_big)                                                       \
     X(TRUNCATED, truncated)           /* A header runs past the end. */       \
     X(BAD_HEADER, bad_header)         /* Version, length, offset, IPv4 header \
-                                       * checksum that lie. */                \
+                                       * checksum that lie; a fragment of a   \
+                                       * packet longer than IPv4 can have. */ \
     X(WRONG_TYPE, wrong_type)         /* Neither IP nor ARP, or the wrong     \
                                        * direction. */                        \
     X(ADDRESS, address)               /* Not one that the prefix maps, or not \

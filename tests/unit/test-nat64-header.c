@@ -298,9 +298,9 @@ fragments(void **state)
     assert_becomes(&to6, &in, &expected);
     assert_becomes(&to4, &expected, &in);
 
-    /* The largest offset. */
-    fragment4(&in, 0xffff, 0x1fff, data4, 3);
-    fragment6(&expected, 0xffff, 0xfff8, false, data4, 3);
+    /* The last byte that a packet can have. */
+    fragment4(&in, 0xffff, 0x1ffd, data4, 3);
+    fragment6(&expected, 0xffff, 0xffe8, false, data4, 3);
     assert_becomes(&to6, &in, &expected);
     assert_becomes(&to4, &expected, &in);
 }

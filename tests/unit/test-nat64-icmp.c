@@ -184,7 +184,7 @@ listener_report_on_its_own_terms(void **state)
 static void
 fragmented_icmp(void **state)
 {
-    static const uint16_t frags[] = { MF, MF | 1, 1, 0x1fff };
+    static const uint16_t frags[] = { MF, MF | 1, 1, 0x1ffc };
     size_t i;
 
     (void) state;

@@ -259,6 +259,101 @@ fragments_of_fragments_6to4(void **state)
     assert_int_equal(get16(hdr + out.l3 + 4), 0x5678);
 }
 
+/* A fragment of 'len' bytes at 'ofs', of a packet in the language that 'n'
+ * translates from. */
+static void
+fragment_at(struct frame *f, const struct nat64 *n, size_t ofs, bool more,
+            size_t len)
+{
+    if (n->direction == NAT64_4TO6) {
+        frame_ip4(f, UDP);
+        put16(f->b + f->l3 + 6, ofs / 8 | (more ? MF : 0));
+    } else {
+        frame_ip6(f, FRAGMENT);
+        frame_frag(f, UDP, ofs, more, 1);
+    }
+    frame_payload(f, len);
+    frame_finish_ip(f);
+}
+
+/* The offset in bytes that a fragment's headers 'hdr' say. */
+static size_t
+offset_in(const uint8_t *hdr, const struct nat64 *n)
+{
+    return n->direction == NAT64_4TO6 ? get16(hdr + 14 + 42) & 0xfff8
+                                      : (get16(hdr + 14 + 6) & 0x1fff) * 8;
+}
+
+/* No IPv4 packet has more than 65535 bytes, 20 of them header (RFC 791 section
+ * 3.1).  What lies beyond is dropped, and what does not keeps its place,
+ * whatever it is cut into. */
+static void
+offsets_never_wrap(void **state)
+{
+    static const size_t lens[] = { 8, 136, 1240, 4000, 65000 };
+    const struct nat64 actions[] = {
+        with_mtu(&to6, 0), with_mtu(&to6, 1280),
+        with_mtu(&to4, 0), with_mtu(&to4, 68),
+    };
+    size_t i, j, ofs, more;
+
+    (void) state;
+    for (i = 0; i < ARRAY_SIZE(actions); i++) {
+        const struct nat64 *n = &actions[i];
+
+        for (j = 0; j < ARRAY_SIZE(lens); j++) {
+            for (ofs = 65512 - lens[j] - 16; ofs < 65536; ofs += 8) {
+                enum nat64_result result;
+                size_t at = 0, hdr_len, take;
+
+                more = ofs & 8;
+                fragment_at(&in, n, ofs, more, lens[j]);
+                result = frame_translate(n, &in, &out, &head);
+                if (ofs + lens[j] > 65535 - 20) {
+                    assert_int_equal(result, NAT64_BAD_HEADER);
+                    continue;
+                }
+                if (result == NAT64_OK) {
+                    assert_int_equal(offset_in(out.b, n), ofs);
+                    continue;
+                }
+                assert_int_equal(result, NAT64_FRAGMENT);
+                while (at < lens[j]) {
+                    static uint8_t hdr[NAT64_FRAG_HEAD_MAX];
+                    size_t from = at;
+
+                    nat64_fragment(&head, lens[j], &at, hdr, &hdr_len, &take);
+                    assert_int_equal(offset_in(hdr, n), ofs + from);
+                    assert_int_equal(at, from + take);
+                }
+            }
+        }
+    }
+}
+
+/* Nor may a length of 0 stand for more than 65535, but in a super-packet. */
+static void
+no_length(void **state)
+{
+    struct nat64 n6 = with_mtu(&to6, 1500), n4 = with_mtu(&to4, 1280);
+
+    (void) state;
+    frame_ip4(&in, UDP);
+    frame_udp(&in, 66000);
+    frame_finish(&in);
+    put16(in.b + in.l3 + 2, 0);
+    put16(in.b + in.l3 + 6, 0);
+    put16(in.b + in.l3 + 10, 0);
+    put16(in.b + in.l3 + 10, ~model_fold(model_sum(in.b + in.l3, 20, 0)));
+    assert_dropped(&n6, &in, NAT64_BAD_HEADER);
+    frame_ip6(&in, FRAGMENT);
+    frame_frag(&in, UDP, 0, false, 1);
+    frame_udp(&in, 66000);
+    frame_finish_ip(&in);
+    put16(in.b + in.l3 + 4, 0);
+    assert_dropped(&n4, &in, NAT64_TRUNCATED);
+}
+
 /* A super-packet is as big as what it will be cut into. */
 static void
 super_packets_by_segment(void **state)
@@ -484,6 +579,8 @@ main(void)
         cmocka_unit_test(fragments_6to4_and_back_together),
         cmocka_unit_test(packet_too_big_6to4),
         cmocka_unit_test(fragments_of_fragments_6to4),
+        cmocka_unit_test(offsets_never_wrap),
+        cmocka_unit_test(no_length),
         cmocka_unit_test(super_packets_by_segment),
         cmocka_unit_test(later_fragments_are_not_super_packets),
         cmocka_unit_test(super_packets_df),
