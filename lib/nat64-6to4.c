@@ -321,7 +321,9 @@ nat64_6to4(const struct nat64 *n, const struct nat64_frame *f,
     h->proto = proto;
     tc = (uint8_t) (nat64_get16(ip.p) >> 4);
     if (NAT64_UNLIKELY(proto == PROTO_ICMP4) && is_icmp_error(f, &ip)) {
-        nat64_put_ip4(ip4, tc, 0, 0, 0, ip.p[IP6_HOPS], proto,
+        /* Section 5.1.1, if it is an "atomic" fragment. */
+        id = ip.frag ? nat64_get16(ip.frag + FRAG_ID + 2) : 0;
+        nat64_put_ip4(ip4, tc, 0, id, 0, ip.p[IP6_HOPS], proto,
                       nat64_get32(addrs), nat64_get32(addrs + 4));
         return nat64_icmp_error_6to4(n, f, h, ip.l4, ip.end);
     }

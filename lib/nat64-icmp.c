@@ -431,9 +431,9 @@ nat64_icmp_error_6to4(const struct nat64 *n, const struct nat64_frame *f,
     if (!len) {
         return NAT64_ICMP_INNER;
     }
-    nat64_put_ip4(ip4, ip4[IP4_TOS], (uint16_t) (IP4_LEN + len), 0, 0,
-                  ip4[IP4_TTL], PROTO_ICMP4, nat64_get32(ip4 + IP4_SRC),
-                  nat64_get32(ip4 + IP4_DST));
+    nat64_put_ip4(ip4, ip4[IP4_TOS], (uint16_t) (IP4_LEN + len),
+                  nat64_get16(ip4 + IP4_ID), 0, ip4[IP4_TTL], PROTO_ICMP4,
+                  nat64_get32(ip4 + IP4_SRC), nat64_get32(ip4 + IP4_DST));
     put_checksum(out, len, 0, old);
     h->len = h->l3_ofs + IP4_LEN + len;
     finish(f, h, h->l3_ofs + (size_t) IP4_LEN);

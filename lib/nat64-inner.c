@@ -47,7 +47,9 @@ copy_transport(uint8_t proto, const uint8_t *in, size_t len, uint64_t delta,
 
 /* Copies the quoted start of an ICMP message and gives it the new 'type', if
  * it is an echo of type 'request' or 'reply'.  Anything else would be an error
- * in an error, or has not gone through the translator. */
+ * in an error, or has not gone through the translator.  Fragments have: those
+ * into which it cut an echo.  The checksum of one is off by a length, which is
+ * that of the whole message and not known here. */
 static bool
 copy_echo(const uint8_t *in, size_t len, uint8_t request, uint8_t reply,
           uint8_t new_request, uint8_t new_reply, uint64_t delta,
@@ -109,10 +111,9 @@ nat64_inner_4to6(const struct nat64 *n, const uint8_t *in, size_t len,
     if (frag & IP4_OFS_MASK) {
         memcpy(out + new_hlen, in + hlen, len);
     } else if (next == PROTO_ICMP6) {
-        if (frag || !copy_echo(in + hlen, len, ICMP4_ECHO, ICMP4_ECHO_REPLY,
-                               ICMP6_ECHO, ICMP6_ECHO_REPLY,
-                               nat64_pseudo6(out, tot_len - hlen),
-                               out + new_hlen)) {
+        if (!copy_echo(in + hlen, len, ICMP4_ECHO, ICMP4_ECHO_REPLY,
+                       ICMP6_ECHO, ICMP6_ECHO_REPLY,
+                       nat64_pseudo6(out, tot_len - hlen), out + new_hlen)) {
             return 0;
         }
     } else {
@@ -179,9 +180,8 @@ nat64_inner_6to4(const struct nat64 *n, const uint8_t *in, size_t len,
     } else if (proto == PROTO_ICMP4) {
         uint16_t pseudo = nat64_fold(nat64_pseudo6(in, payload));
 
-        if (frag & IP4_MF
-            || !copy_echo(l4, len, ICMP6_ECHO, ICMP6_ECHO_REPLY, ICMP4_ECHO,
-                          ICMP4_ECHO_REPLY, nat64_less32(pseudo), out)) {
+        if (!copy_echo(l4, len, ICMP6_ECHO, ICMP6_ECHO_REPLY, ICMP4_ECHO,
+                       ICMP4_ECHO_REPLY, nat64_less32(pseudo), out)) {
             return 0;
         }
     } else {

@@ -47,14 +47,15 @@ TASUKI_UNIT_TESTS += \
 	tests/unit/test-nat64-inner \
 	tests/unit/test-nat64-mtu \
 	tests/unit/test-nat64-neigh \
+	tests/unit/test-nat64-quote \
 	tests/unit/test-nat64-transport
 tests_unit_test_nat64_address_SOURCES = \
 	tests/unit/test-nat64-address.c $(nat64_unit_sources)
 tests_unit_test_nat64_address_LDADD = $(tasuki_unit_ldadd)
-tests_unit_test_nat64_header_SOURCES = \
 tests_unit_test_nat64_ethernet_SOURCES = \
 	tests/unit/test-nat64-ethernet.c $(nat64_unit_sources)
 tests_unit_test_nat64_ethernet_LDADD = $(tasuki_unit_ldadd)
+tests_unit_test_nat64_header_SOURCES = \
 	tests/unit/test-nat64-header.c $(nat64_unit_sources)
 tests_unit_test_nat64_header_LDADD = $(tasuki_unit_ldadd)
 tests_unit_test_nat64_icmp_SOURCES = \
@@ -69,6 +70,9 @@ tests_unit_test_nat64_mtu_LDADD = $(tasuki_unit_ldadd)
 tests_unit_test_nat64_neigh_SOURCES = \
 	tests/unit/test-nat64-neigh.c $(nat64_unit_sources)
 tests_unit_test_nat64_neigh_LDADD = $(tasuki_unit_ldadd)
+tests_unit_test_nat64_quote_SOURCES = \
+	tests/unit/test-nat64-quote.c $(nat64_unit_sources)
+tests_unit_test_nat64_quote_LDADD = $(tasuki_unit_ldadd)
 tests_unit_test_nat64_transport_SOURCES = \
 	tests/unit/test-nat64-transport.c $(nat64_unit_sources)
 tests_unit_test_nat64_transport_LDADD = $(tasuki_unit_ldadd)
