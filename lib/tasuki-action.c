@@ -112,6 +112,27 @@ tasuki_check(const struct ofpact_tasuki *oa, struct match *match)
     return tasuki_action_from_id(oa->id)->check(oa->args, match);
 }
 
+/* If 'a' is an action that 'action_set' has already and may have once only,
+ * overwrites that one, in its place, and returns true. */
+bool
+tasuki_replace(struct ofpbuf *action_set, const struct ofpact *a)
+{
+    struct ofpact *old;
+
+    if (a->type != OFPACT_TASUKI
+        || !tasuki_action_from_id(ofpact_get_TASUKI(a)->id)->once) {
+        return false;
+    }
+    OFPACT_FOR_EACH (old, action_set->data, action_set->size) {
+        if (old->type == OFPACT_TASUKI
+            && ofpact_get_TASUKI(old)->id == ofpact_get_TASUKI(a)->id) {
+            memcpy(old, a, a->len);
+            return true;
+        }
+    }
+    return false;
+}
+
 /* Datapath. */
 
 /* Appends the action 'id' with the 'len' bytes of 'payload' to

@@ -122,6 +122,10 @@ struct tasuki_action {
     /* The action may have something to say to those who send packets. */
     bool answers;
 
+    /* An action set has one, which a later one overwrites; otherwise it has as
+     * many as were written. */
+    bool once;
+
     /* Puts a harmless instance of the action, to find out whether a datapath
      * takes it. */
     void (*probe)(struct ofpbuf *odp_actions);
@@ -153,6 +157,7 @@ void tasuki_encode(const struct ofpact_tasuki *,
 enum ofperr tasuki_decode(const struct tasuki_action_header *,
                           struct ofpbuf *ofpacts);
 enum ofperr tasuki_check(const struct ofpact_tasuki *, struct match *);
+bool tasuki_replace(struct ofpbuf *action_set, const struct ofpact *);
 
 /* Hooks for lib/odp-util.c and lib/odp-execute.c. */
 void tasuki_odp_put(struct ofpbuf *odp_actions, uint16_t id,

@@ -428,6 +428,7 @@ const struct tasuki_action tasuki_nat64 = {
     .check = nat64_check_match,
     .translate = nat64_translate_action,
     .answers = true,
+    .once = true,
     .probe = nat64_probe,
     .odp_format = nat64_odp_format,
     .odp_parse = nat64_odp_parse,
