@@ -5,7 +5,9 @@
 #include "ofproto/ofproto-dpif.h"
 #include "tasuki-xlate.h"
 
+#include "coverage.h"
 #include "dpif.h"
+#include "netlink.h"
 #include "odp-util.h"
 #include "ofproto-dpif-rid.h"
 #include "openvswitch/meta-flow.h"
@@ -15,6 +17,9 @@
 #include "tasuki-action.h"
 
 VLOG_DEFINE_THIS_MODULE(tasuki_xlate);
+
+/* Clones whose actions were dropped because a clone cannot hold so many. */
+COVERAGE_DEFINE(tasuki_clone_oversize);
 
 /* Returns the member of 'support' that says whether the datapath has the
  * action numbered 'id'. */
@@ -211,13 +216,34 @@ has_tasuki_action(const struct nlattr *actions, size_t len)
     return false;
 }
 
+/* Drops the actions in 'odp_actions' from offset 'start' on, which are to be a
+ * Netlink attribute's, and returns true, if that has no length for so many.
+ *
+ * To do some of them would be worse: without those in front of them, packets
+ * would go out unchanged. */
+bool
+tasuki_refuse_oversized(struct ofpbuf *odp_actions, size_t start)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(1, 5);
+    size_t len = odp_actions->size - start;
+
+    if (!nl_attr_oversized(len)) {
+        return false;
+    }
+    COVERAGE_INC(tasuki_clone_oversize);
+    VLOG_WARN_RL(&rl, "dropping the datapath actions of a clone or a group "
+                 "bucket, %"PRIuSIZE" bytes: more than a clone can hold", len);
+    odp_actions->size = start;
+    return true;
+}
+
 /* Called where translation goes back to what the packet was at 'mark', but
  * cannot take back what the datapath actions since then do to it.  If one of
  * our actions is among them, which no later action can revert, and this is not
- * the last use of the packet, moves them into a clone and restores 'base_flow'
- * accordingly, and 'was_mpls', which tells that the packet's headers are not as
- * the flow says.  Returns SLOW_ACTION if the datapath cannot clone and
- * ovs-vswitchd has to, otherwise 0. */
+ * the last use of the packet, moves them into a clone, or drops them if that
+ * cannot hold them, and restores 'base_flow' accordingly, and 'was_mpls', which
+ * tells that the packet's headers are not as the flow says.  Returns SLOW_ACTION
+ * if the datapath cannot clone and ovs-vswitchd has to, otherwise 0. */
 enum slow_path_reason
 tasuki_isolate(const struct tasuki_mark *mark, bool is_last_action,
                struct ofpbuf *odp_actions, struct flow *base_flow,
@@ -230,13 +256,17 @@ tasuki_isolate(const struct tasuki_mark *mark, bool is_last_action,
         return 0;
     }
 
+    *base_flow = mark->base_flow;
+    *was_mpls = mark->was_mpls;
+    if (tasuki_refuse_oversized(odp_actions, mark->odp_size)) {
+        return 0;
+    }
+
     struct nlattr clone = {
         .nla_type = OVS_ACTION_ATTR_CLONE,
         .nla_len = NLA_HDRLEN + len,
     };
     ofpbuf_insert(odp_actions, mark->odp_size, &clone, sizeof clone);
-    *base_flow = mark->base_flow;
-    *was_mpls = mark->was_mpls;
     return support->clone ? 0 : SLOW_ACTION;
 }
 

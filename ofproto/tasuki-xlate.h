@@ -59,6 +59,7 @@ tasuki_mark(const struct ofpbuf *odp_actions, const struct flow *base_flow,
     return (struct tasuki_mark) { odp_actions->size, *base_flow, was_mpls };
 }
 
+bool tasuki_refuse_oversized(struct ofpbuf *odp_actions, size_t start);
 enum slow_path_reason tasuki_isolate(const struct tasuki_mark *,
                                      bool is_last_action,
                                      struct ofpbuf *odp_actions,
