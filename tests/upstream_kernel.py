@@ -72,12 +72,13 @@ def find_tests(names=None):
 def run(log, names=None):
     """Runs the tests with those names, or all.  Prints what did not pass.
     Returns how many passed, how many failed that do not fail with Linux's own
-    module, and how many others there are; and an exit status, which is not 0
-    if the kernel complained."""
+    module, and how many others there are; the names of those that passed only
+    when repeated; and an exit status, which is not 0 if the kernel complained.
+    """
     tests = find_tests(names)
-    ours, status = run_tests(log, tests)
+    ours, flaky, status = run_tests(log, tests)
     others = [number for number in tests if ours[number][1] != "ok"]
-    theirs, _ = run_tests(log, others, "--vanilla")
+    theirs, _, _ = run_tests(log, others, "--vanilla")
     failed = 0
     for number in others:
         name, result = ours[number]
@@ -88,15 +89,17 @@ def run(log, names=None):
         elif "FAILED" in (result, theirs[number][1]):
             print("    %s: %s %s (with Linux's own module: %s)"
                   % (number, name, result, theirs[number][1]), flush=True)
-    return len(tests) - len(others), failed, len(others) - failed, status
+    return (len(tests) - len(others), failed, len(others) - failed, flaky,
+            status)
 
 
 def run_tests(log, tests, *options):
     """Runs 'tests', those that fail twice, in as many guests at a time as
     there are CPUs.  Returns a dict from the number of each to its name and
-    result, and the exit status."""
+    result, a list of those that passed only the second time, and the exit
+    status."""
     results = {number: ("?", "did not run") for number in tests}
-    status = 0
+    first, status = {}, 0
     for _ in range(2):
         tests = [number for number in tests
                  if results[number][1] not in ("ok", "skipped")]
@@ -109,7 +112,10 @@ def run_tests(log, tests, *options):
                     range(n)):
                 results.update(more)
                 status = status or code
-    return results, status
+        first = first or dict(results)
+    flaky = ["%s: %s" % (number, results[number][0]) for number in first
+             if first[number][1] != "ok" and results[number][1] == "ok"]
+    return results, flaky, status
 
 
 def run_guest(log, tests, *options):
