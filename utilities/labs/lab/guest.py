@@ -209,7 +209,7 @@ class Uml(Guest):
         with open(self._path("console"), "w") as console:
             return self.lab.start(
                 os.path.join(self.tree, "linux"), "mem=" + self.memory,
-                "rootfstype=hostfs", "rootflags=/", "ro",
+                "root=hostfs", "rootfstype=hostfs", "rootflags=/", "ro",
                 "init=" + os.path.join(HELPERS, "uml-init"),
                 "con=null", "con0=fd:0,fd:1",
                 "con1=null,fd:%d" % console.fileno(), "console=tty1",
