@@ -198,9 +198,6 @@ make_message(struct ofswitch *sw, uint8_t kind, const uint8_t *data,
     } else if (kind == 0xfe) {
         return make_packet_in(sw, PIPE_APP_HANDOVER, PIPE_SERVICE, data,
                               size);
-    } else if (kind == 0xfd) {
-        return make_packet_in(sw, PIPE_APP_HANDOVER, PIPE_CLASSIFY, data,
-                              size);
     }
 
     msg = ofpbuf_new(sizeof *oh + size);

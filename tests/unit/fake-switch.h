@@ -100,6 +100,9 @@ extern bool fake_flows_age;
 extern size_t fake_n_flow_mods;
 extern size_t fake_n_packet_outs;
 
+/* How often the application asked for all flows to be declared anew. */
+extern unsigned int fake_n_redeclared;
+
 /* The value of a counter of the service. */
 uint64_t fake_counter(enum handover_counter);
 struct hswitch *fake_hswitch(void);

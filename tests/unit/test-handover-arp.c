@@ -433,6 +433,36 @@ nobody_answers(void **state)
     assert_false(member_is_resolved(server(3)));
 }
 
+/* Two that say all the time that they have an address cost us next to nothing,
+ * in which they get nowhere. */
+static void
+many_claims(void **state)
+{
+    unsigned int n_redeclared;
+    int n_sent = 0;
+
+    (void) state;
+    start_resolved();
+    n_redeclared = fake_n_redeclared;
+    for (int i = 0; i < 3000; i++) {
+        struct dp_packet *packet;
+
+        arp(1, ARP_OP_REPLY, i & 1 ? other_mac : server_macs[1], VIP, vmac, 0);
+        if (!(i % 3)) {
+            fake_pass(1);
+        }
+        for (int port = 1; port <= CLIENT_PORT; port++) {
+            while ((packet = fake_output(port))) {
+                dp_packet_delete(packet);
+                n_sent++;
+            }
+        }
+    }
+    assert_true(eth_addr_equals(server(1)->mac, server_macs[1]));
+    assert_int_equal(fake_n_redeclared, n_redeclared);
+    assert_in_range(n_sent, 1, 2);
+}
+
 /* What the attacker of the walks below may send, from port 2, about server 3
  * and the client, both of which answer when they are asked. */
 static const struct attack {
@@ -619,6 +649,7 @@ main(void)
         TEST(server_moves),
         TEST(question_is_unicast),
         TEST(nobody_answers),
+        TEST(many_claims),
         TEST(attackers_move_nobody),
     };
 

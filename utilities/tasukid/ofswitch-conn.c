@@ -75,6 +75,7 @@ ofswitch_create(int probe_interval)
     sw->state = OSS_DISCONNECTED;
     sw->deadline = LLONG_MAX;
     sw->retry_at = LLONG_MAX;
+    sw->redeclare_at = LLONG_MAX;
     hmap_init(&sw->ports);
     hmap_init(&sw->ports_by_name);
     ovs_list_push_back(&ofswitches, &sw->node);
@@ -598,6 +599,9 @@ ofswitch_conn_wait(struct ofswitch *sw)
     }
     if (sw->retry_at != LLONG_MAX) {
         poll_timer_wait_until(sw->retry_at);
+    }
+    if (sw->redeclare_at != LLONG_MAX) {
+        poll_timer_wait_until(sw->redeclare_at);
     }
     if (sw->doomed
         || rconn_get_connection_seqno(sw->rconn) != sw->conn_seqno

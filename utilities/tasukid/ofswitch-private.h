@@ -36,6 +36,9 @@ enum ofswitch_state {
 /* How long to wait before flows that a switch refused are sent again. */
 #define OFSWITCH_RETRY_MS 5000
 
+/* How long flows that packets can change stay as they were declared. */
+#define OFSWITCH_REDECLARE_MS 1000
+
 struct ofswitch_stats {
     uint64_t packet_ins;        /* Handed to an application. */
     uint64_t packet_ins_ignored; /* Belonging to none. */
@@ -78,6 +81,9 @@ struct ofswitch {
     void *data[MAX_APPS];
     struct flow_set *flows;     /* Declared ones. */
     bool redeclare;             /* Must be declared anew. */
+    long long int redeclare_at; /* When that has to become true, msec, or
+                                 * LLONG_MAX. */
+    long long int declared;     /* When they were declared last, msec. */
     bool reconfigure;           /* Some application could not start or stop
                                  * yet: call ofswitch_configure() again. */
     unsigned int flows_lost;    /* Declared ones deleted by somebody else. */

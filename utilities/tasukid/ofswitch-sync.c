@@ -225,6 +225,8 @@ update_declared_flows(struct ofswitch *sw)
     }
     sw->flows = flows;
     sw->redeclare = false;
+    sw->redeclare_at = LLONG_MAX;
+    sw->declared = time_msec();
 }
 
 static void
@@ -251,6 +253,7 @@ ofswitch_stop_applications(struct ofswitch *sw)
     flow_set_destroy(sw->flows);
     sw->flows = NULL;
     sw->redeclare = false;
+    sw->redeclare_at = LLONG_MAX;
     sw->reconfigure = false;
     sw->flows_lost = 0;
     sw->retry_at = LLONG_MAX;
@@ -421,6 +424,10 @@ ofswitch_sync_run(struct ofswitch *sw)
 {
     if (sw->reconfigure && sw->state == OSS_MANAGED && !sw->adopting) {
         ofswitch_reconfigure(sw);
+    }
+    if (time_msec() >= sw->redeclare_at) {
+        sw->redeclare_at = LLONG_MAX;
+        sw->redeclare = true;
     }
     if (sw->redeclare && sw->state == OSS_MANAGED && !sw->adopting) {
         if (sw->flows_lost) {

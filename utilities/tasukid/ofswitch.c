@@ -418,3 +418,11 @@ ofswitch_redeclare(struct ofswitch *sw)
 {
     sw->redeclare = true;
 }
+
+void
+ofswitch_redeclare_soon(struct ofswitch *sw)
+{
+    sw->redeclare_at = MIN(sw->redeclare_at,
+                           MAX(time_msec(),
+                               sw->declared + OFSWITCH_REDECLARE_MS));
+}

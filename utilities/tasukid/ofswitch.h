@@ -93,6 +93,10 @@ void ofswitch_barrier(struct ofswitch *);
 /* Asks the core to call 'declare_flows' of all applications again soon. */
 void ofswitch_redeclare(struct ofswitch *);
 
+/* The same for what packets can cause: again a second after the last time at
+ * the earliest. */
+void ofswitch_redeclare_soon(struct ofswitch *);
+
 /* Collects the static flows of one switch. */
 void flow_set_add(struct flow_set *, enum pipeline_app app, uint64_t cookie,
                   uint8_t table, uint16_t priority, const struct match *,

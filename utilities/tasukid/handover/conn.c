@@ -551,7 +551,9 @@ conn_uninstall(struct conn *conn)
 static void
 conn_log_end(const struct conn *conn)
 {
-    if (VLOG_IS_DBG_ENABLED()) {
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(600, 100);
+
+    if (!VLOG_DROP_DBG(&rl)) {
         struct ds ds = DS_EMPTY_INITIALIZER;
         conn_format(conn, &ds);
         VLOG_DBG("done: %s", ds_cstr(&ds));

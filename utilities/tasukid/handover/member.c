@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "neigh.h"
+#include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "timeval.h"
@@ -31,6 +32,9 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
 #define PROBE_UNRESOLVED_MS 1000
 #define PROBE_RESOLVED_MS 30000
 #define PROBE_GIVE_UP_MS (3 * PROBE_RESOLVED_MS + PROBE_UNRESOLVED_MS)
+
+/* How often to show in the database that something has changed. */
+#define PUBLISH_INTERVAL_MS 1000
 
 struct member *
 member_create(struct service *service, const struct uuid *uuid,
@@ -91,6 +95,15 @@ member_is_source(const struct member *m, struct eth_addr mac, ofp_port_t port)
             : m->port != OFPP_NONE && m->port == port);
 }
 
+/* Static flows lead only to servers that share the service's address. */
+static void
+redeclare(const struct member *m)
+{
+    if (member_shares_vip(m)) {
+        ofswitch_redeclare_soon(m->service->hsw->ofsw);
+    }
+}
+
 void
 member_set_location(struct member *m, struct eth_addr mac, ofp_port_t port)
 {
@@ -111,7 +124,7 @@ member_set_location(struct member *m, struct eth_addr mac, ofp_port_t port)
                      "port %"PRIu32,
                      m->service->cfg->name, m->name, ETH_ADDR_ARGS(m->mac),
                      m->port);
-        ofswitch_redeclare(m->service->hsw->ofsw);
+        redeclare(m);
     }
 }
 
@@ -207,14 +220,16 @@ member_status(const struct member *m)
             : member_is_resolved(m) ? "up" : "unresolved");
 }
 
-/* Shows in the database how 'm' is, if that has changed. */
+/* Shows in the database how 'm' is, if that has changed.  A server that takes
+ * some connections and refuses others changes with each. */
 static void
-member_publish(struct member *m)
+member_publish(struct member *m, long long int now)
 {
     const char *status = member_status(m);
 
-    if (status != m->status) {
+    if (status != m->status && now >= m->next_publish) {
         m->status = status;
+        m->next_publish = now + PUBLISH_INTERVAL_MS;
         config_set_status(&m->uuid, "state", "%s", status);
     }
 }
@@ -267,7 +282,7 @@ member_learn_options(struct member *m, const struct tcp_segment *syn,
 void
 member_run(struct member *m, long long int now)
 {
-    member_publish(m);
+    member_publish(m, now);
     if (m->mac_configured) {
         return;
     }
@@ -275,7 +290,7 @@ member_run(struct member *m, long long int now)
         VLOG_INFO_RL(&rl, "service %s: server %s does not answer ARP any more",
                      m->service->cfg->name, m->name);
         m->mac = eth_addr_zero;
-        ofswitch_redeclare(m->service->hsw->ofsw);
+        redeclare(m);
     }
     if (now >= m->next_probe) {
         neigh_probe_member(m, !member_is_resolved(m)
@@ -283,5 +298,18 @@ member_run(struct member *m, long long int now)
         m->next_probe = now + (member_is_resolved(m)
                                && now - m->seen < PROBE_RESOLVED_MS
                                ? PROBE_RESOLVED_MS : PROBE_UNRESOLVED_MS);
+    }
+}
+
+void
+member_wait(const struct member *m)
+{
+    if (!m->mac_configured) {
+        poll_timer_wait_until(m->next_probe);
+    }
+    if (member_status(m) != m->status) {
+        poll_timer_wait_until(m->next_publish);
+    } else if (member_has_failed(m)) {
+        poll_timer_wait_until(m->failed_until);
     }
 }

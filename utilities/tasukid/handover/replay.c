@@ -168,7 +168,9 @@ send_frag_needed(struct conn *conn)
 static void
 log_handover(const struct conn *conn)
 {
-    if (VLOG_IS_DBG_ENABLED()) {
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(600, 100);
+
+    if (!VLOG_DROP_DBG(&rl)) {
         struct ds ds = DS_EMPTY_INITIALIZER;
         conn_format(conn, &ds);
         VLOG_DBG("handed over: %s", ds_cstr(&ds));

@@ -294,9 +294,7 @@ services_wait(struct hswitch *hsw)
     struct member *m;
 
     HMAP_FOR_EACH (m, hmap_node, &hsw->members) {
-        if (!m->mac_configured) {
-            poll_timer_wait_until(m->next_probe);
-        }
+        member_wait(m);
     }
 }
 

@@ -104,6 +104,7 @@ struct member {
 
     unsigned int n_conns;
     const char *status;         /* As in the database; static. */
+    long long int next_publish; /* When it may change there, in ms. */
 };
 
 struct service {
@@ -167,6 +168,7 @@ void member_unconfigure(struct hswitch *, struct member *);
 
 /* Periodic work. */
 void member_run(struct member *, long long int now);
+void member_wait(const struct member *);
 
 struct member *member_ref(struct member *);
 void member_unref(struct member *);
