@@ -85,6 +85,11 @@ tests_unit_test_glob_SOURCES = tests/unit/test-glob.c
 tests_unit_test_glob_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_glob_LDADD = $(tasukid_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-fair-queue
+tests_unit_test_fair_queue_SOURCES = tests/unit/test-fair-queue.c
+tests_unit_test_fair_queue_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_fair_queue_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-handover-rules
 tests_unit_test_handover_rules_SOURCES = tests/unit/test-handover-rules.c
 tests_unit_test_handover_rules_CPPFLAGS = $(tasukid_unit_cppflags)

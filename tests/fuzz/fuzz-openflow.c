@@ -232,6 +232,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         struct ofpbuf *msg = make_message(sw, data[0], data + 2, len);
 
         ofswitch_handle_message(sw, msg);
+        ofswitch_packet_run(sw);
         ofswitch_sync_run(sw);
         ofpbuf_delete(msg);
         data += 2 + len;

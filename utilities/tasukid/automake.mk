@@ -36,12 +36,15 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/connections.c \
 	utilities/tasukid/connections.h \
 	utilities/tasukid/core.c \
+	utilities/tasukid/fair-queue.c \
+	utilities/tasukid/fair-queue.h \
 	utilities/tasukid/flow-set.c \
 	utilities/tasukid/flow-set.h \
 	utilities/tasukid/glob.c \
 	utilities/tasukid/glob.h \
 	utilities/tasukid/ofswitch-conn.c \
 	utilities/tasukid/ofswitch-private.h \
+	utilities/tasukid/ofswitch-packet.c \
 	utilities/tasukid/ofswitch-sync.c \
 	utilities/tasukid/ofswitch.c \
 	utilities/tasukid/ofswitch.h \

@@ -426,10 +426,11 @@ format_switch(const struct ofswitch *sw, struct ds *ds)
                       flow_set_count(sw->flows));
     }
     ds_put_format(ds, "    received: packet-in %"PRIu64", ignored %"PRIu64", "
-                  "flow-removed %"PRIu64", errors %"PRIu64", "
-                  "bad messages %"PRIu64"\n",
-                  s->packet_ins, s->packet_ins_ignored, s->flows_removed,
-                  s->errors, s->bad_messages);
+                  "dropped %"PRIu64", flow-removed %"PRIu64", errors "
+                  "%"PRIu64", bad messages %"PRIu64"\n",
+                  s->packet_ins, s->packet_ins_ignored,
+                  s->packet_ins_dropped, s->flows_removed, s->errors,
+                  s->bad_messages);
     ds_put_format(ds, "    sent: packet-out %"PRIu64", dropped %"PRIu64", "
                   "flow-mod %"PRIu64"\n",
                   s->packet_outs, s->packet_outs_dropped, s->flow_mods);

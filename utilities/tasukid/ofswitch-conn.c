@@ -35,8 +35,6 @@ VLOG_DEFINE_THIS_MODULE(ofswitch_conn);
 
 COVERAGE_DEFINE(ofswitch_bad_message);
 COVERAGE_DEFINE(ofswitch_error_reply);
-COVERAGE_DEFINE(ofswitch_packet_in);
-COVERAGE_DEFINE(ofswitch_packet_in_ignored);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
@@ -49,8 +47,10 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* How long a switch may take to introduce itself, in msec. */
 #define HANDSHAKE_TIMEOUT 15000
 
-/* Messages from one switch before it is the next one's turn. */
-#define MAX_BATCH 100
+/* Messages from one switch before it is the next one's turn.  Of packets that
+ * have to wait, the sooner they do, the sooner it is known who sends too
+ * many. */
+#define MAX_BATCH 500
 
 /* OpenFlow 1.3 is the first version whose packet-ins carry the cookie by which
  * they are dispatched. */
@@ -78,6 +78,7 @@ ofswitch_create(int probe_interval)
     sw->redeclare_at = LLONG_MAX;
     hmap_init(&sw->ports);
     hmap_init(&sw->ports_by_name);
+    ofswitch_packet_init(sw);
     ovs_list_push_back(&ofswitches, &sw->node);
     return sw;
 }
@@ -115,6 +116,7 @@ ofswitch_disconnected(struct ofswitch *sw)
         VLOG_INFO("%s: disconnected", ofswitch_name(sw));
     }
     ofswitch_stop_applications(sw);
+    ofswitch_packet_clear(sw);
     ofswitch_clear_ports(sw);
     sw->row = NULL;
     sw->have_features = false;
@@ -131,6 +133,7 @@ ofswitch_destroy(struct ofswitch *sw)
 {
     if (sw) {
         ofswitch_disconnected(sw);
+        ofswitch_packet_destroy(sw);
         ovs_list_remove(&sw->node);
         rconn_destroy(sw->rconn);
         rconn_packet_counter_destroy(sw->txq);
@@ -309,59 +312,6 @@ handle_flow_stats(struct ofswitch *sw, const struct ofp_header *oh)
     return retval == EOF ? 0 : OFPERR_OFPBRC_BAD_LEN;
 }
 
-/* Returns true if 'port' belongs to an application other than 'class'. */
-static bool
-is_others_port(const struct ofswitch *sw, const struct app_class *class,
-               ofp_port_t port)
-{
-    return ((!class->owns_port || !class->owns_port(sw, port))
-            && ofswitch_port_is_owned(sw, port));
-}
-
-static enum ofperr
-handle_packet_in(struct ofswitch *sw, const struct ofp_header *oh)
-{
-    struct ofputil_packet_in pin;
-    struct packet_in pi;
-    struct dp_packet packet;
-    enum ofperr error;
-    uint32_t bit;
-    int index;
-
-    error = ofputil_decode_packet_in(oh, true, NULL, NULL, &pin,
-                                     &pi.total_len, NULL, NULL);
-    if (error) {
-        return error;
-    }
-
-    pi.cookie = ntohll(pin.cookie);
-    index = app_index_from_id(PIPE_COOKIE_APP(pi.cookie));
-    bit = index >= 0 ? UINT32_C(1) << index : 0;
-    if (!(sw->running & ~sw->adopting & bit)
-        || !app_classes[index]->packet_in
-        || is_others_port(sw, app_classes[index],
-                          pin.flow_metadata.flow.in_port.ofp_port)) {
-        COVERAGE_INC(ofswitch_packet_in_ignored);
-        sw->stats.packet_ins_ignored++;
-        return 0;
-    }
-
-    pi.reason = pin.reason;
-    pi.table_id = pin.table_id;
-    dp_packet_use_const(&packet, pin.packet, pin.packet_len);
-    packet.packet_type = pin.flow_metadata.flow.packet_type;
-    flow_extract(&packet, &pi.flow);
-    pi.flow.in_port.ofp_port = pin.flow_metadata.flow.in_port.ofp_port;
-    pi.flow.metadata = pin.flow_metadata.flow.metadata;
-    memcpy(pi.flow.regs, pin.flow_metadata.flow.regs, sizeof pi.flow.regs);
-    pi.packet = &packet;
-
-    COVERAGE_INC(ofswitch_packet_in);
-    sw->stats.packet_ins++;
-    app_classes[index]->packet_in(sw, &pi);
-    return 0;
-}
-
 static enum ofperr
 handle_flow_removed(struct ofswitch *sw, const struct ofp_header *oh)
 {
@@ -495,7 +445,7 @@ ofswitch_handle_message(struct ofswitch *sw, const struct ofpbuf *msg)
         return sw->state == OSS_MANAGED ? handle_flow_stats(sw, oh) : 0;
 
     case OFPTYPE_PACKET_IN:
-        return handle_packet_in(sw, oh);
+        return ofswitch_packet_receive(sw, oh);
 
     case OFPTYPE_FLOW_REMOVED:
         return handle_flow_removed(sw, oh);
@@ -570,6 +520,7 @@ ofswitch_conn_run(struct ofswitch *sw)
 
     if (sw->state != OSS_DISCONNECTED && sw->state != OSS_HELD) {
         receive_messages(sw);
+        ofswitch_packet_run(sw);
         ofswitch_sync_run(sw);
         if (time_msec() >= sw->deadline) {
             ofswitch_reconnect(sw, "the switch does not reply");
@@ -594,6 +545,7 @@ ofswitch_conn_wait(struct ofswitch *sw)
 {
     rconn_run_wait(sw->rconn);
     rconn_recv_wait(sw->rconn);
+    ofswitch_packet_wait(sw);
     if (sw->deadline != LLONG_MAX) {
         poll_timer_wait_until(sw->deadline);
     }

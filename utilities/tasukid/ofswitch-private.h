@@ -8,11 +8,13 @@
  *
  *     connections.c      which connections there are: column "connections"
  *     ofswitch-conn.c    one connection: handshake, messages, dispatch
+ *     ofswitch-packet.c  packets, which wait for their turn
  *     ofswitch-sync.c    applications up and down, flows in line
  *     ofswitch.c         what applications may do with a switch
  */
 
 #include "app.h"
+#include "fair-queue.h"
 #include "ofswitch.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
@@ -42,6 +44,7 @@ enum ofswitch_state {
 struct ofswitch_stats {
     uint64_t packet_ins;        /* Handed to an application. */
     uint64_t packet_ins_ignored; /* Belonging to none. */
+    uint64_t packet_ins_dropped; /* From who sent too many. */
     uint64_t packet_outs;
     uint64_t packet_outs_dropped; /* The switch does not read fast enough. */
     uint64_t flow_mods;
@@ -91,6 +94,9 @@ struct ofswitch {
                                  * again, msec, or LLONG_MAX. */
     ovs_be32 sync_xid;          /* Barrier that ends adoption. */
 
+    struct fair_queue packets;  /* Packet-ins that wait. */
+    unsigned int packets_us;    /* How long this time around the main loop has
+                                 * handled them, in microseconds. */
     struct ofswitch_stats stats;
 };
 
@@ -128,6 +134,15 @@ void ofswitch_conn_run(struct ofswitch *);
 void ofswitch_conn_wait(struct ofswitch *);
 void ofswitch_reconnect(struct ofswitch *, const char *reason);
 uint32_t ofswitch_allowed_versions(void);
+
+/* ofswitch-packet.c */
+void ofswitch_packet_init(struct ofswitch *);
+void ofswitch_packet_destroy(struct ofswitch *);
+void ofswitch_packet_clear(struct ofswitch *);
+enum ofperr ofswitch_packet_receive(struct ofswitch *,
+                                    const struct ofp_header *);
+void ofswitch_packet_run(struct ofswitch *);
+void ofswitch_packet_wait(const struct ofswitch *);
 
 /* ofswitch-sync.c */
 void ofswitch_configure(struct ofswitch *);
