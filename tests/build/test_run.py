@@ -7,6 +7,7 @@ import importlib.util
 import io
 import pathlib
 import sys
+import time
 
 import pytest
 
@@ -83,3 +84,24 @@ def test_not_built(runner, monkeypatch, tmp_path, capsys):
     out = capsys.readouterr().out
     assert "not built: asan, see build/check/build-asan.log" in out
     assert out.endswith("0 passed, 1 failed, 0 skipped\n")
+
+
+@pytest.mark.parametrize("kinds, policy", [
+    (["fuzz"], "SCHED_OTHER"), (["unit", "fuzz"], "SCHED_IDLE")])
+def test_built_meanwhile(runner, monkeypatch, tmp_path, kinds, policy):
+    """What is built beside tests does not take their CPUs; what tests wait for
+    takes what it gets."""
+    monkeypatch.setattr(runner, "TOP", str(tmp_path))
+    monkeypatch.setattr(sys, "argv", ["run", *kinds])
+    monkeypatch.setitem(runner.BUILDS, "asan", ["sh", "-c", "chrt -p $$"])
+    log = tmp_path / "build/check/build-asan.log"
+
+    def test(_):
+        # The build has begun; a test, too, and so it stays as it is.
+        while not log.exists() or policy not in log.read_text():
+            time.sleep(0.1)
+        return runner.execute(["echo", "1: a  ok"], io.StringIO())
+
+    for kind in kinds:
+        monkeypatch.setitem(runner.KINDS, kind, (test, "x"))
+    assert runner.main() == 0
