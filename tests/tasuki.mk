@@ -77,7 +77,7 @@ tests_unit_test_nat64_transport_SOURCES = \
 	tests/unit/test-nat64-transport.c $(nat64_unit_sources)
 tests_unit_test_nat64_transport_LDADD = $(tasuki_unit_ldadd)
 
-tasukid_unit_cppflags = $(AM_CPPFLAGS) -I/usr/share/include/llhttp
+tasukid_unit_cppflags = $(AM_CPPFLAGS)
 tasukid_unit_ldadd = utilities/tasukid/libtasukid.la $(tasuki_unit_ldadd)
 
 TASUKI_UNIT_TESTS += tests/unit/test-glob
@@ -90,15 +90,19 @@ tests_unit_test_fair_queue_SOURCES = tests/unit/test-fair-queue.c
 tests_unit_test_fair_queue_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_fair_queue_LDADD = $(tasukid_unit_ldadd)
 
-TASUKI_UNIT_TESTS += tests/unit/test-handover-rules
-tests_unit_test_handover_rules_SOURCES = tests/unit/test-handover-rules.c
-tests_unit_test_handover_rules_CPPFLAGS = $(tasukid_unit_cppflags)
-tests_unit_test_handover_rules_LDADD = $(tasukid_unit_ldadd)
+TASUKI_UNIT_TESTS += tests/unit/test-handover-judge
+tests_unit_test_handover_judge_SOURCES = tests/unit/test-handover-judge.c
+tests_unit_test_handover_judge_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_judge_LDADD = $(tasukid_unit_ldadd)
 
-TASUKI_UNIT_TESTS += tests/unit/test-http-request
-tests_unit_test_http_request_SOURCES = tests/unit/test-http-request.c
-tests_unit_test_http_request_CPPFLAGS = $(tasukid_unit_cppflags)
-tests_unit_test_http_request_LDADD = $(tasukid_unit_ldadd)
+TASUKI_UNIT_TESTS += tests/unit/test-http-head
+tests_unit_test_http_head_SOURCES = tests/unit/test-http-head.c
+tests_unit_test_http_head_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_http_head_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-rule-check
+tests_unit_test_rule_check_SOURCES = tests/unit/test-rule-check.c
+tests_unit_test_rule_check_LDADD = $(tasukid_unit_ldadd)
 
 TASUKI_UNIT_TESTS += tests/unit/test-tcp-hold
 tests_unit_test_tcp_hold_SOURCES = tests/unit/test-tcp-hold.c
@@ -241,12 +245,12 @@ tests_fuzz_fuzz_tcp_offset_LDADD = $(tasuki_fuzz_ldadd)
 
 tasukid_fuzz_ldadd = utilities/tasukid/libtasukid.la $(tasuki_fuzz_ldadd)
 
-TASUKI_FUZZERS += tests/fuzz/fuzz-http-request
-EXTRA_DIST += tests/fuzz/http-request.dict
-tests_fuzz_fuzz_http_request_SOURCES = tests/fuzz/fuzz-http-request.c
-tests_fuzz_fuzz_http_request_CPPFLAGS = $(tasukid_unit_cppflags)
-tests_fuzz_fuzz_http_request_LDFLAGS = $(tasuki_fuzz_ldflags)
-tests_fuzz_fuzz_http_request_LDADD = $(tasukid_fuzz_ldadd)
+TASUKI_FUZZERS += tests/fuzz/fuzz-http-judge
+EXTRA_DIST += tests/fuzz/fuzz-http-judge.dict
+tests_fuzz_fuzz_http_judge_SOURCES = tests/fuzz/fuzz-http-judge.c
+tests_fuzz_fuzz_http_judge_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_fuzz_fuzz_http_judge_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_http_judge_LDADD = $(tasukid_fuzz_ldadd)
 
 TASUKI_FUZZERS += tests/fuzz/fuzz-openflow
 tests_fuzz_fuzz_openflow_SOURCES = tests/fuzz/fuzz-openflow.c

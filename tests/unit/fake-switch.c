@@ -688,20 +688,27 @@ fake_add_rule(struct service_config *cfg, const char *path, int n)
     struct uuid uuid = { .parts = { 0x1e, cfg->rules.n_rules } };
     struct rule *rule = rule_create(&uuid, 0);
 
-    rule->path = xstrdup(path);
+    rule_add_condition(rule, RULE_PATH, path);
     uuid = server_uuid(n);
     rule_add_server(rule, &uuid);
     rule_set_add(&cfg->rules, rule);
 }
 
+static void
+refuse_no_rule(const struct rule *rule OVS_UNUSED, const char *name OVS_UNUSED,
+               const char *reason OVS_UNUSED)
+{
+    OVS_NOT_REACHED();
+}
+
 void
 fake_switch_configure(struct service_config *cfg)
 {
+    if (cfg && !cfg->rules.n_fields) {
+        rule_set_finish(&cfg->rules, refuse_no_rule);
+    }
     service_config_unref(fake.cfg);
     fake.cfg = cfg;
-    if (cfg && !cfg->rules.names) {
-        rule_set_finish(&cfg->rules);
-    }
     handover_app.configure(NULL);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright (c) 2026 the Tasuki developers. */
 
-/* Shell patterns, by themselves and against the C library's. */
+/* Shell patterns, matched by pattern sets, by themselves and against the C
+ * library's. */
 
 #include <config.h>
 #include <fnmatch.h>
@@ -14,7 +15,26 @@
 #include <string.h>
 #include <time.h>
 #include <cmocka.h>
+#include "bitmap.h"
+#include "util.h"
 #include "utilities/tasukid/glob.h"
+#include "utilities/tasukid/pattern-set.h"
+
+static bool
+glob_match(const char *pattern, const char *s, size_t len, bool ignore_case)
+{
+    unsigned long matched = 0;
+    char *error = NULL;
+    size_t bad;
+
+    struct pattern_set *set = pattern_set_create(&pattern, 1, ignore_case,
+                                                 &bad, &error);
+    assert_null(error);
+    pattern_set_match(set, s, len, &matched, 3);
+    pattern_set_unref(set);
+    assert_true(matched == 0 || matched == 1 << 3);
+    return matched;
+}
 
 static bool
 match(const char *pattern, const char *s)
@@ -104,44 +124,115 @@ ill_formed(void **state)
     assert_true(match("a\\", "a\\"));
 }
 
-/* Every pattern and every string over a small alphabet, up to some length:
- * fnmatch() is the oracle. */
+/* Random patterns and strings over a small alphabet, many of the patterns in one
+ * set: fnmatch() is the oracle. */
 static void
 same_as_fnmatch(void **state)
 {
+    enum { N = 64 };
     static const char pattern_alphabet[] = "ab*?[]!-\\";
     static const char string_alphabet[] = "ab-]";
     unsigned int n_matches = 0;
 
     (void) state;
     srandom(1);
-    for (int i = 0; i < 500000; i++) {
-        char pattern[8], s[8];
-        size_t pattern_len = random() % sizeof pattern;
-        size_t len = random() % sizeof s;
+    for (int i = 0; i < 100; i++) {
+        char patterns[N][8];
+        const char *globs[N];
+        char *error = NULL;
+        size_t bad;
 
-        for (size_t j = 0; j < pattern_len; j++) {
-            pattern[j] = pattern_alphabet[random()
-                                          % (sizeof pattern_alphabet - 1)];
-        }
-        pattern[pattern_len] = '\0';
-        for (size_t j = 0; j < len; j++) {
-            s[j] = string_alphabet[random() % (sizeof string_alphabet - 1)];
-        }
-        s[len] = '\0';
+        for (size_t n = 0; n < N; ) {
+            char *pattern = patterns[n];
+            size_t len = random() % sizeof patterns[n];
 
-        /* POSIX leaves ill-formed patterns open, and ranges that go down. */
-        if (glob_check(pattern) || strchr(pattern, '-')) {
-            continue;
+            for (size_t j = 0; j < len; j++) {
+                pattern[j] = pattern_alphabet[random()
+                                              % (sizeof pattern_alphabet
+                                                 - 1)];
+            }
+            pattern[len] = '\0';
+
+            /* POSIX leaves ill-formed patterns open, and ranges that go
+             * down. */
+            if (!glob_check(pattern) && !strchr(pattern, '-')) {
+                globs[n++] = pattern;
+            }
         }
-        bool expected = !fnmatch(pattern, s, 0);
-        if (match(pattern, s) != expected) {
-            fail_msg("\"%s\" %s \"%s\"", pattern,
-                     expected ? "should match" : "should not match", s);
+        struct pattern_set *set = pattern_set_create(globs, N, false, &bad,
+                                                     &error);
+        assert_non_null(set);
+        for (int j = 0; j < 1000; j++) {
+            unsigned long matched[BITMAP_N_LONGS(N)] = { 0 };
+            char s[8];
+            size_t len = random() % sizeof s;
+
+            for (size_t k = 0; k < len; k++) {
+                s[k] = string_alphabet[random()
+                                       % (sizeof string_alphabet - 1)];
+            }
+            s[len] = '\0';
+            pattern_set_match(set, s, len, matched, 0);
+            for (size_t k = 0; k < N; k++) {
+                bool expected = !fnmatch(globs[k], s, 0);
+
+                if (bitmap_is_set(matched, k) != expected) {
+                    fail_msg("\"%s\" %s \"%s\"", globs[k],
+                             expected ? "should match" : "should not match",
+                             s);
+                }
+                n_matches += expected;
+            }
         }
-        n_matches += expected;
+        pattern_set_unref(set);
     }
-    assert_in_range(n_matches, 1000, 499000);
+    assert_in_range(n_matches, 10000, 6390000);
+}
+
+/* A byte of a string may be any, one of a pattern any but null and a line
+ * break. */
+static void
+every_byte(void **state)
+{
+    (void) state;
+    for (int c = 1; c < 256; c++) {
+        char literal_[] = { '\\', c, '\0' };
+        char set[] = { '[', '\\', c, ']', '\0' };
+        char not[] = { '[', '!', '\\', c, ']', '\0' };
+
+        for (int d = 0; c != '\n' && c != '\r' && d < 256; d += 5) {
+            char s = d % 2 ? c : d;
+
+            if (s != '\n' && s != '\r') {
+                assert_int_equal(glob_match(literal_, &s, 1, false),
+                                 s == (char) c);
+                assert_int_equal(glob_match(set, &s, 1, false),
+                                 s == (char) c);
+                assert_int_equal(glob_match(not, &s, 1, false),
+                                 s != (char) c);
+            }
+        }
+    }
+}
+
+/* Nothing is compiled twice while it is in use. */
+static void
+same_pattern_same_set(void **state)
+{
+    static const char *const globs[] = { "a*", "*b" };
+    struct pattern_set *a, *b, *c;
+    char *error = NULL;
+    size_t bad;
+
+    (void) state;
+    a = pattern_set_create(globs, 2, false, &bad, &error);
+    b = pattern_set_create(globs, 2, false, &bad, &error);
+    c = pattern_set_create(globs, 2, true, &bad, &error);
+    assert_ptr_equal(a, b);
+    assert_ptr_not_equal(a, c);
+    pattern_set_unref(a);
+    pattern_set_unref(b);
+    pattern_set_unref(c);
 }
 
 /* What takes fnmatch() hours. */
@@ -170,6 +261,8 @@ main(void)
         cmocka_unit_test(any_bytes),
         cmocka_unit_test(ill_formed),
         cmocka_unit_test(same_as_fnmatch),
+        cmocka_unit_test(every_byte),
+        cmocka_unit_test(same_pattern_same_set),
         cmocka_unit_test(takes_no_time),
     };
 

@@ -50,9 +50,13 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/ofswitch.h \
 	utilities/tasukid/ovs-ports.c \
 	utilities/tasukid/ovs-ports.h \
+	utilities/tasukid/pattern-set.c \
+	utilities/tasukid/pattern-set.h \
 	utilities/tasukid/pipeline.h \
 	utilities/tasukid/row-check.c \
 	utilities/tasukid/row-check.h \
+	utilities/tasukid/rule-check.c \
+	utilities/tasukid/rule-check.h \
 	utilities/tasukid/forward/flows.c \
 	utilities/tasukid/forward/flows.h \
 	utilities/tasukid/forward/forward.c \
@@ -79,6 +83,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/handover/icmp.c \
 	utilities/tasukid/handover/icmp.h \
 	utilities/tasukid/handover/inspect.c \
+	utilities/tasukid/handover/judge.c \
+	utilities/tasukid/handover/judge.h \
 	utilities/tasukid/handover/member.c \
 	utilities/tasukid/handover/neigh.c \
 	utilities/tasukid/handover/neigh.h \
@@ -94,8 +100,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/handover/show.c \
 	utilities/tasukid/handover/show.h \
 	utilities/tasukid/handover/try.c \
-	utilities/tasukid/protocol/http-request.c \
-	utilities/tasukid/protocol/http-request.h \
+	utilities/tasukid/protocol/http-head.c \
+	utilities/tasukid/protocol/http-head.h \
 	utilities/tasukid/protocol/tcp-hold.c \
 	utilities/tasukid/protocol/tcp-hold.h \
 	utilities/tasukid/protocol/tcp-segment.c \
@@ -106,17 +112,9 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 nodist_utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/tasuki-idl.c \
 	utilities/tasukid/tasuki-idl.h
-utilities_tasukid_libtasukid_la_CPPFLAGS = \
-	$(AM_CPPFLAGS) -I/usr/share/include/llhttp
-utilities_tasukid_libtasukid_la_LIBADD = utilities/tasukid/libllhttp.la
-
-# llhttp comes as source code, from the distribution's node-llhttp.
-noinst_LTLIBRARIES += utilities/tasukid/libllhttp.la
-utilities_tasukid_libllhttp_la_SOURCES = \
-	utilities/tasukid/protocol/llhttp-api.c \
-	utilities/tasukid/protocol/llhttp-parser.c
-utilities_tasukid_libllhttp_la_CPPFLAGS = \
-	-I/usr/share/llhttp -I/usr/share/include/llhttp
+# For objects of its own, as those of the programs below are not libtool's.
+utilities_tasukid_libtasukid_la_CPPFLAGS = $(AM_CPPFLAGS)
+utilities_tasukid_libtasukid_la_LIBADD = -lhs
 
 bin_PROGRAMS += utilities/tasukid/tasukid
 utilities_tasukid_tasukid_SOURCES = utilities/tasukid/tasukid.c
@@ -130,6 +128,8 @@ utilities_tasukid_tasuki_ctl_SOURCES = \
 	utilities/tasukid/glob.h \
 	utilities/tasukid/row-check.c \
 	utilities/tasukid/row-check.h \
+	utilities/tasukid/rule-check.c \
+	utilities/tasukid/rule-check.h \
 	utilities/tasukid/ctl/args.c \
 	utilities/tasukid/ctl/services.c \
 	utilities/tasukid/ctl/show.c \
@@ -150,6 +150,8 @@ utilities_tasukid_tasuki_hook_SOURCES = \
 	utilities/tasukid/glob.h \
 	utilities/tasukid/row-check.c \
 	utilities/tasukid/row-check.h \
+	utilities/tasukid/rule-check.c \
+	utilities/tasukid/rule-check.h \
 	utilities/tasukid/hook/exec.c \
 	utilities/tasukid/hook/exec.h \
 	utilities/tasukid/hook/print.c \

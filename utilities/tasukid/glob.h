@@ -4,30 +4,45 @@
 #ifndef TASUKID_GLOB_H
 #define TASUKID_GLOB_H 1
 
-/* Shell patterns over bytes that come from the network.
- *
- * In place of fnmatch() because that needs a null-terminated string (a client
- * can send null bytes) and may take time exponential in the number of
- * asterisks (a client can choose the worst string).  This takes time
- * proportional to the product of the lengths at worst. */
-
-#include <stdbool.h>
-#include <stddef.h>
-
-/* Returns true if the 'len' bytes at 's' match 'pattern':
+/* Shell patterns over bytes:
  *
  *   *       any number of bytes, '/' and leading '.' included
  *   ?       any one byte
  *   [a-z0]  one byte of a set; [!a-z] or [^a-z] one that is not in it
  *   \x      x itself
  *
- * With 'ignore_case' ASCII letters match in either case. */
-bool glob_match(const char *pattern, const char *s, size_t len,
-                bool ignore_case);
+ * With 'ignore_case' ASCII letters match in either case.  pattern-set.h matches
+ * them. */
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct ds;
 
 /* Returns null if 'pattern' is well-formed, otherwise a static string that
- * says why not.  glob_match() takes an ill-formed pattern's odd part as it
- * stands. */
+ * says why not.  The other functions take an ill-formed pattern's odd part as
+ * it stands. */
 const char *glob_check(const char *pattern);
+
+/* Appends to '*regex', which is empty, a regular expression (in which '.' does
+ * not match a line feed) that is found in "\n" STRING "\n" if and only if
+ * 'pattern' matches STRING, for each STRING without a line feed and, if
+ * 'ignore_case', without upper-case letters.
+ *
+ * A line feed at each end in place of ^ and $: then it is a literal like any
+ * other to Hyperscan, which compiles those a hundred times as fast. */
+void glob_to_regex(const char *pattern, bool ignore_case, struct ds *regex);
+
+/* A set of strings: those that lead a finite automaton from state 0 to one of
+ * the states in the bitmap 'accepting'.  'next' returns the state, below 32,
+ * that follows 'state' after byte 'c', or -1 if there is none. */
+struct glob_language {
+    int (*next)(int state, uint8_t c);
+    uint32_t accepting;
+};
+
+/* Returns true if 'pattern' matches some string of 'language'. */
+bool glob_can_match(const char *pattern, bool ignore_case,
+                    const struct glob_language *language);
 
 #endif /* glob.h */

@@ -4,22 +4,19 @@
 #include <config.h>
 #include "row-check.h"
 
-#include <ctype.h>
 #include <inttypes.h>
 #include <string.h>
 
 #include "flow.h"
-#include "glob.h"
 #include "openflow/openflow.h"
 #include "openvswitch/vconn.h"
 #include "packets.h"
-#include "smap.h"
+#include "rule-check.h"
 #include "util.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
 /* Names appear in messages, in command lines and in lists. */
 #define MAX_NAME_LEN 63
-#define MAX_PATTERN_LEN 4096
 
 char *
 row_check_name(const char *name)
@@ -305,69 +302,10 @@ row_check_server(const struct tasukirec_service *service,
     return error;
 }
 
-static char *
-check_pattern(const char *column, const char *pattern)
-{
-    if (pattern) {
-        const char *ill_formed = glob_check(pattern);
-        size_t len = strlen(pattern);
-
-        if (len < 1 || len > MAX_PATTERN_LEN) {
-            return xasprintf("%s: the pattern has %"PRIuSIZE" characters, not "
-                             "1 to %d", column, len, MAX_PATTERN_LEN);
-        }
-        for (size_t i = 0; i < len; i++) {
-            if (iscntrl((unsigned char) pattern[i])) {
-                return xasprintf("%s: a control character in the pattern can "
-                                 "never match", column);
-            }
-        }
-        if (ill_formed) {
-            return xasprintf("%s: pattern \"%s\": %s", column, pattern,
-                             ill_formed);
-        }
-    }
-    return NULL;
-}
-
-/* Returns true if 'name' is a token, RFC 9110 section 5.6.2. */
-static bool
-is_token(const char *name)
-{
-    for (const char *p = name; *p; p++) {
-        if (!isalnum((unsigned char) *p) && !strchr("!#$%&'*+-.^_`|~", *p)) {
-            return false;
-        }
-    }
-    return name[0] != '\0';
-}
-
-static char *
-check_headers(const struct smap *headers)
-{
-    struct smap_node *node;
-
-    SMAP_FOR_EACH (node, headers) {
-        char *error;
-
-        if (!is_token(node->key)) {
-            return xasprintf("headers: \"%s\" is not the name of a header "
-                             "field", node->key);
-        }
-        error = check_pattern("headers", node->value);
-        if (error) {
-            return error;
-        }
-    }
-    return NULL;
-}
-
 char *
 row_check_rule(const struct tasukirec_service *service,
                const struct tasukirec_rule *row)
 {
-    char *error;
-
     if (!row->n_servers) {
         return xstrdup("servers: a rule needs at least one");
     }
@@ -377,15 +315,5 @@ row_check_rule(const struct tasukirec_service *service,
                              "\"%s\"", row->servers[i]->name, service->name);
         }
     }
-    error = check_pattern("host", row->host);
-    if (!error) {
-        error = check_pattern("path", row->path);
-    }
-    if (!error) {
-        error = check_pattern("method", row->method);
-    }
-    if (!error) {
-        error = check_headers(&row->headers);
-    }
-    return error;
+    return rule_check(row->host, row->path, row->method, &row->headers);
 }

@@ -100,7 +100,7 @@ handshake_start(struct conn *conn, const struct tcp_segment *syn,
     hs->not_before = replaces ? time_msec() + HANDOVER_DATAPATH_WAIT_MS : 0;
     tcp_hold_init(&hs->hold, &handover_limits.held, conn->client_isn + 1,
                   hs->cfg->inspect_bytes);
-    http_request_init(&hs->http, &hs->cfg->rules.wanted);
+    judge_init(&hs->judge, &hs->cfg->rules);
 
     struct member *candidates[SERVICE_MAX_CANDIDATES];
     size_t n = service_choose(service, NULL, candidates);
@@ -126,7 +126,7 @@ handshake_destroy(struct conn *conn)
     peer_clear(&hs->first);
     peer_clear(&hs->second);
     tcp_hold_destroy(&hs->hold);
-    http_request_destroy(&hs->http);
+    judge_destroy(&hs->judge);
     service_config_unref(hs->cfg);
     free(hs);
 }

@@ -12,8 +12,8 @@
  *   replay.c     handing the connection over */
 
 #include "conn.h"
+#include "judge.h"
 #include "openvswitch/list.h"
-#include "utilities/tasukid/protocol/http-request.h"
 
 /* One server's end of the connection. */
 struct peer {
@@ -67,7 +67,7 @@ struct handshake {
     /* Request. */
     long long int inspect_deadline; /* In ms. */
     struct tcp_hold hold;
-    struct http_request http;
+    struct judge judge;
 
     /* Delivery, as offsets into 'hold'. */
     struct peer *target;        /* '&first' or '&second'. */

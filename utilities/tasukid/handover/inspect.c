@@ -103,22 +103,15 @@ inspect(struct conn *conn)
 {
     struct handshake *hs = conn->hs;
     uint32_t len = tcp_hold_contiguous(&hs->hold);
-    enum rule_verdict verdict = RULE_WAIT;
-    const struct rule *rule = NULL;
+    const struct rule *rule;
+    enum verdict verdict = judge_feed(&hs->judge, hs->hold.data, len, &rule);
 
-    if (http_request_feed(&hs->http, hs->hold.data, len)
-        == HTTP_REQUEST_INVALID) {
-        handshake_decide_default(conn, HC_NOT_HTTP);
-        return true;
-    }
-    if (len) {
-        verdict = rule_set_judge(&hs->cfg->rules, &hs->http, hs->hold.data,
-                                 &rule);
-    }
-    if (verdict == RULE_YES) {
+    if (verdict == VERDICT_RULE) {
         decide_rule(conn, rule);
-    } else if (verdict == RULE_NO) {
+    } else if (verdict == VERDICT_NO_RULE) {
         handshake_decide_default(conn, HC_BY_DEFAULT);
+    } else if (verdict == VERDICT_NOT_HTTP) {
+        handshake_decide_default(conn, HC_NOT_HTTP);
     } else if (tcp_hold_is_complete(&hs->hold)) {
         handshake_decide_default(conn, HC_CLIENT_FIN);
     } else if (tcp_hold_is_full(&hs->hold)) {

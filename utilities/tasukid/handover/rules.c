@@ -7,9 +7,10 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "util.h"
-#include "utilities/tasukid/glob.h"
+#include "utilities/tasukid/pattern-set.h"
 #include "uuid.h"
 
 struct rule *
@@ -28,29 +29,27 @@ rule_destroy(struct rule *rule)
     if (!rule) {
         return;
     }
-    for (size_t i = 0; i < rule->n_headers; i++) {
-        free(rule->headers[i].name);
-        free(rule->headers[i].pattern);
+    for (size_t i = 0; i < rule->n_conditions; i++) {
+        free(rule->conditions[i].name);
+        free(rule->conditions[i].pattern);
     }
-    free(rule->headers);
+    free(rule->conditions);
     free(rule->servers);
-    free(rule->host);
-    free(rule->path);
-    free(rule->method);
     free(rule);
 }
 
 void
-rule_add_header(struct rule *rule, const char *name, const char *pattern)
+rule_add_condition(struct rule *rule, const char *name, const char *pattern)
 {
-    rule->headers = xrealloc(rule->headers, ((rule->n_headers + 1)
-                                             * sizeof *rule->headers));
+    rule->conditions = xrealloc(rule->conditions,
+                                ((rule->n_conditions + 1)
+                                 * sizeof *rule->conditions));
 
     char *lower = xstrdup(name);
     for (char *p = lower; *p; p++) {
         *p = tolower((unsigned char) *p);
     }
-    rule->headers[rule->n_headers++] = (struct rule_header) {
+    rule->conditions[rule->n_conditions++] = (struct rule_condition) {
         .name = lower,
         .pattern = xstrdup(pattern),
     };
@@ -77,7 +76,10 @@ rule_set_destroy(struct rule_set *set)
         rule_destroy(set->rules[i]);
     }
     free(set->rules);
-    free(set->names);
+    for (size_t i = 0; i < set->n_fields; i++) {
+        pattern_set_unref(set->fields[i].patterns);
+    }
+    free(set->fields);
 }
 
 void
@@ -103,131 +105,188 @@ compare_rules(const void *a_, const void *b_)
 }
 
 static int
-compare_names(const void *a_, const void *b_)
+compare_conditions(const void *a_, const void *b_)
 {
-    const char *const *a = a_;
-    const char *const *b = b_;
+    const struct rule_condition *const *a = a_;
+    const struct rule_condition *const *b = b_;
 
-    return strcmp(*a, *b);
+    int cmp = strcmp((*a)->name, (*b)->name);
+    return cmp ? cmp : strcmp((*a)->pattern, (*b)->pattern);
 }
 
-/* Collects the names of all fields that some rule looks at, sorted, each
- * once. */
-static void
-collect_names(struct rule_set *set)
+/* Returns the conditions of all rules, sorted, and their number in '*n'.  The
+ * caller must free the array. */
+static struct rule_condition **
+sorted_conditions(const struct rule_set *set, size_t *n)
 {
+    struct rule_condition **conditions = NULL;
+    size_t allocated = 0;
+
+    *n = 0;
+    for (size_t i = 0; i < set->n_rules; i++) {
+        const struct rule *rule = set->rules[i];
+
+        for (size_t j = 0; j < rule->n_conditions; j++) {
+            if (*n >= allocated) {
+                conditions = x2nrealloc(conditions, &allocated,
+                                        sizeof *conditions);
+            }
+            conditions[(*n)++] = &rule->conditions[j];
+        }
+    }
+    if (*n) {
+        qsort(conditions, *n, sizeof *conditions, compare_conditions);
+    }
+    return conditions;
+}
+
+/* Compiles the patterns of the 'n' conditions, which are for the same field and
+ * sorted.  Returns false if some cannot be: then it is the one at '*bad', or
+ * all together if that is 'n', for the reason in '*error'. */
+static bool
+compile_field(struct rule_set *set, struct rule_condition *conditions[],
+              size_t n, size_t *bad, char **error)
+{
+    const char **globs = xmalloc(n * sizeof *globs);
+    size_t *first = xmalloc(n * sizeof *first);
+    struct pattern_set *patterns;
+    size_t n_globs = 0;
+
+    for (size_t i = 0; i < n; i++) {
+        if (!i || strcmp(conditions[i]->pattern, globs[n_globs - 1])) {
+            first[n_globs] = i;
+            globs[n_globs++] = conditions[i]->pattern;
+        }
+        conditions[i]->bit = set->n_bits + n_globs - 1;
+    }
+    patterns = pattern_set_create(globs, n_globs,
+                                  !strcmp(conditions[0]->name, RULE_HOST),
+                                  bad, error);
+    if (patterns) {
+        set->fields = xrealloc(set->fields, ((set->n_fields + 1)
+                                             * sizeof *set->fields));
+        set->fields[set->n_fields++] = (struct rule_field) {
+            .name = conditions[0]->name,
+            .patterns = patterns,
+            .base = set->n_bits,
+        };
+        set->n_bits += n_globs;
+    } else {
+        *bad = *bad < n_globs ? first[*bad] : n;
+    }
+    free(globs);
+    free(first);
+    return patterns != NULL;
+}
+
+static bool
+has_condition(const struct rule *rule, const char *name, const char *pattern)
+{
+    for (size_t i = 0; i < rule->n_conditions; i++) {
+        const struct rule_condition *c = &rule->conditions[i];
+
+        if (!strcmp(c->name, name)
+            && (!pattern || !strcmp(c->pattern, pattern))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Takes all rules out that look at field 'name', with 'pattern' if that is not
+ * null. */
+static void
+refuse_rules(struct rule_set *set, const char *name_, const char *pattern_,
+             const char *reason,
+             void (*refuse)(const struct rule *, const char *name,
+                            const char *reason))
+{
+    /* They belong to one of the rules. */
+    char *name = xstrdup(name_);
+    char *pattern = nullable_xstrdup(pattern_);
     size_t n = 0;
 
     for (size_t i = 0; i < set->n_rules; i++) {
-        n += set->rules[i]->n_headers;
-    }
-    set->names = xcalloc(n, sizeof *set->names);
+        struct rule *rule = set->rules[i];
 
-    n = 0;
-    for (size_t i = 0; i < set->n_rules; i++) {
-        for (size_t j = 0; j < set->rules[i]->n_headers; j++) {
-            set->names[n++] = set->rules[i]->headers[j].name;
+        if (has_condition(rule, name, pattern)) {
+            refuse(rule, name, reason);
+            rule_destroy(rule);
+        } else {
+            set->rules[n++] = rule;
         }
     }
-    qsort(set->names, n, sizeof *set->names, compare_names);
+    set->n_rules = n;
+    free(name);
+    free(pattern);
+}
 
-    size_t n_unique = 0;
-    for (size_t i = 0; i < n; i++) {
-        if (!n_unique || strcmp(set->names[i], set->names[n_unique - 1])) {
-            set->names[n_unique++] = set->names[i];
+/* Compiles all patterns from scratch.  Returns false if it had to take a rule
+ * out. */
+static bool
+compile(struct rule_set *set,
+        void (*refuse)(const struct rule *, const char *name,
+                       const char *reason))
+{
+    struct rule_condition **conditions;
+    bool ok = true;
+    size_t n;
+
+    conditions = sorted_conditions(set, &n);
+    for (size_t i = 0, end; ok && i < n; i = end) {
+        char *error = NULL;
+        size_t bad = 0;
+
+        end = i + 1;
+        while (end < n && !strcmp(conditions[end]->name,
+                                  conditions[i]->name)) {
+            end++;
         }
+        ok = compile_field(set, &conditions[i], end - i, &bad, &error);
+        if (!ok) {
+            refuse_rules(set, conditions[i]->name,
+                         bad < end - i ? conditions[i + bad]->pattern : NULL,
+                         error, refuse);
+        }
+        free(error);
     }
-    set->wanted = (struct http_wanted) {
-        .names = (const char *const *) set->names,
-        .n = n_unique,
-    };
+    free(conditions);
+    return ok;
 }
 
 void
-rule_set_finish(struct rule_set *set)
+rule_set_finish(struct rule_set *set,
+                void (*refuse)(const struct rule *, const char *name,
+                               const char *reason))
 {
     if (set->n_rules) {
         qsort(set->rules, set->n_rules, sizeof *set->rules, compare_rules);
-        collect_names(set);
+    }
+    while (!compile(set, refuse)) {
+        for (size_t i = 0; i < set->n_fields; i++) {
+            pattern_set_unref(set->fields[i].patterns);
+        }
+        set->n_fields = set->n_bits = 0;
     }
 }
 
-/* Judging. */
-
-static enum rule_verdict
-judge_span(const char *pattern, const uint8_t *data, struct http_span span,
-           bool known, bool ignore_case)
+const struct rule_field *
+rule_set_find_field(const struct rule_set *set, const void *name, size_t len)
 {
-    if (!pattern) {
-        return RULE_YES;
-    } else if (!known) {
-        return RULE_WAIT;
-    }
-    return (glob_match(pattern, (const char *) data + span.ofs, span.len,
-                       ignore_case)
-            ? RULE_YES : RULE_NO);
-}
+    size_t lo = 0, hi = set->n_fields;
 
-/* A field may come more than once: one that matches is enough. */
-static enum rule_verdict
-judge_header(const struct rule_header *header, const struct http_request *req,
-             const uint8_t *data)
-{
-    const struct http_field *field;
-    size_t i = 0;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        const struct rule_field *field = &set->fields[mid];
+        int cmp = strncasecmp(name, field->name, len);
 
-    while ((field = http_request_next_field(req, data, header->name, &i))) {
-        if (glob_match(header->pattern, (const char *) data + field->value.ofs,
-                       field->value.len, false)) {
-            return RULE_YES;
+        if (!cmp && !field->name[len]) {
+            return field;
+        } else if (cmp > 0) {
+            lo = mid + 1;
+        } else {
+            hi = mid;
         }
     }
-    return req->state == HTTP_REQUEST_COMPLETE ? RULE_NO : RULE_WAIT;
-}
-
-/* What both conditions together say. */
-static enum rule_verdict
-both(enum rule_verdict a, enum rule_verdict b)
-{
-    return (a == RULE_NO || b == RULE_NO ? RULE_NO
-            : a == RULE_WAIT || b == RULE_WAIT ? RULE_WAIT
-            : RULE_YES);
-}
-
-static enum rule_verdict
-judge_rule(const struct rule *rule, const struct http_request *req,
-           const uint8_t *data)
-{
-    bool complete = req->state == HTTP_REQUEST_COMPLETE;
-    struct http_span host = http_request_host(req, data);
-
-    enum rule_verdict verdict = RULE_YES;
-    verdict = both(verdict, judge_span(rule->method, data, req->method,
-                                       req->method_known, false));
-    verdict = both(verdict, judge_span(rule->path, data, req->path,
-                                       req->target_known, false));
-    verdict = both(verdict, judge_span(rule->host, data, host,
-                                       host.len || complete, true));
-    for (size_t i = 0; i < rule->n_headers && verdict != RULE_NO; i++) {
-        verdict = both(verdict, judge_header(&rule->headers[i], req, data));
-    }
-    return verdict;
-}
-
-enum rule_verdict
-rule_set_judge(const struct rule_set *set, const struct http_request *req,
-               const uint8_t *data, const struct rule **rulep)
-{
-    *rulep = NULL;
-    for (size_t i = 0; i < set->n_rules; i++) {
-        enum rule_verdict verdict = judge_rule(set->rules[i], req, data);
-
-        if (verdict == RULE_YES) {
-            *rulep = set->rules[i];
-        }
-        if (verdict != RULE_NO) {
-            return verdict;
-        }
-    }
-    return RULE_NO;
+    return NULL;
 }

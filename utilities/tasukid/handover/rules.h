@@ -4,7 +4,8 @@
 #ifndef TASUKID_HANDOVER_RULES_H
 #define TASUKID_HANDOVER_RULES_H 1
 
-/* Which request goes to which servers: the rules of one service.
+/* Which request goes to which servers: the rules of one service.  judge.h
+ * applies them.
  *
  * A rule set does not change once it is built, so that a request that is read
  * while the configuration changes is judged by one and the same set. */
@@ -14,33 +15,42 @@
 #include <stdint.h>
 
 #include "openvswitch/uuid.h"
-#include "utilities/tasukid/protocol/http-request.h"
 
-struct rule_header {
-    char *name;                 /* Lower case. */
-    char *pattern;              /* Of the value. */
+/* Names, as if they were header fields, of what is none: HTTP/2's pseudo-header
+ * fields (RFC 9113 section 8.3.1), the host without its port. */
+#define RULE_HOST ":host"
+#define RULE_METHOD ":method"
+#define RULE_PATH ":path"
+
+struct rule_condition {
+    char *name;                 /* Of a header field or one of the above. */
+    char *pattern;              /* Of its value, as in glob.h. */
+    size_t bit;                 /* Which one of a judge says that it holds. */
 };
 
-/* A rule matches a request if all its conditions do.  A null pattern matches
- * everything, whether it is there or not. */
+/* A rule matches a request if all its conditions hold. */
 struct rule {
     struct uuid uuid;           /* Of the row in table Rule. */
     uint16_t priority;          /* Greater wins. */
-    char *host;                 /* Patterns as in glob.h. */
-    char *path;
-    char *method;
-    struct rule_header *headers;
-    size_t n_headers;
-
+    struct rule_condition *conditions;
+    size_t n_conditions;
     struct uuid *servers;       /* Of rows in table Server. */
     size_t n_servers;
+};
+
+/* All patterns for one field, each once: pattern 0 has bit 'base'. */
+struct rule_field {
+    const char *name;           /* Lower case.  A condition owns it. */
+    struct pattern_set *patterns;
+    size_t base;
 };
 
 struct rule_set {
     struct rule **rules;        /* In the order they are tried. */
     size_t n_rules;
-    char **names;               /* Of all header fields that rules look at. */
-    struct http_wanted wanted;
+    struct rule_field *fields;  /* Those that rules look at, by name. */
+    size_t n_fields;
+    size_t n_bits;              /* Number of all patterns. */
 };
 
 /* Returns a new rule without conditions or servers. */
@@ -48,7 +58,7 @@ struct rule *rule_create(const struct uuid *, uint16_t priority);
 void rule_destroy(struct rule *);
 
 /* Adds a condition or a server.  Strings are copied. */
-void rule_add_header(struct rule *, const char *name, const char *pattern);
+void rule_add_condition(struct rule *, const char *name, const char *pattern);
 void rule_add_server(struct rule *, const struct uuid *);
 
 void rule_set_init(struct rule_set *);
@@ -57,21 +67,16 @@ void rule_set_destroy(struct rule_set *);
 /* Adds 'rule' to the set, which then owns it. */
 void rule_set_add(struct rule_set *, struct rule *rule);
 
-/* Sorts the rules and collects the names.  Call once, after the last
- * rule_set_add(). */
-void rule_set_finish(struct rule_set *);
+/* Sorts the rules and compiles the patterns.  Call once, after the last
+ * rule_set_add().  A rule with a pattern that is too complex for that is left
+ * out, after a call of 'refuse' with the name of the field and the reason. */
+void rule_set_finish(struct rule_set *,
+                     void (*refuse)(const struct rule *, const char *name,
+                                    const char *reason));
 
-enum rule_verdict {
-    RULE_NO,                    /* No rule matches, whatever follows. */
-    RULE_YES,                   /* A rule matches, whatever follows. */
-    RULE_WAIT,                  /* It depends on what follows. */
-};
-
-/* Judges as much of a request as is known.  'data' is what was fed to 'req'.
- * With RULE_YES stores the rule in '*rulep', otherwise null. */
-enum rule_verdict rule_set_judge(const struct rule_set *,
-                                 const struct http_request *req,
-                                 const uint8_t *data,
-                                 const struct rule **rulep);
+/* Returns the field whose name is the 'len' bytes at 'name', in any case, or
+ * null. */
+const struct rule_field *rule_set_find_field(const struct rule_set *,
+                                             const void *name, size_t len);
 
 #endif /* rules.h */

@@ -8,6 +8,7 @@
 #include "smap.h"
 #include "util.h"
 #include "utilities/tasukid/config-db.h"
+#include "utilities/tasukid/rule-check.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
 /* The core has checked each row (row-check.h), and what of it is a string is
@@ -46,16 +47,35 @@ read_rule(const struct tasukirec_rule *row, struct service_config *cfg)
     struct rule *rule = rule_create(&row->header_.uuid, row->priority);
     struct smap_node *node;
 
-    rule->host = nullable_xstrdup(row->host);
-    rule->path = nullable_xstrdup(row->path);
-    rule->method = nullable_xstrdup(row->method);
+    if (row->host) {
+        char *glob = rule_host_glob(row->host);
+
+        rule_add_condition(rule, RULE_HOST, glob);
+        free(glob);
+    }
+    if (row->path) {
+        rule_add_condition(rule, RULE_PATH, row->path);
+    }
+    if (row->method) {
+        rule_add_condition(rule, RULE_METHOD, row->method);
+    }
     SMAP_FOR_EACH (node, &row->headers) {
-        rule_add_header(rule, node->key, node->value);
+        rule_add_condition(rule, node->key, node->value);
     }
     for (size_t i = 0; i < row->n_servers; i++) {
         rule_add_server(rule, &row->servers[i]->header_.uuid);
     }
     rule_set_add(&cfg->rules, rule);
+}
+
+/* A pattern that makes sense can still be more than a matcher can be made
+ * of. */
+static void
+refuse_rule(const struct rule *rule, const char *name, const char *reason)
+{
+    config_set_status(&rule->uuid, "error",
+                      "%s: the pattern is too complex (%s)",
+                      name[0] == ':' ? name + 1 : "headers", reason);
 }
 
 static struct service_config *
@@ -101,7 +121,7 @@ read_service(const struct tasukirec_service *row)
             read_rule(row->rules[i], cfg);
         }
     }
-    rule_set_finish(&cfg->rules);
+    rule_set_finish(&cfg->rules, refuse_rule);
     return cfg;
 }
 
