@@ -36,6 +36,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/connections.c \
 	utilities/tasukid/connections.h \
 	utilities/tasukid/core.c \
+	utilities/tasukid/database-watch.c \
+	utilities/tasukid/database-watch.h \
 	utilities/tasukid/fair-queue.c \
 	utilities/tasukid/fair-queue.h \
 	utilities/tasukid/flow-set.c \
@@ -124,6 +126,8 @@ utilities_tasukid_tasukid_LDADD = \
 
 bin_PROGRAMS += utilities/tasukid/tasuki-ctl
 utilities_tasukid_tasuki_ctl_SOURCES = \
+	utilities/tasukid/database-watch.c \
+	utilities/tasukid/database-watch.h \
 	utilities/tasukid/glob.c \
 	utilities/tasukid/glob.h \
 	utilities/tasukid/row-check.c \
@@ -146,6 +150,8 @@ utilities_tasukid_tasuki_ctl_LDADD = lib/libopenvswitch.la
 
 bin_PROGRAMS += utilities/tasukid/tasuki-hook
 utilities_tasukid_tasuki_hook_SOURCES = \
+	utilities/tasukid/database-watch.c \
+	utilities/tasukid/database-watch.h \
 	utilities/tasukid/glob.c \
 	utilities/tasukid/glob.h \
 	utilities/tasukid/row-check.c \

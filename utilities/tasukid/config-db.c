@@ -10,6 +10,7 @@
 
 #include "app.h"
 #include "connections.h"
+#include "database-watch.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/shash.h"
@@ -27,6 +28,8 @@
 VLOG_DEFINE_THIS_MODULE(config);
 
 static struct ovsdb_idl *idl;
+static char *idl_remote;
+static struct database_watch database_watch;
 static unsigned int idl_seqno;
 
 /* The active tasukid stays active while the database is out of reach, until
@@ -457,6 +460,7 @@ config_init(const char *remote)
 {
     idl = ovsdb_idl_create(remote, &tasukirec_idl_class, true, true);
     ovsdb_idl_set_lock(idl, "tasukid");
+    idl_remote = xstrdup(remote);
 
 #define STATUS_TABLE(NAME, UPPER, LABEL)                                \
     ovsdb_idl_omit_alert(idl, &tasukirec_##NAME##_col_status);          \
@@ -479,6 +483,7 @@ config_destroy(void)
     drop_txn(&term_txn);
     drop_txn(&status_txn);
     ovsdb_idl_destroy(idl);
+    free(idl_remote);
 }
 
 void
@@ -489,6 +494,8 @@ config_run(void)
 
     ovsdb_idl_run(idl);
     has_lock = ovsdb_idl_has_lock(idl);
+    database_watch_run(&database_watch, idl, idl_remote,
+                       has_lock || ovsdb_idl_is_lock_contended(idl));
     if (has_lock != had_lock) {
         /* The server may have been restarted, and have forgotten the status
          * columns, which it does not write to disk. */
@@ -525,6 +532,7 @@ void
 config_wait(void)
 {
     ovsdb_idl_wait(idl);
+    database_watch_wait(&database_watch);
     if (term_txn) {
         ovsdb_idl_txn_wait(term_txn);
     }

@@ -33,6 +33,7 @@
 #include "tenants.h"
 #include "unixctl.h"
 #include "util.h"
+#include "utilities/tasukid/database-watch.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
 VLOG_DEFINE_THIS_MODULE(tasuki_hook);
@@ -50,6 +51,7 @@ struct options {
 };
 
 static struct ovsdb_idl *idl;
+static struct database_watch database_watch;
 static unsigned int idl_seqno;
 static const char *remote;
 
@@ -71,6 +73,8 @@ static void
 database_run(void)
 {
     ovsdb_idl_run(idl);
+    database_watch_run(&database_watch, idl, remote,
+                       ovsdb_idl_has_ever_connected(idl));
     if (ovsdb_idl_has_ever_connected(idl)
         && ovsdb_idl_get_seqno(idl) != idl_seqno) {
         struct shash rows = SHASH_INITIALIZER(&rows);
@@ -219,6 +223,7 @@ main(int argc, char *argv[])
         unixctl_server_run(unixctl);
 
         ovsdb_idl_wait(idl);
+        database_watch_wait(&database_watch);
         if (exec) {
             hook_exec_wait();
         } else {
