@@ -99,10 +99,30 @@ cmd_del_ssl(struct ctl_context *ctx)
 
 /* Switches. */
 
+/* Makes 'bridge' keep its datapath id, which is that of one of its ports as long
+ * as nobody says otherwise, when ports come and go and when it starts anew. */
+static void
+keep_datapath_id(struct ovsdb_idl *idl, const struct ovsrec_bridge *bridge)
+{
+    struct ovsdb_idl_txn *txn;
+
+    if (smap_get(&bridge->other_config, "datapath-id") || ctl_is_dry_run()) {
+        return;
+    }
+    txn = ovsdb_idl_txn_create(idl);
+    ovsdb_idl_txn_add_comment(txn, "tasuki-ctl add-switch");
+    ovsrec_bridge_update_other_config_setkey(bridge, "datapath-id",
+                                             bridge->datapath_id);
+    /* If that fails, somebody has just changed the bridge. */
+    ovsdb_idl_txn_commit_block(txn);
+    ovsdb_idl_txn_destroy(txn);
+}
+
 /* Asks database Open_vSwitch, on the same server, for the datapath id of
- * bridge 'name'.  Returns an error, or null and the id in '*dpid'. */
+ * bridge 'name', which is to keep it if 'keep'.  Returns an error, or null and
+ * the id in '*dpid'. */
 static char *
-bridge_datapath_id(const char *name, uint64_t *dpid)
+bridge_datapath_id(const char *name, bool keep, uint64_t *dpid)
 {
     const struct ovsrec_bridge *bridge;
     struct ovsdb_idl *idl;
@@ -112,6 +132,7 @@ bridge_datapath_id(const char *name, uint64_t *dpid)
     idl = ovsdb_idl_create(tasuki_ctl_db, &ovsrec_idl_class, false, false);
     ovsdb_idl_add_column(idl, &ovsrec_bridge_col_name);
     ovsdb_idl_add_column(idl, &ovsrec_bridge_col_datapath_id);
+    ovsdb_idl_add_column(idl, &ovsrec_bridge_col_other_config);
     seqno = ovsdb_idl_get_seqno(idl);
     for (;;) {
         ovsdb_idl_run(idl);
@@ -134,6 +155,8 @@ bridge_datapath_id(const char *name, uint64_t *dpid)
                 || !dpid_from_string(bridge->datapath_id, dpid)) {
                 error = xasprintf("bridge \"%s\" has no datapath id yet (is "
                                   "ovs-vswitchd running?)", name);
+            } else if (keep) {
+                keep_datapath_id(idl, bridge);
             }
             goto out;
         }
@@ -146,10 +169,11 @@ out:
 }
 
 static bool
-parse_datapath(struct ctl_context *ctx, const char *s, uint64_t *dpid)
+parse_datapath(struct ctl_context *ctx, const char *s, bool keep,
+               uint64_t *dpid)
 {
     return (dpid_from_string(s, dpid)
-            || ctl_check(ctx, bridge_datapath_id(s, dpid)));
+            || ctl_check(ctx, bridge_datapath_id(s, keep, dpid)));
 }
 
 static const struct tasukirec_switch *
@@ -207,7 +231,7 @@ cmd_add_switch(struct ctl_context *ctx)
     char dpid_s[17];
     uint64_t dpid;
 
-    if (!parse_datapath(ctx, ctx->argv[1], &dpid)) {
+    if (!parse_datapath(ctx, ctx->argv[1], true, &dpid)) {
         return;
     }
     snprintf(dpid_s, sizeof dpid_s, "%016"PRIx64, dpid);
@@ -246,7 +270,7 @@ ctl_find_switch(struct ctl_context *ctx, const char *s)
             row = cfg->switches[i];
         }
     }
-    if (!row && parse_datapath(ctx, s, &dpid)) {
+    if (!row && parse_datapath(ctx, s, false, &dpid)) {
         row = find_switch(ctx, dpid);
     }
     if (!row && !ctx->error) {

@@ -24,6 +24,7 @@
 #include "tasuki-ctl.h"
 #include "timeval.h"
 #include "util.h"
+#include "utilities/tasukid/database-watch.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
 VLOG_DEFINE_THIS_MODULE(tasuki_ctl);
@@ -115,10 +116,8 @@ main(int argc, char *argv[])
     for (;;) {
         ovsdb_idl_run(idl);
         if (!ovsdb_idl_is_alive(idl)) {
-            int retval = ovsdb_idl_get_last_error(idl);
-
-            ctl_fatal("%s: database connection failed (%s)",
-                      tasuki_ctl_db, ovs_retval_to_string(retval));
+            ctl_fatal("%s", database_trouble(tasuki_ctl_db,
+                                             ovsdb_idl_get_last_error(idl)));
         }
 
         if (seqno != ovsdb_idl_get_seqno(idl)) {
@@ -133,6 +132,12 @@ main(int argc, char *argv[])
             poll_block();
         }
     }
+}
+
+bool
+ctl_is_dry_run(void)
+{
+    return dry_run;
 }
 
 static void

@@ -48,6 +48,9 @@ const struct tasukirec_switch *ctl_find_switch(struct ctl_context *,
 /* Returns the root row, which always exists when a command runs. */
 const struct tasukirec_tasuki *ctl_root(const struct ctl_context *);
 
+/* Returns whether nothing is to be written. */
+bool ctl_is_dry_run(void);
+
 bool ctl_has_option(const struct ctl_context *, const char *option);
 
 /* Makes 'error', which it frees, that of the command.  Returns true if 'error'
