@@ -5,6 +5,7 @@
 import io
 import os
 import pathlib
+import re
 import subprocess
 import tarfile
 import time
@@ -153,6 +154,26 @@ def test_every_file_names_its_licence():
     assert not missing
 
 
+def test_documented_defaults():
+    """The defaults in the manuals are those in the code."""
+    defaults = dict(re.findall(
+        r"^#define SERVICE_(\w+)_DEFAULT (\d+)", (
+            TOP / "utilities/tasukid/handover/service.h").read_text(),
+        re.MULTILINE))
+    assert len(defaults) == 5
+    manual = (TOP / "docs/tasuki-ctl.8.in").read_text().replace("\\", "")
+    reference = (TOP / "utilities/tasukid/tasuki.xml").read_text().split(
+        '<table name="Service"')[1]
+    for name, value in defaults.items():
+        keyword = name.lower().replace("_", "-")
+        assert re.search(r"fB%s=fI\w+fR \((\d+)\)" % keyword,
+                         manual)[1] == value, name
+        column = re.search(
+            r'<column name="%s">(.*?)</column>' % name.lower(), reference,
+            re.DOTALL)[1]
+        assert re.search(r"\b%s\b" % value, column), name
+
+
 def test_install(tmp_path):
     done = run("make", "-C", TOP, "install", "DESTDIR=%s" % tmp_path)
     assert done.returncode == 0, done.stderr[-2000:]
@@ -161,4 +182,5 @@ def test_install(tmp_path):
             "tasuki.ovsschema", "tasuki-actions.7", "tasukid.8",
             "tasuki-ctl.8", "mod_remote_if.so",
             "tasuki-links", "libtasuki-links.so", "tasuki-links.1",
-            "tasuki-links-completion.bash"} <= names
+            "tasuki-links-completion.bash", "ovsdb-server.service",
+            "ovs-vswitchd.service", "tasukid.service"} <= names

@@ -208,3 +208,17 @@ utilities/tasukid/tasuki.5: \
 completion_SCRIPTS += \
 	utilities/tasukid/ctl/tasuki-ctl-completion.bash \
 	utilities/tasukid/hook/tasuki-hook-completion.bash
+
+# Units of systemd, which looks for them there under /usr and /usr/local.
+TASUKI_UNITS = \
+	utilities/tasukid/systemd/ovs-vswitchd.service \
+	utilities/tasukid/systemd/ovsdb-server.service \
+	utilities/tasukid/systemd/tasukid.service
+systemdunitdir = $(prefix)/lib/systemd/system
+systemdunit_DATA = $(TASUKI_UNITS)
+EXTRA_DIST += $(TASUKI_UNITS:=.in)
+CLEANFILES += $(TASUKI_UNITS)
+$(TASUKI_UNITS): | utilities/tasukid/systemd/.dirstamp
+utilities/tasukid/systemd/.dirstamp:
+	$(AM_V_at)$(MKDIR_P) utilities/tasukid/systemd && : > $@
+CLEANFILES += utilities/tasukid/systemd/.dirstamp
