@@ -22,7 +22,9 @@ put(char *out, size_t size, struct http_string s)
     size_t n = strlen(out);
 
     assert_true(n + s.len < size);
-    memcpy(out + n, s.s, s.len);
+    if (s.len) {
+        memcpy(out + n, s.s, s.len);
+    }
     out[n + s.len] = '\0';
 }
 
