@@ -35,6 +35,7 @@ _CASES = {
 }
 _CASES_TIMESTAMPS = {
     "output, timestamps": "",
+    "IP+MAC rewriting, timestamps": _REWRITE,
     "tcp_offset(seq,ack), timestamps": "tcp_offset(seq=16909060,ack=-5)",
     "tcp_offset(seq,tsval), timestamps":
         "tcp_offset(seq=16909060,tsval=7)",
@@ -43,6 +44,8 @@ _CASES_TIMESTAMPS = {
 }
 _CASES_IPV6 = {
     "output, IPv6": "",
+    "IP+MAC rewriting, IPv6": "set_field:02:00:00:00:00:03->eth_dst,"
+                              "set_field:fe80::a00:3->ipv6_dst",
     "nat64:ll6to4": "nat64:ll6to4",
 }
 

@@ -39,10 +39,10 @@ def first_byte(address, request, expected):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=200)
-    parser.add_argument("ways", nargs="+", metavar="NAME,ADDRESS,PATH,SERVER",
+    parser.add_argument("ways", nargs="+", metavar="NAME;ADDRESS;PATH;SERVER",
                         help="where to ask for what, and who answers")
     args = parser.parse_args()
-    ways = [way.split(",") for way in args.ways]
+    ways = [way.split(";") for way in args.ways]
     results = {way[0]: [] for way in ways}
     gc.disable()
     # The first round fills neighbor tables and caches and is not counted.

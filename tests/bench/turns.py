@@ -6,6 +6,7 @@ import os
 import random
 import sys
 import threading
+import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 REPOSITORY = os.path.dirname(os.path.dirname(HERE))
@@ -22,6 +23,19 @@ def rounds(cases, n, measure):
         for case in random.sample(list(cases), len(cases)):
             measured[case].append(measure(case))
     return measured
+
+
+def machine_load():
+    """Returns what share of the CPU time is in use, in percent, in a second
+    that it waits for, and the load average of the last minute."""
+    def times():
+        with open("/proc/stat") as f:
+            fields = list(map(int, f.readline().split()[1:9]))
+        return sum(fields), fields[3] + fields[4]   # All; idle and iowait.
+    before = times()
+    time.sleep(1)
+    total, idle = (b - a for a, b in zip(before, times()))
+    return 100 * (1 - idle / total), os.getloadavg()[0]
 
 
 def cpu_time():

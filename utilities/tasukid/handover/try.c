@@ -163,8 +163,8 @@ give_up(struct conn *conn)
  *
  * When the datapath notices, nobody says.  Until then the server's answers go
  * to the client, who resets what it does not know, so that the SYN has to be
- * repeated: harmless, as long as the server does not have the request.  It gets
- * that when an answer without SYN has come here, too: see prove(). */
+ * repeated: harmless, as long as the server does not have the request.  It
+ * gets that when an answer without SYN has come here, too: see prove(). */
 static void
 watch(struct conn *conn)
 {

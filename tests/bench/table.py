@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 the Tasuki developers.
+"""README's table, from what was measured."""
+
+import re
+
+import connections
+
+# What a row says, with {name} or {name|format} for a median, and {name.KEY}
+# for something else about it.  A format ends in the power of ten to divide by.
+# Rows of which something was not measured are left out.
+ROWS = (
+    ("iperf3 with `tcp_offset` and IP+MAC rewriting",
+     "{throughput: IP+MAC rewriting + tcp_offset|.2f3} Gbit/s",
+     "IP+MAC rewriting, {throughput: IP+MAC rewriting|.2f3} Gbit/s",
+     "x {throughput: IP+MAC rewriting + tcp_offset.ratio|.2f}"),
+    ("cycles per 64-byte packet (DPDK), `tcp_offset(seq,ack)`",
+     "{cycles: tcp_offset(seq,ack)|.0f}",
+     "output alone, {cycles: output|.0f}; IP+MAC rewriting, "
+     "{cycles: IP+MAC rewriting|.0f}",
+     "{cycles: tcp_offset(seq,ack), share|.2f} of what rewriting adds"),
+    ("the same with timestamps in the packet",
+     "{cycles: tcp_offset(seq,ack), timestamps|.0f}",
+     "{cycles: output, timestamps|.0f}; "
+     "{cycles: IP+MAC rewriting, timestamps|.0f}",
+     "{cycles: tcp_offset(seq,ack), timestamps, share|.2f}"),
+    ("the same, `nat64` from IPv4 to IPv6",
+     "{cycles: nat64:4toll6|.0f}",
+     "{cycles: output|.0f}; {cycles: IP+MAC rewriting|.0f}",
+     "{cycles: nat64:4toll6, share|.2f}"),
+    ("the same, and back",
+     "{cycles: nat64:ll6to4|.0f}",
+     "{cycles: output, IPv6|.0f}; {cycles: IP+MAC rewriting, IPv6|.0f}",
+     "{cycles: nat64:ll6to4, share|.2f}"),
+    ("kernel datapath, 64-byte segments, `tcp_offset`",
+     "{kernel packets: tcp_offset|.0f} ns, "
+     "{kernel packets: tcp_offset, rate|.1f} Mpps",
+     "output alone, {kernel packets: output|.0f} ns; IP+MAC rewriting, "
+     "{kernel packets: IP+MAC rewriting|.0f} ns",
+     "{kernel packets: tcp_offset, share|.2f} of what rewriting adds"),
+    ("the same, `nat64` from IPv4 to IPv6",
+     "{kernel packets: nat64|.0f} ns, "
+     "{kernel packets: nat64, rate|.1f} Mpps",
+     "the same; TAYGA, {tayga: TAYGA, this machine's kernel|.2f3} Mpps",
+     "{kernel packets: nat64, share|.2f}; "
+     "x {tayga: nat64, kernel datapath.ratio|.0f}"),
+    ("new connections a second, moved; kept",
+     "{connections: MOVED|.0f}; {connections: KEPT|.0f}",
+     "straight to that server, {connections: STRAIGHT|.0f}; by way of "
+     "HAProxy, {connections: HAPROXY|.0f}",
+     "x {connections: MOVED.ratio|.2f}; x {connections: KEPT.ratio|.2f}; "
+     "HAProxy, x {connections: HAPROXY.ratio|.2f}"),
+    ("time to the first byte, moved; kept",
+     "{first byte: MOVED|.2f} ms; {first byte: KEPT|.2f} ms",
+     "straight to that server, {first byte: STRAIGHT|.2f} ms; by way of "
+     "HAProxy, {first byte: HAPROXY|.2f} ms",
+     "+ {first byte: MOVED.difference|.1f} ms; "
+     "+ {first byte: KEPT.difference|.1f} ms; "
+     "HAProxy, + {first byte: HAPROXY.difference|.1f} ms"),
+    ("new connections a second straight to a server that a service has",
+     "{connections: BYSTANDER|.0f}",
+     "without the service, {connections: STRAIGHT|.0f}",
+     "x {connections: BYSTANDER.ratio|.2f}"),
+    ("memory of tasukid, connection in progress",
+     "{memory: connection in progress, besides what is held|.0f} bytes", "",
+     ""),
+    ("memory of tasukid, connection in the switch",
+     "{memory: tracked connection, half of them moved|.0f} bytes", "", ""),
+)
+
+
+def markdown(objects):
+    """Returns the rows of which 'objects', what bench writes as JSON, have
+    everything."""
+    by_name = {o["name"]: o for o in objects}
+
+    def value(match):
+        name, _, form = match[1].partition("|")
+        name, _, key = name.partition(".")
+        part, _, way = name.partition(": ")
+        name = "%s: %s" % (part, getattr(connections, way, way))
+        number = by_name[name][key or "value"]
+        scale = re.search(r"f(\d*)$", form)[1]
+        return format(number / 10 ** int(scale or 0),
+                      form.rstrip("0123456789"))
+
+    rows = []
+    for row in ROWS:
+        try:
+            rows.append("| %s |" % " | ".join(
+                re.sub(r"\{([^}]*)\}", value, cell) for cell in row))
+        except KeyError:
+            pass
+    return "\n".join(rows)
