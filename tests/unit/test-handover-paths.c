@@ -512,6 +512,7 @@ direct_connection_takes_ports(void **state)
         fake_from_server(3, (struct tcp_segment) { .seq = question.ack,
                                                    .flags = TCP_RST });
         expect_nothing_anywhere();
+        fake_pass(60);
         assert_int_equal(fake_n_flows(), direct);
         assert_int_equal(n_conns(), 0);
 

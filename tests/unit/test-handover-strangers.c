@@ -29,6 +29,7 @@ struct state {
     const char *path;           /* Of the first request. */
     int server;                 /* Who answers it. */
     bool installed;             /* The switch forwards. */
+    bool deep;                  /* To be looked at more closely. */
 };
 
 static const struct state *now;
@@ -159,22 +160,22 @@ reach_half_closed(void)
 }
 
 static const struct state states[] = {
-    { "nothing", reach_nothing, "/images/", 2, false },
-    { "SYN_SENT", reach_syn_sent, "/images/", 2, false },
-    { "SYN_RCVD", reach_syn_rcvd, "/images/", 2, false },
-    { "ESTABLISHED", reach_established, "/images/", 2, false },
-    { "INSPECT", reach_inspect, "/images/", 2, false },
-    { "REPLAY", reach_replay, "/images/", 2, false },
-    { "DELIVER", reach_deliver, "/images/", 2, false },
-    { "KEPT", reach_installed, "/", 1, true },
-    { "MOVED", reach_installed, "/images/", 2, true },
-    { "MOVED to another address", reach_installed, "/video/", 3, true },
-    { "KEPT, failed", reach_failed, "/", 1, true },
-    { "MOVED, failed", reach_failed, "/images/", 2, true },
-    { "MOVED, failed, drained", reach_drained, "/images/", 2, true },
-    { "MOVED, restarted", reach_restarted, "/images/", 2, true },
-    { "MOVED, no room", reach_carried, "/images/", 2, true },
-    { "MOVED, half closed", reach_half_closed, "/images/", 2, true },
+    { "nothing", reach_nothing, "/images/", 2, false, false },
+    { "SYN_SENT", reach_syn_sent, "/images/", 2, false, false },
+    { "SYN_RCVD", reach_syn_rcvd, "/images/", 2, false, true },
+    { "ESTABLISHED", reach_established, "/images/", 2, false, false },
+    { "INSPECT", reach_inspect, "/images/", 2, false, false },
+    { "REPLAY", reach_replay, "/images/", 2, false, false },
+    { "DELIVER", reach_deliver, "/images/", 2, false, false },
+    { "KEPT", reach_installed, "/", 1, true, true },
+    { "MOVED", reach_installed, "/images/", 2, true, true },
+    { "MOVED to another address", reach_installed, "/video/", 3, true, false },
+    { "KEPT, failed", reach_failed, "/", 1, true, false },
+    { "MOVED, failed", reach_failed, "/images/", 2, true, true },
+    { "MOVED, failed, drained", reach_drained, "/images/", 2, true, false },
+    { "MOVED, restarted", reach_restarted, "/images/", 2, true, false },
+    { "MOVED, no room", reach_carried, "/images/", 2, true, false },
+    { "MOVED, half closed", reach_half_closed, "/images/", 2, true, false },
 };
 
 static void
@@ -467,8 +468,8 @@ all_pairs(void **state)
     assert_int_equal(n_faults, 0);
 }
 
-/* Of the right places' segments the four that mean something, and time, up to
- * four of them. */
+/* Of the right places' segments the four that mean something, and time: three
+ * of them, and four in the states of which the others are variants. */
 static void
 long_walks(void **state)
 {
@@ -489,8 +490,9 @@ long_walks(void **state)
     }
     alphabet[n++] = (struct step) { .time = true };
     for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
-        for (size_t depth = 3; depth <= 4; depth++) {
-            n_faults += walk_all(&states[i], alphabet, n, depth);
+        n_faults += walk_all(&states[i], alphabet, n, 3);
+        if (states[i].deep) {
+            n_faults += walk_all(&states[i], alphabet, n, 4);
         }
     }
     assert_int_equal(n_faults, 0);

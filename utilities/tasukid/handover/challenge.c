@@ -38,6 +38,7 @@ struct challenge {
     uint32_t nonce;             /* In our questions. */
     bool asked;
     bool quiet;                 /* Began when all flows were gone. */
+    bool denied;                /* Flows were deleted a moment ago. */
     bool silent;                /* Server has said nothing since 'syn'. */
     long long int sent;         /* In ms, the latest question. */
     long long int next;         /* In ms, the next one. */
@@ -167,6 +168,9 @@ challenge_server(struct conn *conn, int ms)
 {
     struct challenge *c = get_challenge(conn);
 
+    if (c->denied) {
+        return;
+    }
     if (!challenge_has_syn(conn)) {
         c->deadline = time_msec() + ms + TIMEOUT_MS;
     }
@@ -192,6 +196,11 @@ challenge_syn(struct conn *conn, const struct tcp_segment *syn)
     }
 
     struct challenge *c = conn->challenge;
+    if (c->denied) {
+        c->syn = xmemdup(syn, sizeof *syn);
+        challenge_end(conn);
+        return;
+    }
     if (!challenge_has_syn(conn)) {
         c->deadline = time_msec() + TIMEOUT_MS;
         c->silent = !conn->hs && has_lost_server(conn);
@@ -219,7 +228,7 @@ challenge_answered(struct conn *conn, const struct tcp_segment *seg)
 {
     struct challenge *c = conn->challenge;
 
-    if (!c || !c->asked) {
+    if (!c || !c->asked || c->denied) {
         return false;
     }
     if (seg->flags & TCP_ACK
@@ -231,18 +240,32 @@ challenge_answered(struct conn *conn, const struct tcp_segment *seg)
     return false;
 }
 
+bool
+challenge_has_ended(const struct conn *conn)
+{
+    return conn->challenge && conn->challenge->denied;
+}
+
 void
 challenge_end(struct conn *conn)
 {
     struct service *service = conn->service;
+    struct challenge *c = conn->challenge;
     ofp_port_t in_port = conn->client_port;
-    bool installed = conn->flows != 0;
-    struct tcp_segment *syn = NULL;
+    bool installed = conn->flows || c->denied;
+    struct tcp_segment *syn = c->syn;
 
-    if (conn->challenge) {
-        syn = conn->challenge->syn;
-        conn->challenge->syn = NULL;
+    if (!syn && conn->flows) {
+        /* A client that opens another connection with these ports soon has to
+         * wait until the datapath knows. */
+        conn_uninstall(conn);
+        c->denied = true;
+        c->next = LLONG_MAX;
+        c->deadline = time_msec() + HANDOVER_DATAPATH_WAIT_MS;
+        conn_update_timer(conn);
+        return;
     }
+    c->syn = NULL;
     if (conn->hs) {
         handshake_abort(conn, false);
     } else {
@@ -276,7 +299,7 @@ challenge_run(struct conn *conn)
         return true;
     }
     if (now >= c->deadline) {
-        if (c->silent) {
+        if (c->silent || c->denied) {
             challenge_end(conn);
             return false;
         }

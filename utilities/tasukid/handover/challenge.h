@@ -49,9 +49,11 @@ bool challenge_answered(struct conn *, const struct tcp_segment *seg);
  * ago for the first time. */
 bool challenge_is_first(const struct conn *);
 
-/* Ends 'conn' and opens a connection for the SYN that challenged it, if any
- * did. */
+/* Ends 'conn', which is challenged, and opens a connection for the SYN that did
+ * that; or ends it in a moment if it was no SYN.  Until then
+ * challenge_has_ended() returns true. */
 void challenge_end(struct conn *);
+bool challenge_has_ended(const struct conn *);
 
 /* Returns when to call challenge_run(), in ms, LLONG_MAX for never.  That
  * returns false if 'conn' is no more. */

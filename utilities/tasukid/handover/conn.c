@@ -491,6 +491,10 @@ conn_late(struct conn *conn, enum conn_direction direction,
 {
     conn_count(conn, direction == CONN_TO_SERVER ? HC_LATE_CLIENT
                      : HC_LATE_SERVER);
+    if (challenge_has_ended(conn)) {
+        conn_count(conn, HC_DROP_STALE);
+        return;
+    }
     if (seg->flags & (TCP_SYN | TCP_RST)) {
         pass_on(conn, direction, pi, seg);
         return;
