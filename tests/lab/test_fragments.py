@@ -127,8 +127,9 @@ class Forger:
         data = bytes(IP(bytes(packet[IP])).payload)
         ip = packet[IP]
         return (Ether(src=packet.src, dst=packet.dst)
-                / IP(src=ip.src, dst=ip.dst, id=ip.id, proto=6, frag=start // 8,
-                     flags="MF" if end < len(data) else 0) / data[start:end])
+                / IP(src=ip.src, dst=ip.dst, id=ip.id, proto=6,
+                     frag=start // 8, flags="MF" if end < len(data) else 0)
+                / data[start:end])
 
 
 def request(path, length=1400):
@@ -218,6 +219,7 @@ def test_flood(site, big):
     assert sent > 2000
     # Neither datapath keeps more than a few megabytes.
     assert resident(site.switch.vswitchd) - before < 32 << 20
+    assert kernel_memory(site.switch.namespace) < 5 << 20
 
     done = other.run("curl", "-sS", "--max-time", "10", "http://%s/two/"
                      % SERVICE)
@@ -233,6 +235,12 @@ def test_flood(site, big):
 def mac_of_service(site, host):
     host.run("ping", "-c", "1", "-W", "1", SERVICE, check=False)
     return host.ip("neighbor", "show", SERVICE).split("lladdr ")[1].split()[0]
+
+
+def kernel_memory(namespace):
+    """Returns how many bytes its kernel keeps of fragments."""
+    text = namespace.run("cat", "/proc/net/sockstat").stdout
+    return int(text.split("FRAG:")[1].split()[3])
 
 
 def resident(process):
