@@ -50,7 +50,8 @@ bool nat64_skb_stays_whole(const struct sk_buff *skb)
 
 /* A checksum that is still to be computed is one of the packet's own TCP or
  * UDP header, or is computed here: nobody else knows where a translated packet
- * has it, or that it has one.
+ * has it, or that it has one.  It cannot be for a super-packet, of which each
+ * segment has one, so that -EPROTO says that the packet makes no sense.
  */
 static int settle_csum(struct sk_buff *skb, u8 l4_proto)
 {
@@ -65,7 +66,7 @@ static int settle_csum(struct sk_buff *skb, u8 l4_proto)
 		   skb_transport_offset(skb) &&
 		   skb->csum_offset == csum_offset))
 		return 0;
-	return skb_csum_hwoffload_help(skb, 0);
+	return skb_is_gso(skb) ? -EPROTO : skb_csum_hwoffload_help(skb, 0);
 }
 
 /* Makes room to put @head in front of what stays of the packet.
@@ -195,7 +196,7 @@ int nat64_skb_translate(struct sk_buff *skb, const struct nat64 *n,
 
 	err = settle_csum(skb, l4_proto);
 	if (unlikely(err))
-		return err;
+		return err == -EPROTO ? NAT64_BAD_HEADER : err;
 
 	for (;;) {
 		get_frame(skb, &f);

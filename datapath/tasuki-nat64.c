@@ -105,7 +105,10 @@ static noinline_for_stack void recirculate(struct datapath *dp,
 	struct sw_flow_key key = *skb_key;
 
 	answer->dev = skb->dev;
-	memset(OVS_CB(answer), 0, sizeof(*OVS_CB(answer)));
+	*OVS_CB(answer) = (struct ovs_skb_cb) {
+		.input_vport = OVS_CB(skb)->input_vport,
+		.cutlen = U32_MAX,
+	};
 	key.recirc_id = id;
 	key.ovs_flow_hash = 0;
 	key.phy.skb_mark = answer->mark;
@@ -213,6 +216,8 @@ static struct sk_buff *nat64_execute(struct datapath *dp, struct sk_buff *skb,
 				     struct sw_flow_key *key,
 				     const void *payload)
 {
+	struct sk_buff *each;
+
 	/* From a tunnel that carries no Ethernet. */
 	if (unlikely(ovs_key_mac_proto(key) != MAC_PROTO_ETHERNET)) {
 		__this_cpu_inc(results[NAT64_WRONG_TYPE]);
@@ -227,7 +232,8 @@ static struct sk_buff *nat64_execute(struct datapath *dp, struct sk_buff *skb,
 	 * type, by which output fragments what conntrack has reassembled.
 	 */
 	if (unlikely(key->ct_state || skb_nfct(skb)))
-		ovs_ct_clear(skb, key);
+		for (each = skb; each; each = each->next)
+			ovs_ct_clear(each, key);
 	key->eth.type = *(__be16 *)(skb_network_header(skb) - 2);
 	key->mac_proto |= SW_FLOW_KEY_INVALID;
 	return skb;

@@ -56,6 +56,28 @@ int ovs_tasuki_copy_action(const struct nlattr *attr,
 			   struct sw_flow_actions **sfa);
 
 /**
+ * ovs_tasuki_refresh_key() - makes a key that actions left behind true again
+ * @skb: The packet.
+ * @key: Its flow key, which is to go to userspace.
+ *
+ * It stays marked as left behind, because @skb may be a clone, and the packet
+ * that goes on has not been parsed.
+ *
+ * Return: 0, or a negative errno.
+ */
+static inline int ovs_tasuki_refresh_key(struct sk_buff *skb,
+					 struct sw_flow_key *key)
+{
+	int err;
+
+	if (likely(!(key->mac_proto & SW_FLOW_KEY_INVALID)))
+		return 0;
+	err = ovs_flow_key_update(skb, key);
+	key->mac_proto |= SW_FLOW_KEY_INVALID;
+	return err;
+}
+
+/**
  * ovs_tasuki_execute() - executes OVS_ACTION_ATTR_TASUKI
  * @dp: The datapath.
  * @skb: The packet, starting at its link layer header.  It is consumed.

@@ -34,8 +34,8 @@ PACKET_EXECUTE = 3
 KEY_ENCAP, KEY_IN_PORT, KEY_ETHERNET = 1, 3, 4
 KEY_VLAN, KEY_ETHERTYPE = 5, 6
 KEY_IPV4, KEY_IPV6, KEY_TCP, KEY_UDP, KEY_ARP = 7, 8, 9, 10, 13
-KEY_TCP_FLAGS, KEY_RECIRC_ID = 18, 20
-ACTION_OUTPUT, ACTION_SET, ACTION_PUSH_VLAN = 1, 3, 4
+KEY_TCP_FLAGS, KEY_RECIRC_ID, KEY_CT_STATE = 18, 20, 22
+ACTION_OUTPUT, ACTION_USERSPACE, ACTION_SET, ACTION_PUSH_VLAN = 1, 2, 3, 4
 ACTION_SAMPLE, ACTION_RECIRC, ACTION_PUSH_MPLS = 6, 7, 9
 ACTION_POP_MPLS, ACTION_CLONE, ACTION_CHECK_PKT_LEN = 10, 20, 21
 ACTION_CT, ACTION_DEC_TTL = 12, 23
@@ -130,12 +130,26 @@ class Netlink:
         self.socket = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW,
                                     NETLINK_GENERIC)
         self.socket.setsockopt(SOL_NETLINK, NETLINK_EXT_ACK, 1)
+        self.socket.bind((0, 0))
         self.socket.settimeout(10)
         self.sequence = 0
         self.families = {}
 
     def close(self):
         self.socket.close()
+
+    @property
+    def portid(self):
+        """Where upcalls are to go that upcall() is to return."""
+        return self.socket.getsockname()[0]
+
+    def upcall(self):
+        """Returns the packet and the key of the next upcall, that as a dict of
+        attributes."""
+        data = self.socket.recv(1 << 17)
+        length, = struct.unpack_from("=I", data)
+        message = dict(attrs(data[16 + 8:length]))
+        return message[1], dict(attrs(message[2]))
 
     def family(self, name):
         if name not in self.families:

@@ -486,6 +486,24 @@ def test_partial_checksum_elsewhere(bridge, model, version):
         pass
 
 
+@pytest.mark.parametrize("version", [4, 6])
+def test_super_packet_of_something_else(bridge, version):
+    """A super-packet whose checksum to fill in is not the one of its TCP header
+    is dropped, counted, and nothing to warn of."""
+    actions, kind = FLOWS[version]
+    bridge.flows((actions + output(2), kind))
+    th = TH[version]
+    tcp = segment(version, 3000, complete=False)
+    udp = datagram(version, bytes(3000), complete=False)
+    frames = [(tcp, start) for start in (14, 20, th - 4, th + 4, th + 32, 900)]
+    frames += [(udp, th)]
+    before = counters()
+    for frame, start in frames:
+        bridge.send(frame, (), gso(start, th + 32, 1000, KINDS[version]))
+    assert bridge.quiet()
+    assert counters() - before == {"bad_header": len(frames)}
+
+
 def test_ufo(bridge):
     """A datagram that is to become IPv4 fragments is cut up before each is
     translated."""
@@ -523,6 +541,39 @@ def test_vlan(bridge, model, version, tags):
         for cuts in ((), (20,), (40, 60)):
             bridge.send(tagged, cuts)
             assert bridge.receive()[1].hex() == expected.hex()
+
+
+@pytest.mark.parametrize("version", [4, 6])
+@pytest.mark.parametrize("tags", [0, 1, 2])
+def test_8023(bridge, model, version, tags):
+    """A packet in an 802.3 frame leaves in Ethernet II, in pieces too, and so
+    does the answer."""
+    mtu = {4: 1280, 6: 576}[version]
+    kind = FLOWS[version][1]
+    vlans = (7, 8)[:tags]
+    tag = b"".join(struct.pack("!HH", 0x8100, vlan)
+                   for vlan in reversed(vlans))
+    bridge.flows((act(DIRECTIONS[version], mtu=mtu) + output(2), kind, 1, 0,
+                  vlans))
+    arguments = nat64(DIRECTIONS[version], mtu=mtu)
+    seen = set()
+    for frame in (datagram(version, b"x" * 31),
+                  datagram(version, b"x" * 1200, fragment=0),
+                  datagram(version, b"x" * 1300, fragment=0),
+                  datagram(version, b"x" * 1300)):
+        expected = model(arguments, frame[:12] + tag + frame[12:],
+                         14 + 4 * tags)
+        snap = struct.pack("!H", len(frame) - 14 + 8) + b"\xaa\xaa\3\0\0\0"
+        frame = frame[:12] + tag + snap + frame[12:]
+        assert model(arguments, frame, 22 + 4 * tags) == expected
+        result, outs = expected
+        seen.add(result)
+        for cuts in ((), (20,), (40, 60)):
+            bridge.send(frame + bytes(9), cuts)
+            for out in outs:
+                assert bridge.receive("in" if result == "too_big" else "out")[
+                    1].hex() == out.hex()
+    assert seen >= {"ok", "too_big"}
 
 
 def test_padding(bridge, model):
@@ -729,3 +780,70 @@ def test_conntrack(bridge):
     udp = b"".join(parts[ofs] for ofs in sorted(parts))
     assert udp[8:] == data
     assert checksum(pseudo_header(*HOSTS[6], len(udp), UDP) + udp) == 0
+
+
+def test_conntrack_of_segments(bridge):
+    """What a super-packet becomes has no connection, whichever packet of it:
+    what conntrack found out is about another.  With one, it would not be
+    tracked again."""
+    ct = attr(ovsnl.ACTION_CT)
+    recirc = [attr(ovsnl.ACTION_RECIRC, struct.pack("=I", number))
+              for number in range(3)]
+    bridge.flows((ct + act(NAT64_4TO6, mtu=1280) + recirc[1], ETH_IP),
+                 (ct + recirc[2], ETH_IP6, 1, 1))
+    tracked = struct.pack("=I", 0x20)
+    for state, port in ((tracked, 2), (bytes(4), 3)):
+        key, mask = match(ETH_IP6, 1, 2)
+        bridge.datapath.put(output(port),
+                            key + attr(ovsnl.KEY_CT_STATE, state),
+                            mask + attr(ovsnl.KEY_CT_STATE, tracked))
+    # Two segments that get fragmented, and one that does not.
+    frame = segment(4, 2500, complete=False, fragment=0)
+    bridge.send(frame, (), gso(34, 66, 1248, GSO_TCPV4))
+    total = 0
+    while total < 2500 + 3 * 32:
+        _, out = bridge.receive()
+        total += len(out) - (62 if out[20] == 44 else 54)
+    assert bridge.quiet("plain")
+
+
+def sample(actions):
+    return attr(ovsnl.ACTION_SAMPLE, attr(1, struct.pack("=I", 0xffffffff))
+                + attr(2, actions))
+
+
+@pytest.mark.parametrize("wrap", [bytes, sample, clone],
+                         ids=["alone", "sample", "clone"])
+@pytest.mark.parametrize("version", [4, 6])
+def test_upcall(bridge, model, version, wrap):
+    """Userspace gets the key of the packet that it gets, and no other bytes."""
+    netlink = ovsnl.Netlink()
+    userspace = attr(ovsnl.ACTION_USERSPACE,
+                     attr(1, struct.pack("=I", netlink.portid)))
+    actions, kind = FLOWS[version]
+    vlan = attr(ovsnl.ACTION_PUSH_VLAN, struct.pack("!HH", 0x8100, 0x1001))
+    frame = datagram(version, b"x" * 31)
+    (expected,) = model(nat64(DIRECTIONS[version]), frame)[1]
+    ports = struct.pack("!HH", 40000, 53)
+    layer3 = {4: (ovsnl.KEY_IPV6, expected[22:54]
+                  + struct.pack("!IBBBB", 0, UDP, 0, 64, 0)),
+              6: (ovsnl.KEY_IPV4, expected[26:34]
+                  + struct.pack("!BBBB", UDP, 0, 64, 0))}[version]
+    old = {4: ovsnl.KEY_IPV4, 6: ovsnl.KEY_IPV6}[version]
+    for push in (b"", vlan):
+        bridge.flows((actions + push + wrap(userspace) + output(2), kind))
+        bridge.send(frame)
+        packet, key = netlink.upcall()
+        out = bridge.receive()[1]
+        if push:
+            assert packet == out
+            assert key[ovsnl.KEY_ETHERTYPE] == b"\x81\x00"
+            assert key[ovsnl.KEY_VLAN] == b"\x10\x01"
+            key = dict(ovsnl.attrs(key[ovsnl.KEY_ENCAP]))
+        else:
+            assert packet == out == expected
+        assert key[ovsnl.KEY_ETHERTYPE] == expected[12:14]
+        assert key[layer3[0]].hex() == layer3[1].hex()
+        assert key[ovsnl.KEY_UDP] == ports
+        assert old not in key
+    netlink.close()
