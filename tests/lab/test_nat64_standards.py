@@ -79,7 +79,8 @@ def test_every_unit_test_is_about_a_sentence_or_our_own():
            "super_packets_by_segment", "answer_quotes_what_there_is",
            "advertisement_from_elsewhere", "arp_padding_is_left_behind",
            "arp_about_no_host", "nd_link_layer_address_of_a_group",
-           "nd_outside_the_prefix", "broadcasts"}
+           "nd_outside_the_prefix", "broadcasts", "no_length", "super_packet",
+           "too_big"}
     tests = {name for name in defined_tests() if not name.startswith("test_")}
     assert tests - cited == own
 
