@@ -105,6 +105,9 @@ take_whole(struct dp_packet_batch *batch, struct dp_packet_batch *whole,
         if (is_fragment(packet)) {
             COVERAGE_INC(tasuki_defrag_drop);
         } else {
+            /* ipf copies to the fragments what conntrack would have noted, and
+             * this is not there otherwise. */
+            packet->md.ct_orig_tuple_ipv6 = false;
             dp_packet_batch_add(whole, dp_packet_clone(packet));
         }
     }
