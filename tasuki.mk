@@ -5,6 +5,9 @@
 # this.
 
 lib_libopenvswitch_la_SOURCES += \
+	lib/check-tcp-seq-inline.h \
+	lib/check-tcp-seq.c \
+	lib/check-tcp-seq.h \
 	lib/nat64-4to6.c \
 	lib/nat64-6to4.c \
 	lib/nat64-address.c \
@@ -21,6 +24,7 @@ lib_libopenvswitch_la_SOURCES += \
 	lib/nl-extack.h \
 	lib/tasuki-action.c \
 	lib/tasuki-action.h \
+	lib/tasuki-check-tcp-seq.c \
 	lib/tasuki-datapath.h \
 	lib/tasuki-defrag.c \
 	lib/tasuki-defrag.h \
@@ -32,7 +36,9 @@ lib_libopenvswitch_la_SOURCES += \
 	lib/tcp-offset-inline.h \
 	lib/tcp-offset.c \
 	lib/tcp-offset.h
-EXTRA_DIST += lib/ofp-actions-tasuki.inc
+EXTRA_DIST += \
+	lib/ofp-actions-tasuki.inc \
+	ofproto/ofproto-dpif-xlate-tasuki.inc
 openvswitchinclude_HEADERS += include/openvswitch/ofpact-tasuki.h
 
 ofproto_libofproto_la_SOURCES += \

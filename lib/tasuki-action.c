@@ -4,13 +4,19 @@
 #include <config.h>
 #include "tasuki-action.h"
 
+#include <ctype.h>
 #include <errno.h>
 
 #include "dp-packet.h"
+#include "flow.h"
 #include "netlink.h"
+#include "nx-match.h"
 #include "odp-netlink.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/match.h"
+#include "openvswitch/meta-flow.h"
 #include "openvswitch/ofpbuf.h"
+#include "packets.h"
 #include "util.h"
 
 static const struct tasuki_action *const actions[] = {
@@ -40,6 +46,34 @@ action_from_name(const char *name, size_t len)
     return NULL;
 }
 
+/* For actions. */
+
+bool
+tasuki_parse_number(const char *s, long long int min, long long int max,
+                    long long int *valuep)
+{
+    const char *digits = s + (*s == '-' || *s == '+');
+    int base = !strncasecmp(digits, "0x", 2) ? 16 : 10;
+    char *tail;
+
+    if (!(base == 16 ? isxdigit((unsigned char) digits[2])
+                     : isdigit((unsigned char) digits[0]))) {
+        return false;
+    }
+    errno = 0;
+    *valuep = strtoll(s, &tail, base);
+    return !errno && !*tail && *valuep >= min && *valuep <= max;
+}
+
+enum ofperr
+tasuki_check_is_tcp(const struct match *match)
+{
+    return (is_ip_any(&match->flow)
+            && match->wc.masks.nw_proto == 0xff
+            && match->flow.nw_proto == IPPROTO_TCP
+            ? 0 : OFPERR_OFPBAC_MATCH_INCONSISTENT);
+}
+
 /* OpenFlow. */
 
 /* Returns true if 'name' is the keyword of one of our actions. */
@@ -49,10 +83,8 @@ tasuki_action_from_name(const char *name)
     return action_from_name(name, strlen(name)) != NULL;
 }
 
-/* Appends action 'a' to 'ofpacts' and returns its arguments, zeroed, for the
- * caller to fill in before anything else is appended. */
-void *
-tasuki_put_ofpact(struct ofpbuf *ofpacts, const struct tasuki_action *a)
+static struct ofpact_tasuki *
+put_ofpact(struct ofpbuf *ofpacts, const struct tasuki_action *a)
 {
     struct ofpact_tasuki *oa = ofpact_put_TASUKI(ofpacts);
 
@@ -60,8 +92,100 @@ tasuki_put_ofpact(struct ofpbuf *ofpacts, const struct tasuki_action *a)
     ofpbuf_put_zeros(ofpacts, a->args_size);
     oa = ofpacts->header;
     ofpact_finish_TASUKI(ofpacts, &oa);
+    return oa;
+}
 
-    return oa->args;
+/* Appends action 'a', which leaves no value, to 'ofpacts' and returns its
+ * arguments, zeroed, for the caller to fill in before anything else is
+ * appended. */
+void *
+tasuki_put_ofpact(struct ofpbuf *ofpacts, const struct tasuki_action *a)
+{
+    return put_ofpact(ofpacts, a)->args;
+}
+
+/* Where an action leaves its value. */
+
+/* Cuts "->SUBFIELD" and the parenthesis before it off 'value', and parses
+ * SUBFIELD into '*dst'.  Returns NULL or a malloc()'d error. */
+static char *
+parse_dst(const struct tasuki_action *a, char *value, struct mf_subfield *dst)
+{
+    char *end = strstr(value, ")->");
+
+    if (!end) {
+        return xasprintf("%s: \"->\" and the field for its value must follow "
+                         "the parentheses", a->name);
+    }
+    *end = '\0';
+
+    /* lib/ofp-group.c, which takes buckets apart and puts them together again,
+     * adds a parenthesis. */
+    char *subfield = end + strlen(")->");
+    subfield[strcspn(subfield, ")")] = '\0';
+
+    char *problem = mf_parse_subfield(dst, subfield);
+    char *error = problem ? xasprintf("%s: %s", a->name, problem) : NULL;
+    free(problem);
+    return error;
+}
+
+/* Returns true if a value can go to 'field'.  What the options of tunnels that
+ * are mapped to fields are called is each switch's own business. */
+static bool
+takes_value(const struct mf_field *field)
+{
+    return field->writable && !field->mapped;
+}
+
+/* Returns NULL if the value of 'oa' fits its subfield, else an error. */
+static char *
+dst_error(const struct tasuki_action *a, const struct ofpact_tasuki *oa)
+{
+    const char *problem = a->dst_problem ? a->dst_problem(oa->args, &oa->dst)
+                                         : NULL;
+
+    return problem ? xasprintf("%s: the field for its value must be %s",
+                               a->name, problem)
+           : !takes_value(oa->dst.field)
+           ? xasprintf("%s: %s cannot be written", a->name,
+                       oa->dst.field->name)
+           : NULL;
+}
+
+static void
+encode_dst(const struct mf_subfield *dst, struct ofpbuf *out)
+{
+    struct tasuki_dst_header *header = ofpbuf_put_zeros(out, sizeof *header);
+    size_t size = out->size;
+
+    header->ofs = htons(dst->ofs);
+    header->n_bits = htons(dst->n_bits);
+
+    /* It takes 4 or 8 bytes. */
+    out->size -= sizeof header->field;
+    nx_put_mff_header(out, dst->field, 0, false);
+    out->size = size;
+}
+
+static enum ofperr
+decode_dst(const struct tasuki_dst_header *header, struct mf_subfield *dst)
+{
+    struct ofpbuf b = ofpbuf_const_initializer(header->field,
+                                               sizeof header->field);
+    enum ofperr error = nx_pull_header(&b, NULL, &dst->field, NULL);
+
+    if (error) {
+        return error;
+    }
+    if (!is_all_zeros(b.data, b.size)
+        || !is_all_zeros(header->pad, sizeof header->pad)) {
+        return OFPERR_NXBRC_MUST_BE_ZERO;
+    }
+    dst->ofs = ntohs(header->ofs);
+    dst->n_bits = ntohs(header->n_bits);
+    return (takes_value(dst->field) ? mf_check_dst(dst, NULL)
+            : OFPERR_OFPBAC_BAD_SET_TYPE);
 }
 
 /* Parses the action 'name' with arguments 'value' and appends it to 'ofpacts'.
@@ -70,14 +194,33 @@ char *
 tasuki_parse(const char *name, char *value, struct ofpbuf *ofpacts)
 {
     const struct tasuki_action *a = action_from_name(name, strlen(name));
+    struct ofpact_tasuki *oa;
+    struct mf_subfield dst;
+    char *error;
 
-    return a->parse(value, tasuki_put_ofpact(ofpacts, a));
+    if (a->leaves_value) {
+        error = parse_dst(a, value, &dst);
+        if (error) {
+            return error;
+        }
+    }
+    oa = put_ofpact(ofpacts, a);
+    error = a->parse(value, oa->args);
+    if (!error && a->leaves_value) {
+        oa->dst = dst;
+        error = dst_error(a, oa);
+    }
+    return error;
 }
 
 void
 tasuki_format(const struct ofpact_tasuki *oa, struct ds *s)
 {
     tasuki_action_from_id(oa->id)->format(oa->args, s);
+    if (oa->dst.field) {
+        ds_put_cstr(s, "->");
+        mf_format_subfield(&oa->dst, s);
+    }
 }
 
 /* Completes 'header', the last thing in 'out'. */
@@ -86,6 +229,9 @@ tasuki_encode(const struct ofpact_tasuki *oa,
               struct tasuki_action_header *header, struct ofpbuf *out)
 {
     header->id = htons(oa->id);
+    if (oa->dst.field) {
+        encode_dst(&oa->dst, out);
+    }
     tasuki_action_from_id(oa->id)->encode(oa->args, out);
 }
 
@@ -102,14 +248,34 @@ tasuki_decode(const struct tasuki_action_header *header,
     if (!is_all_zeros(header->pad, sizeof header->pad)) {
         return OFPERR_NXBRC_MUST_BE_ZERO;
     }
-    return a->decode(header + 1, ntohs(header->len) - sizeof *header,
-                     tasuki_put_ofpact(ofpacts, a));
+
+    const uint8_t *body = (const uint8_t *) (header + 1);
+    size_t len = ntohs(header->len) - sizeof *header;
+    struct ofpact_tasuki *oa = put_ofpact(ofpacts, a);
+    if (!a->leaves_value) {
+        return a->decode(body, len, oa->args);
+    }
+
+    const struct tasuki_dst_header *dst = (const void *) body;
+    if (len < sizeof *dst) {
+        return OFPERR_OFPBAC_BAD_LEN;
+    }
+    enum ofperr error = decode_dst(dst, &oa->dst);
+    if (!error) {
+        error = a->decode(body + sizeof *dst, len - sizeof *dst, oa->args);
+    }
+    return (error ? error
+            : a->dst_problem && a->dst_problem(oa->args, &oa->dst)
+            ? OFPERR_OFPBAC_BAD_SET_LEN : 0);
 }
 
 enum ofperr
 tasuki_check(const struct ofpact_tasuki *oa, struct match *match)
 {
-    return tasuki_action_from_id(oa->id)->check(oa->args, match);
+    const struct tasuki_action *a = tasuki_action_from_id(oa->id);
+    enum ofperr error = a->check(oa->args, match);
+
+    return error || !oa->dst.field ? error : mf_check_dst(&oa->dst, match);
 }
 
 /* If 'a' is an action that 'action_set' has already and may have once only,

@@ -41,7 +41,8 @@ struct ofpbuf;
  * <TITLE> what "ovs-appctl dpif/show-dp-features" calls it. */
 #define TASUKI_ACTIONS(X) \
     X(TCP_OFFSET, tcp_offset, "TCP offset action") \
-    X(NAT64, nat64, "NAT64 action")
+    X(NAT64, nat64, "NAT64 action") \
+    X(CHECK_TCP_SEQ, check_tcp_seq, "TCP sequence check action")
 
 /* OpenFlow experimenter id.  5a-54-4b is an OUI with the locally administered
  * bit set, so that it cannot be assigned to any other organization. */
@@ -59,11 +60,40 @@ struct tasuki_action_header {
 };
 BUILD_ASSERT_DECL(sizeof(struct tasuki_action_header) == 16);
 
+/* What comes first in the body of an action that leaves a value. */
+struct tasuki_dst_header {
+    ovs_be16 ofs;               /* Of the subfield in its field. */
+    ovs_be16 n_bits;            /* The subfield's width. */
+    uint8_t pad[4];             /* Must be zero. */
+    uint8_t field[8];           /* OXM header and zeros. */
+};
+BUILD_ASSERT_DECL(sizeof(struct tasuki_dst_header) == 16);
+
 /* What comes of a packet in translation. */
 enum tasuki_effect {
     TASUKI_OK,                  /* Its headers are as the flow says. */
     TASUKI_NEW_HEADERS,         /* They are what the datapath finds in it. */
+    TASUKI_VALUE,               /* The datapath computes a value for it. */
+    TASUKI_CONSTANT,            /* The value is the same for all packets of
+                                 * the flow: tasuki_xlate's 'value'. */
     TASUKI_DROP,                /* Nothing. */
+};
+
+/* A translation, as an action sees it. */
+struct tasuki_xlate {
+    struct flow *flow;          /* What the packet is by now.  An action that
+                                 * changes a field in the datapath changes it
+                                 * here, too. */
+    struct flow_wildcards *wc;  /* For an action to unwildcard what it looked
+                                 * at. */
+    struct ofpbuf *odp_actions; /* For tasuki_odp_put(). */
+    uint16_t mtu;               /* Of the bridge, in bytes of IP. */
+    uint32_t value;             /* Set along with TASUKI_CONSTANT. */
+
+    /* Returns a recirculation id with which a packet finds back to where
+     * those of the flow come from; 0 if it does by way of their input
+     * port. */
+    uint32_t (*answer_id)(struct tasuki_xlate *);
 };
 
 /* How the datapath executes actions, for an action that makes new packets. */
@@ -85,6 +115,21 @@ struct tasuki_action {
      * 'args' points to 'args_size' bytes, aligned for any type and zeroed
      * before 'parse' and 'decode', which leave padding zero because actions
      * are compared bytewise. */
+
+    /* The action leaves a value: a number that it computes for each packet, and
+     * that goes into a subfield which later tables match.  Users write
+     * "NAME(ARGS)->SUBFIELD".
+     *
+     * The datapath leaves it where it keeps a packet's hash (md.dp_hash in
+     * userspace, ovs_flow_hash in the kernel) and recirculates; resuming
+     * translation loads it into the subfield.  So there is one datapath flow
+     * for each value that occurs, and the pipeline is translated once for
+     * each. */
+    bool leaves_value;
+
+    /* Returns NULL if a value fits 'dst', otherwise a static string on what
+     * 'dst' must be.  Null if any value fits anywhere. */
+    const char *(*dst_problem)(const void *args, const struct mf_subfield *dst);
 
     /* Parses 'value', what stands between the parentheses or after the colon,
      * which it may modify.  Returns NULL or a malloc()'d one-line error that
@@ -108,19 +153,10 @@ struct tasuki_action {
     /* Translation, in terms of nested attribute 'id' of
      * OVS_ACTION_ATTR_TASUKI. */
 
-    /* Appends the datapath's form of the action for a packet of 'flow' to
-     * 'odp_actions' by way of tasuki_odp_put(), or nothing if the action does
-     * not apply to such a packet; unwildcards in 'wc' what that depended on.
-     * 'mtu' is that of the bridge.  With 'answer' as its recirculation id a
-     * packet finds back to where those of the flow come from; 0 if it does by
-     * way of their input port, or if 'answers' is false. */
-    enum tasuki_effect (*translate)(const void *args, const struct flow *flow,
-                                    uint16_t mtu, uint32_t answer,
-                                    struct flow_wildcards *wc,
-                                    struct ofpbuf *odp_actions);
-
-    /* The action may have something to say to those who send packets. */
-    bool answers;
+    /* Appends the datapath's form of the action to 'odp_actions' by way of
+     * tasuki_odp_put(), or nothing if the action does not apply to packets of
+     * the flow; unwildcards what that depended on. */
+    enum tasuki_effect (*translate)(const void *args, struct tasuki_xlate *);
 
     /* An action set has one, which a later one overwrites; otherwise it has as
      * many as were written. */
@@ -146,6 +182,18 @@ struct tasuki_action {
 };
 
 const struct tasuki_action *tasuki_action_from_id(uint16_t id);
+
+/* For actions. */
+
+/* Parses all of 's' as a decimal or 0x hexadecimal number with an optional
+ * sign into '*valuep'.  Returns false if it is not one or is outside 'min' to
+ * 'max'. */
+bool tasuki_parse_number(const char *s, long long int min, long long int max,
+                         long long int *valuep);
+
+/* Returns 0 if 'match' is on TCP over IPv4 or IPv6, otherwise
+ * OFPERR_OFPBAC_MATCH_INCONSISTENT. */
+enum ofperr tasuki_check_is_tcp(const struct match *match);
 
 /* Hooks for lib/ofp-actions.c. */
 bool tasuki_action_from_name(const char *name);

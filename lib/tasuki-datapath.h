@@ -17,6 +17,7 @@ enum tasuki_action_attr {
     TASUKI_ACTION_ATTR_UNSPEC,
     TASUKI_ACTION_ATTR_TCP_OFFSET,      /* struct tcp_offset. */
     TASUKI_ACTION_ATTR_NAT64,           /* struct nat64. */
+    TASUKI_ACTION_ATTR_CHECK_TCP_SEQ,   /* struct check_tcp_seq. */
     __TASUKI_ACTION_ATTR_MAX
 };
 #define TASUKI_ACTION_ATTR_MAX (__TASUKI_ACTION_ATTR_MAX - 1)

@@ -325,9 +325,7 @@ nat64_put(const struct nat64 *n, struct ofpbuf *odp_actions)
 }
 
 static enum tasuki_effect
-nat64_translate_action(const void *n_, const struct flow *flow, uint16_t mtu,
-                       uint32_t answer, struct flow_wildcards *wc OVS_UNUSED,
-                       struct ofpbuf *odp_actions)
+nat64_translate_action(const void *n_, struct tasuki_xlate *x)
 {
     struct nat64 n = *(const struct nat64 *) n_;
 
@@ -338,14 +336,15 @@ nat64_translate_action(const void *n_, const struct flow *flow, uint16_t mtu,
     /* A group bucket has no match of its own, so anything may come here.
      * 'dl_type' and 'packet_type' are always in the mask, and the datapath
      * finds out all the rest by itself. */
-    if (flow->packet_type != htonl(PT_ETH) || !nat64_takes(&n, flow->dl_type)) {
+    if (x->flow->packet_type != htonl(PT_ETH)
+        || !nat64_takes(&n, x->flow->dl_type)) {
         return TASUKI_DROP;
     }
     if (!n.mtu) {
-        n.mtu = MAX(mtu, min_mtu(n.direction));
+        n.mtu = MAX(x->mtu, min_mtu(n.direction));
     }
-    n.answer = answer;
-    nat64_put(&n, odp_actions);
+    n.answer = x->answer_id(x);
+    nat64_put(&n, x->odp_actions);
     return TASUKI_NEW_HEADERS;
 }
 
@@ -427,7 +426,6 @@ const struct tasuki_action tasuki_nat64 = {
     .decode = nat64_decode,
     .check = nat64_check_match,
     .translate = nat64_translate_action,
-    .answers = true,
     .once = true,
     .probe = nat64_probe,
     .odp_format = nat64_odp_format,

@@ -4,8 +4,6 @@
 #include <config.h>
 #include "tasuki-tcp-offset.h"
 
-#include <ctype.h>
-#include <errno.h>
 #include <inttypes.h>
 
 #include "coverage.h"
@@ -48,26 +46,6 @@ offset_arg_get(const struct tcp_offset *to, const struct offset_arg *arg)
     return ALIGNED_CAST(uint32_t *, (uint8_t *) to + arg->ofs);
 }
 
-/* Parses all of 's' as a decimal or 0x hexadecimal number with an optional
- * sign into '*valuep'.  Returns false if it is not one or is outside 'min' to
- * 'max'. */
-static bool
-parse_number(const char *s, long long int min, long long int max,
-             long long int *valuep)
-{
-    const char *digits = s + (*s == '-' || *s == '+');
-    int base = !strncasecmp(digits, "0x", 2) ? 16 : 10;
-    char *tail;
-
-    if (!(base == 16 ? isxdigit((unsigned char) digits[2])
-                     : isdigit((unsigned char) digits[0]))) {
-        return false;
-    }
-    errno = 0;
-    *valuep = strtoll(s, &tail, base);
-    return !errno && !*tail && *valuep >= min && *valuep <= max;
-}
-
 static char *
 parse_arg(const char *key, const char *value, struct tcp_offset *to)
 {
@@ -95,7 +73,7 @@ parse_arg(const char *key, const char *value, struct tcp_offset *to)
     long long int min = arg ? INT32_MIN : -TCP_OFFSET_WSCALE_MAX;
     long long int max = arg ? UINT32_MAX : TCP_OFFSET_WSCALE_MAX;
     long long int number;
-    if (!parse_number(value, min, max, &number)) {
+    if (!tasuki_parse_number(value, min, max, &number)) {
         return xasprintf("tcp_offset: %s=%s is not a number from %lld to %lld",
                          key, value, min, max);
     }
@@ -222,10 +200,7 @@ tcp_offset_decode(const void *body, size_t len, void *to_)
 static enum ofperr
 tcp_offset_check(const void *to OVS_UNUSED, struct match *match)
 {
-    return (is_ip_any(&match->flow)
-            && match->wc.masks.nw_proto == 0xff
-            && match->flow.nw_proto == IPPROTO_TCP
-            ? 0 : OFPERR_OFPBAC_MATCH_INCONSISTENT);
+    return tasuki_check_is_tcp(match);
 }
 
 /* Translation. */
@@ -237,18 +212,16 @@ tcp_offset_put(const struct tcp_offset *to, struct ofpbuf *odp_actions)
 }
 
 static enum tasuki_effect
-tcp_offset_translate(const void *to, const struct flow *flow,
-                     uint16_t mtu OVS_UNUSED, uint32_t answer OVS_UNUSED,
-                     struct flow_wildcards *wc, struct ofpbuf *odp_actions)
+tcp_offset_translate(const void *to, struct tasuki_xlate *x)
 {
     /* A group bucket has no match of its own, so anything may come here. */
-    if (!is_ip_any(flow)) {
+    if (!is_ip_any(x->flow)) {
         return TASUKI_OK;
     }
-    WC_MASK_FIELD(wc, nw_proto);
-    if (flow->nw_proto == IPPROTO_TCP
-        && !(flow->nw_frag & FLOW_NW_FRAG_LATER)) {
-        tcp_offset_put(to, odp_actions);
+    WC_MASK_FIELD(x->wc, nw_proto);
+    if (x->flow->nw_proto == IPPROTO_TCP
+        && !(x->flow->nw_frag & FLOW_NW_FRAG_LATER)) {
+        tcp_offset_put(to, x->odp_actions);
     }
     return TASUKI_OK;
 }

@@ -26,6 +26,7 @@ enum {
     IP4_PROTO = 9,
     IP4_MIN_LEN = 20,
     IP4_FRAG_OFS_MASK = 0x1fff,
+    IP4_FRAG_MORE = 0x2000,
 };
 
 /* Offsets into the IPv6 header and its fragment header (RFC 8200). */
@@ -36,6 +37,7 @@ enum {
     IP6_EXT_MIN_LEN = 8,
     IP6_FRAG_OFS = 2,
     IP6_FRAG_OFS_MASK = 0xfff8,
+    IP6_FRAG_MORE = 0x0001,
 };
 
 /* TCP options. */
@@ -189,7 +191,8 @@ tcp_offset_segment(const struct tcp_offset *o, uint8_t *tcp, size_t len,
 
 /* tcp_offset_locate() for IPv4. */
 static inline enum tcp_offset_result
-locate_ip4(const uint8_t *ip, size_t len, size_t *ofs, size_t *avail)
+locate_ip4(const uint8_t *ip, size_t len, size_t *ofs, size_t *avail,
+           bool *more)
 {
     size_t ihl, tot_len;
 
@@ -212,6 +215,7 @@ locate_ip4(const uint8_t *ip, size_t len, size_t *ofs, size_t *avail)
     }
     *ofs = ihl;
     *avail = len - ihl;
+    *more = get16(ip + IP4_FRAG) & IP4_FRAG_MORE;
     return TCP_OFFSET_OK;
 }
 
@@ -221,7 +225,8 @@ locate_ip4(const uint8_t *ip, size_t len, size_t *ofs, size_t *avail)
  * that names the first header of the fragmentable part, which may be another
  * extension header, so that nobody can tell whether TCP follows. */
 static inline enum tcp_offset_result
-locate_ip6(const uint8_t *ip, size_t len, size_t *ofs, size_t *avail)
+locate_ip6(const uint8_t *ip, size_t len, size_t *ofs, size_t *avail,
+           bool *more)
 {
     size_t plen, i, n;
     uint8_t next;
@@ -234,6 +239,7 @@ locate_ip6(const uint8_t *ip, size_t len, size_t *ofs, size_t *avail)
         len = IP6_LEN + plen;
     }
 
+    *more = false;
     next = ip[IP6_NEXT];
     for (i = IP6_LEN; next != NH_TCP; i += n) {
         const uint8_t *ext = ip + i;
@@ -250,6 +256,7 @@ locate_ip6(const uint8_t *ip, size_t len, size_t *ofs, size_t *avail)
             if (get16(ext + IP6_FRAG_OFS) & IP6_FRAG_OFS_MASK) {
                 return TCP_OFFSET_LATER_FRAG;
             }
+            *more = get16(ext + IP6_FRAG_OFS) & IP6_FRAG_MORE;
             n = IP6_EXT_MIN_LEN;
         } else if (next == NH_AUTH) {
             /* RFC 4302 counts 32-bit words, less two. */
@@ -268,17 +275,17 @@ locate_ip6(const uint8_t *ip, size_t len, size_t *ofs, size_t *avail)
 }
 
 static inline enum tcp_offset_result
-locate(const uint8_t *l3, size_t len, size_t *ofs, size_t *avail)
+locate(const uint8_t *l3, size_t len, size_t *ofs, size_t *avail, bool *more)
 {
     if (!len) {
         return TCP_OFFSET_TRUNCATED;
     }
     switch (l3[0] >> 4) {
     case 4:
-        return locate_ip4(l3, len, ofs, avail);
+        return locate_ip4(l3, len, ofs, avail, more);
 
     case 6:
-        return locate_ip6(l3, len, ofs, avail);
+        return locate_ip6(l3, len, ofs, avail, more);
 
     default:
         return TCP_OFFSET_NOT_TCP;
@@ -286,9 +293,10 @@ locate(const uint8_t *l3, size_t len, size_t *ofs, size_t *avail)
 }
 
 enum tcp_offset_result
-tcp_offset_locate(const uint8_t *l3, size_t len, size_t *ofs, size_t *avail)
+tcp_offset_locate(const uint8_t *l3, size_t len, size_t *ofs, size_t *avail,
+                  bool *more)
 {
-    return locate(l3, len, ofs, avail);
+    return locate(l3, len, ofs, avail, more);
 }
 
 enum tcp_offset_result
@@ -297,8 +305,9 @@ tcp_offset_packet(const struct tcp_offset *o, uint8_t *l3, size_t len,
 {
     enum tcp_offset_result result;
     size_t ofs, avail;
+    bool more;
 
-    result = locate(l3, len, &ofs, &avail);
+    result = locate(l3, len, &ofs, &avail, &more);
     return (result == TCP_OFFSET_OK
             ? tcp_offset_segment(o, l3 + ofs, avail, csum_partial)
             : result);

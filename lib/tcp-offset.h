@@ -106,9 +106,11 @@ enum tcp_offset_result tcp_offset_segment(const struct tcp_offset *o,
  * length in the IP header, possibly too few for a TCP header.  A length of
  * zero in the IP header means "to the end of 'len'": Linux writes it in
  * super-packets of more than 65535 bytes (BIG TCP), and RFC 2675 in
- * jumbograms. */
+ * jumbograms.  Stores in '*more' whether other fragments hold the rest of the
+ * segment. */
 enum tcp_offset_result tcp_offset_locate(const uint8_t *l3, size_t len,
-                                         size_t *ofs, size_t *avail);
+                                         size_t *ofs, size_t *avail,
+                                         bool *more);
 
 /* Applies 'o' to the IPv4 or IPv6 packet at 'l3': tcp_offset_locate(), then
  * tcp_offset_segment(). */

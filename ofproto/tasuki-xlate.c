@@ -6,10 +6,13 @@
 #include "tasuki-xlate.h"
 
 #include "coverage.h"
+#include "dp-packet.h"
 #include "dpif.h"
 #include "netlink.h"
 #include "odp-util.h"
 #include "ofproto-dpif-rid.h"
+#include "ofproto-dpif-trace.h"
+#include "ofproto-dpif-xlate.h"
 #include "openvswitch/meta-flow.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/vlog.h"
@@ -107,10 +110,11 @@ tasuki_uses_mtu(void)
  * does not know, and for which the other end may have another address, or want
  * another key, than packets from it have.  Since the answer is translated when
  * there is one, nobody looks for the other end's MAC before. */
-static uint32_t
-answer_id(const struct tasuki_origin *origin, struct recirc_refs *recircs)
+uint32_t
+tasuki_answer_id(const struct tasuki_origin *origin,
+                 struct recirc_refs *recircs)
 {
-    if (!origin->is_tunnel || !flow_tnl_dst_is_set(origin->tunnel)) {
+    if (!flow_tnl_dst_is_set(origin->tunnel)) {
         return 0;
     }
 
@@ -143,37 +147,132 @@ answer_id(const struct tasuki_origin *origin, struct recirc_refs *recircs)
     return id;
 }
 
-/* Appends to 'odp_actions' what 'oa' means for a packet of 'flow' that came
- * from 'origin', in a bridge whose ports take IP packets of 'mtu' bytes, and
- * makes 'wc' depend on what that depended on.  Adds to 'recircs' what the
- * actions refer to.  Adds SLOW_ACTION to '*slow' if the datapath cannot do it
- * and ovs-vswitchd has to.
+/* Writes 'value' to the subfield that 'oa' names. */
+static void
+write_dst(const struct ofpact_tasuki *oa, uint32_t value,
+          struct tasuki_xlate *x)
+{
+    const struct mf_field *field = oa->dst.field;
+    union mf_subvalue subvalue = { .be32 = { 0 } };
+    union mf_value mask = { .be32 = 0 };
+
+    /* A group bucket has no match of its own, so anything may come here. */
+    if (!mf_are_prereqs_ok(field, x->flow, x->wc)) {
+        return;
+    }
+    bitwise_one(&mask, field->n_bytes, oa->dst.ofs, oa->dst.n_bits);
+    mf_mask_field_masked(field, &mask, x->wc);
+    subvalue.be32[ARRAY_SIZE(subvalue.be32) - 1] = htonl(value);
+    mf_write_subfield_flow(&oa->dst, &subvalue, x->flow);
+}
+
+/* Appends to 'x' what 'oa' means for a packet of its flow, in a bridge whose
+ * ports take IP packets of 'mtu' bytes.  Adds SLOW_ACTION to '*slow' if the
+ * datapath cannot do it and ovs-vswitchd has to.
  *
  * After TASUKI_NEW_HEADERS, nothing but tasuki_needs_headers() tells which
- * action may be translated before the packet recirculates. */
+ * action may be translated before the packet recirculates.  After
+ * TASUKI_VALUE, it has to recirculate at once, and to resume with
+ * tasuki_load_value(). */
 enum tasuki_effect
 tasuki_translate(const struct ofpact_tasuki *oa,
                  const struct dpif_backer_support *support, int mtu,
-                 const struct tasuki_origin *origin, const struct flow *flow,
-                 struct flow_wildcards *wc, struct ofpbuf *odp_actions,
-                 struct recirc_refs *recircs, enum slow_path_reason *slow)
+                 struct tasuki_xlate *x, enum slow_path_reason *slow)
 {
     const struct tasuki_action *a = tasuki_action_from_id(oa->id);
-    size_t old_size = odp_actions->size;
+    size_t old_size = x->odp_actions->size;
 
     /* INT_MAX if no port has told its MTU yet. */
-    enum tasuki_effect effect = a->translate(
-        oa->args, flow, mtu == INT_MAX ? ETH_PAYLOAD_MAX
-                        : MIN(mtu, UINT16_MAX),
-        a->answers ? answer_id(origin, recircs) : 0, wc, odp_actions);
+    x->mtu = mtu == INT_MAX ? ETH_PAYLOAD_MAX : MIN(mtu, UINT16_MAX);
+
+    enum tasuki_effect effect = a->translate(oa->args, x);
     if (effect == TASUKI_NEW_HEADERS) {
         atomic_store_relaxed(&uses_mtu, true);
+    } else if (effect == TASUKI_CONSTANT) {
+        write_dst(oa, x->value, x);
     }
-    if (odp_actions->size != old_size && !*supported(support, oa->id)) {
+    if (x->odp_actions->size != old_size && !*supported(support, oa->id)) {
         warn_of_slow_path(a);
         *slow |= SLOW_ACTION;
     }
     return effect;
+}
+
+/* Loads the value that 'oa' has left in the datapath's hash into the subfield
+ * that it is meant for.  It is no hash, so that nobody else may find it
+ * there. */
+void
+tasuki_load_value(const struct ofpact_tasuki *oa, struct tasuki_xlate *x)
+{
+    uint32_t mask = oa->dst.n_bits < 32 ? (UINT32_C(1) << oa->dst.n_bits) - 1
+                                        : UINT32_MAX;
+
+    x->wc->masks.dp_hash |= mask;
+    write_dst(oa, x->flow->dp_hash & mask, x);
+    x->flow->dp_hash = 0;
+}
+
+/* Executes those of the first 'len' bytes of 'actions' that are ours on
+ * 'packet', which may delete it, and returns the value that the last one has
+ * left. */
+static uint32_t
+value_of_packet(struct dp_packet *packet, const struct nlattr *actions,
+                size_t len)
+{
+    struct dp_packet_batch batch;
+    const struct nlattr *a;
+    uint32_t value = 0;
+    unsigned int left;
+
+    dp_packet_batch_init_packet(&batch, packet);
+    NL_ATTR_FOR_EACH (a, left, actions, len) {
+        if (nl_attr_type(a) == OVS_ACTION_ATTR_TASUKI
+            && !dp_packet_batch_is_empty(&batch)) {
+            tasuki_odp_execute(NULL, &batch, a, left, NULL);
+        }
+    }
+    if (!dp_packet_batch_is_empty(&batch)) {
+        value = batch.packets[0]->md.dp_hash;
+    }
+    dp_packet_delete_batch(&batch, true);
+    return value;
+}
+
+static void
+trace_with_value(struct xlate_in *xin, uint32_t recirc_id, uint32_t value)
+{
+    struct flow flow = xin->flow;
+
+    flow.dp_hash = value;
+    oftrace_add_recirc_node(xin->recirc_queue, OFT_RECIRC_BOND, &flow, NULL,
+                            xin->packet, recirc_id, flow.ct_zone);
+}
+
+/* Has "ofproto/trace" go on where 'state', of id 'recirc_id', resumes: with the
+ * value that the packet has after 'odp_actions'; without a packet, with both
+ * values of a bit, or with 0. */
+void
+tasuki_trace_value(struct xlate_in *xin, const struct frozen_state *state,
+                   const struct ofpbuf *odp_actions, uint32_t recirc_id)
+{
+    const struct ofpact *first = state->ofpacts;
+
+    if (!xin->trace || !xin->recirc_queue || !state->ofpacts_len
+        || first->type != OFPACT_TASUKI
+        || !ofpact_get_TASUKI(first)->thawed) {
+        return;
+    }
+    if (xin->packet) {
+        trace_with_value(xin, recirc_id,
+                         value_of_packet(dp_packet_clone(xin->packet),
+                                         odp_actions->data,
+                                         odp_actions->size));
+        return;
+    }
+    trace_with_value(xin, recirc_id, 0);
+    if (ofpact_get_TASUKI(first)->dst.n_bits == 1) {
+        trace_with_value(xin, recirc_id, 1);
+    }
 }
 
 /* Returns true if 'a' looks at the headers of a packet, changes them, or may

@@ -17,14 +17,14 @@
 struct dpif;
 struct dpif_upcall;
 struct dpif_backer_support;
-struct flow_wildcards;
+struct frozen_state;
 struct ofpact;
 struct ofpact_tasuki;
 struct recirc_refs;
+struct xlate_in;
 
-/* Where a packet came from, if that was a tunnel. */
+/* The tunnel that a packet came from. */
 struct tasuki_origin {
-    bool is_tunnel;
     struct uuid ofproto_uuid;   /* The bridge. */
     struct uuid xport_uuid;     /* Its port, in ofproto-dpif-xlate's terms, */
     ofp_port_t ofp_port;        /* and in OpenFlow's. */
@@ -35,12 +35,12 @@ void tasuki_check_support(struct dpif *, struct dpif_backer_support *);
 
 enum tasuki_effect tasuki_translate(const struct ofpact_tasuki *,
                                     const struct dpif_backer_support *,
-                                    int mtu, const struct tasuki_origin *,
-                                    const struct flow *,
-                                    struct flow_wildcards *,
-                                    struct ofpbuf *odp_actions,
-                                    struct recirc_refs *,
+                                    int mtu, struct tasuki_xlate *,
                                     enum slow_path_reason *);
+void tasuki_load_value(const struct ofpact_tasuki *, struct tasuki_xlate *);
+void tasuki_trace_value(struct xlate_in *, const struct frozen_state *,
+                        const struct ofpbuf *odp_actions, uint32_t recirc_id);
+uint32_t tasuki_answer_id(const struct tasuki_origin *, struct recirc_refs *);
 bool tasuki_needs_headers(const struct ofpact *, ofp_port_t *);
 bool tasuki_uses_mtu(void);
 

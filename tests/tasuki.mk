@@ -15,9 +15,13 @@ tcp_offset_unit_sources = \
 	tests/unit/tcp-packet.c \
 	tests/unit/tcp-packet.h
 TASUKI_UNIT_TESTS += \
+	tests/unit/test-check-tcp-seq \
 	tests/unit/test-tcp-offset \
 	tests/unit/test-tcp-offset-packets \
 	tests/unit/test-tcp-offset-random
+tests_unit_test_check_tcp_seq_SOURCES = \
+	tests/unit/test-check-tcp-seq.c $(tcp_offset_unit_sources)
+tests_unit_test_check_tcp_seq_LDADD = $(tasuki_unit_ldadd)
 tests_unit_test_tcp_offset_SOURCES = \
 	tests/unit/test-tcp-offset.c $(tcp_offset_unit_sources)
 tests_unit_test_tcp_offset_LDADD = $(tasuki_unit_ldadd)
@@ -216,6 +220,7 @@ tasuki_fuzz_ldadd = lib/libopenvswitch.la
 TASUKI_FUZZERS += \
 	tests/fuzz/fuzz-action-decode \
 	tests/fuzz/fuzz-action-parse \
+	tests/fuzz/fuzz-check-tcp-seq \
 	tests/fuzz/fuzz-defrag \
 	tests/fuzz/fuzz-nat64 \
 	tests/fuzz/fuzz-tcp-offset
@@ -233,6 +238,9 @@ tests_fuzz_fuzz_defrag_SOURCES = \
 	tests/fuzz/fuzz-defrag.c $(fragment_sources)
 tests_fuzz_fuzz_defrag_LDFLAGS = $(tasuki_fuzz_ldflags)
 tests_fuzz_fuzz_defrag_LDADD = $(tasuki_fuzz_ldadd)
+tests_fuzz_fuzz_check_tcp_seq_SOURCES = tests/fuzz/fuzz-check-tcp-seq.c
+tests_fuzz_fuzz_check_tcp_seq_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_check_tcp_seq_LDADD = $(tasuki_fuzz_ldadd)
 tests_fuzz_fuzz_nat64_SOURCES = tests/fuzz/fuzz-nat64.c
 tests_fuzz_fuzz_nat64_LDFLAGS = $(tasuki_fuzz_ldflags)
 tests_fuzz_fuzz_nat64_LDADD = $(tasuki_fuzz_ldadd)
@@ -294,6 +302,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
 	tests/protocol/tasukid-tenant.at \
+	tests/protocol/check-tcp-seq.at \
 	tests/protocol/tcp-offset-datapath.at \
 	tests/protocol/tcp-offset-flows.at \
 	tests/protocol/tcp-offset-openflow.at \

@@ -410,9 +410,9 @@ check_split(const struct tcp_offset *o, const uint8_t *before,
     uint8_t *l3 = exact_copy(before, len);
     enum tcp_offset_result r;
     size_t ofs, avail;
-    bool same;
+    bool same, more;
 
-    r = tcp_offset_locate(l3, len, &ofs, &avail);
+    r = tcp_offset_locate(l3, len, &ofs, &avail, &more);
     if (r == TCP_OFFSET_OK) {
         uint8_t *tcp = exact_copy(l3 + ofs, avail);
 

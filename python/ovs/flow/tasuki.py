@@ -6,6 +6,22 @@ datapath flows."""
 
 from ovs.flow.decoders import decode_flag, decode_int, IPMask
 from ovs.flow.kv import KVDecoders, nested_kv_decoder
+from ovs.flow.ofp_act import decode_field
+
+
+def value_decoder(decoders):
+    """Returns a decoder for an action that leaves a value, "(ARGS)->DST" in an
+    OpenFlow flow and "ARGS" in one of the datapath."""
+    decode_args = nested_kv_decoder(decoders)
+
+    def decode(value):
+        args, arrow, dst = value.partition("->")
+        result = decode_args(args.strip("()"))
+        if arrow:
+            result["dst"] = decode_field(dst)
+        return result
+
+    return decode
 
 
 def tasuki_action_decoders():
@@ -28,6 +44,14 @@ def tasuki_action_decoders():
                     "prefix": IPMask,
                     "mtu": decode_int,
                     "answer": decode_int,
+                }
+            )
+        ),
+        "check_tcp_seq": value_decoder(
+            KVDecoders(
+                {
+                    **dict.fromkeys(["seq", "ack"], decode_flag),
+                    **dict.fromkeys(["start", "len"], decode_int),
                 }
             )
         ),
