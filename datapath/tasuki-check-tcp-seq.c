@@ -36,7 +36,12 @@ static int check_tcp_seq_validate(const struct nlattr *attr,
 		NL_SET_BAD_ATTR(extack, attr);
 		return -EINVAL;
 	}
-	return tasuki_validate_is_tcp(attr, key, *eth_type, extack);
+	if (!tasuki_is_tcp(key, *eth_type)) {
+		NL_SET_ERR_MSG_ATTR(extack, attr,
+				    "check_tcp_seq: the flow must match TCP over IPv4 or IPv6");
+		return -EINVAL;
+	}
+	return 0;
 }
 
 /* Returns how long the packet is from its network header on, as that says, or

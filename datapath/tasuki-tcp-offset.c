@@ -71,8 +71,7 @@ static int tcp_offset_validate(const struct nlattr *attr,
 				    "tcp_offset: wscale is out of range");
 		return -ERANGE;
 	}
-	if ((*eth_type != htons(ETH_P_IP) && *eth_type != htons(ETH_P_IPV6)) ||
-	    key->ip.proto != IPPROTO_TCP) {
+	if (!tasuki_is_tcp(key, *eth_type)) {
 		NL_SET_ERR_MSG_ATTR(extack, attr,
 				    "tcp_offset: the flow must match TCP over IPv4 or IPv6");
 		return -EINVAL;

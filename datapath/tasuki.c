@@ -13,6 +13,7 @@
 const struct tasuki_action *const tasuki_actions[] = {
 	[TASUKI_ACTION_ATTR_TCP_OFFSET] = &tasuki_tcp_offset,
 	[TASUKI_ACTION_ATTR_NAT64] = &tasuki_nat64,
+	[TASUKI_ACTION_ATTR_CHECK_TCP_SEQ] = &tasuki_check_tcp_seq,
 };
 
 static const struct tasuki_action *action_from_id(int id)

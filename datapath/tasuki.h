@@ -11,6 +11,8 @@
  * a line in the table in tasuki.c.
  */
 
+#include <linux/if_ether.h>
+#include <linux/in.h>
 #include <linux/skbuff.h>
 #include <linux/types.h>
 #include <net/netlink.h>
@@ -35,6 +37,9 @@ struct datapath;
  *	@skb and returns what it has become: itself as a rule, also if the action
  *	cannot handle it, or several packets, chained by @next, each of which
  *	goes through the rest of the actions, or NULL if it has been dropped.
+ * @value: Returns the value that the action leaves for a packet that @execute
+ *	has returned, or NULL if the action leaves none.  It goes where the hash
+ *	of the packet is, which recirculation matches.
  */
 struct tasuki_action {
 	int (*validate)(const struct nlattr *attr,
@@ -43,10 +48,20 @@ struct tasuki_action {
 	struct sk_buff *(*execute)(struct datapath *dp, struct sk_buff *skb,
 				   struct sw_flow_key *key,
 				   const void *payload);
+	u32 (*value)(struct sk_buff *skb, const struct sw_flow_key *key,
+		     const void *payload);
 };
 
-extern const struct tasuki_action tasuki_tcp_offset;
+extern const struct tasuki_action tasuki_check_tcp_seq;
 extern const struct tasuki_action tasuki_nat64;
+extern const struct tasuki_action tasuki_tcp_offset;
+
+/* For validation: true if all packets of the flow are TCP over IPv4 or IPv6. */
+static inline bool tasuki_is_tcp(const struct sw_flow_key *key, __be16 eth_type)
+{
+	return (eth_type == htons(ETH_P_IP) || eth_type == htons(ETH_P_IPV6)) &&
+	       key->ip.proto == IPPROTO_TCP;
+}
 
 /* By TASUKI_ACTION_ATTR_*. */
 extern const struct tasuki_action *const tasuki_actions[];
@@ -54,6 +69,21 @@ extern const struct tasuki_action *const tasuki_actions[];
 int ovs_tasuki_copy_action(const struct nlattr *attr,
 			   const struct sw_flow_key *key, __be16 *eth_type,
 			   struct sw_flow_actions **sfa);
+
+/* clone_execute() of actions.c. */
+typedef int tasuki_clone_execute(struct datapath *dp, struct sk_buff *skb,
+				 struct sw_flow_key *key, u32 recirc_id,
+				 const struct nlattr *actions, int len,
+				 bool last, bool clone_flow_key);
+
+static inline void ovs_tasuki_leave_value(const struct tasuki_action *action,
+					  struct sk_buff *skb,
+					  struct sw_flow_key *key,
+					  const struct nlattr *nested)
+{
+	if (action->value)
+		key->ovs_flow_hash = action->value(skb, key, nla_data(nested));
+}
 
 /**
  * ovs_tasuki_refresh_key() - makes a key that actions left behind true again
@@ -83,19 +113,23 @@ static inline int ovs_tasuki_refresh_key(struct sk_buff *skb,
  * @skb: The packet, starting at its link layer header.  It is consumed.
  * @key: Its flow key.
  * @attr: The attribute, which ovs_tasuki_copy_action() has accepted.
+ * @rem: How many bytes of actions there are from @attr on.
+ * @execute_rest: clone_execute(), for all packets but one that the packet has
+ *	become.
  *
  * A packet that is dropped is no error: that would end the list of actions
  * around this one, too.
  *
- * Return: The packet, or several, chained by @next, to go on with, or NULL if
- * none is left.
+ * Return: The packet to go on with, or NULL if none is left.
  */
-static inline struct sk_buff *ovs_tasuki_execute(struct datapath *dp,
-						 struct sk_buff *skb,
-						 struct sw_flow_key *key,
-						 const struct nlattr *attr)
+static inline struct sk_buff *
+ovs_tasuki_execute(struct datapath *dp, struct sk_buff *skb,
+		   struct sw_flow_key *key, const struct nlattr *attr, int rem,
+		   tasuki_clone_execute *execute_rest)
 {
 	const struct nlattr *nested = nla_data(attr);
+	const struct tasuki_action *action = tasuki_actions[nested->nla_type];
+	const struct nlattr *rest;
 
 	/* Actions that push and pop headers leave the key behind. */
 	if (unlikely(key->mac_proto & SW_FLOW_KEY_INVALID) &&
@@ -103,8 +137,20 @@ static inline struct sk_buff *ovs_tasuki_execute(struct datapath *dp,
 		kfree_skb(skb);
 		return NULL;
 	}
-	return tasuki_actions[nested->nla_type]->execute(dp, skb, key,
-							 nla_data(nested));
+
+	skb = action->execute(dp, skb, key, nla_data(nested));
+	rest = nla_next(attr, &rem);
+	while (unlikely(skb && skb->next)) {
+		struct sk_buff *next = skb->next;
+
+		skb_mark_not_on_list(skb);
+		ovs_tasuki_leave_value(action, skb, key, nested);
+		execute_rest(dp, skb, key, 0, rest, rem, true, true);
+		skb = next;
+	}
+	if (likely(skb))
+		ovs_tasuki_leave_value(action, skb, key, nested);
+	return skb;
 }
 
 #endif /* tasuki.h */

@@ -135,7 +135,7 @@ parse_dst(const struct tasuki_action *a, char *value, struct mf_subfield *dst)
 static bool
 takes_value(const struct mf_field *field)
 {
-    return field->writable && !field->mapped;
+    return field->writable && !field->variable_len;
 }
 
 /* Returns NULL if the value of 'oa' fits its subfield, else an error. */
