@@ -75,5 +75,5 @@ check_tcp_seq_check(const struct check_tcp_seq *c)
     if (c->pad[0] || c->pad[1] || c->pad[2]) {
         return "check_tcp_seq: padding must be zero";
     }
-    return 0;
+    return NULL;
 }
