@@ -55,7 +55,9 @@ fragment_create(uint16_t id, unsigned int ihl, size_t ofs, size_t len,
 struct dp_packet *
 fragment_create6(uint16_t id, size_t ofs, size_t len, bool more)
 {
-    struct dp_packet *packet = dp_packet_new(ETH_HEADER_LEN + 48 + len);
+    /* With the IP header aligned. */
+    struct dp_packet *packet = dp_packet_new_with_headroom(
+        ETH_HEADER_LEN + 48 + len, 2);
     struct eth_header *eth = dp_packet_put_zeros(packet, sizeof *eth);
     eth->eth_type = htons(ETH_TYPE_IPV6);
 
