@@ -241,7 +241,7 @@ def machine(tmp_path):
 
 
 @pytest.mark.parametrize("prefix, started_by", [
-    ("/usr/local", Systemd), ("/usr/local", ByHand)])
+    ("/usr/local", Systemd), ("/usr/local", ByHand), ("/usr", Systemd)])
 def test_controller(machine, prefix, started_by):
     readme = Readme(prefix)
     if prefix == "/usr":
