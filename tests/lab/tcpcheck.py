@@ -128,21 +128,29 @@ def check_windows(client, server):
         return ((view.syn.wscale, view.syn_ack.wscale)
                 if view.agreed("wscale") else (0, 0))
 
-    def key(s, isn):
-        return (s.ip[4:6], s.seq - isn & 0xffffffff, len(s.payload))
+    def key(s, isn, peer_isn):
+        # The acknowledgment, too: the identification of what tasukid sends
+        # itself is 0, and a server's counter gets there now and then.
+        return (s.ip[4:6], s.seq - isn & 0xffffffff,
+                s.ack - peer_isn & 0xffffffff, len(s.payload))
+
+    def isn(segments):
+        return next(s.seq for s in segments if s.has(SYN))
 
     up_client, down_client = scales(client)
     up_server, down_server = scales(server)
     compared = 0
-    for seen, said, unit_seen, unit_said in (
-            (client.down, server.down, down_client, down_server),
-            (server.up, client.up, up_server, up_client)):
-        isn_seen = next(s.seq for s in seen if s.has(SYN))
-        isn_said = next(s.seq for s in said if s.has(SYN))
-        by_key = {key(s, isn_said): s for s in said
+    for seen, said, from_seen, from_said, unit_seen, unit_said in (
+            (client.down, server.down, client.up, server.up,
+             down_client, down_server),
+            (server.up, client.up, server.down, client.down,
+             up_server, up_client)):
+        isns_seen = isn(seen), isn(from_seen)
+        isns_said = isn(said), isn(from_said)
+        by_key = {key(s, *isns_said): s for s in said
                   if not s.flags & (SYN | RST)}
         for s in seen:
-            origin = by_key.get(key(s, isn_seen))
+            origin = by_key.get(key(s, *isns_seen))
             if s.flags & (SYN | RST) or origin is None:
                 continue
             promised = s.window << unit_seen
