@@ -47,4 +47,6 @@ ofproto_libofproto_la_SOURCES += \
 
 ovs_pyfiles += python/ovs/flow/tasuki.py
 include utilities/tasukid/automake.mk
+include utilities/tasuki-ctl/automake.mk
+include utilities/tasuki-hook/automake.mk
 include tests/tasuki.mk

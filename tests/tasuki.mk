@@ -329,7 +329,7 @@ tasuki-programs: $(BUILT_SOURCES) config.h
 
 check-tasuki: tasuki-programs tests/atconfig tests/atlocal $(check_PROGRAMS) $(check_DATA) $(TASUKI_TESTSUITE)
 	set $(SHELL) '$(TASUKI_TESTSUITE)' -C tests \
-		AUTOTEST_PATH='$(AUTOTEST_PATH):utilities/tasukid'; \
+		AUTOTEST_PATH='$(AUTOTEST_PATH):utilities/tasukid:utilities/tasuki-ctl:utilities/tasuki-hook'; \
 	"$$@" $(TESTSUITEFLAGS) || \
 	(test X'$(RECHECK)' = Xyes && "$$@" --recheck)
 .PHONY: check-tasuki

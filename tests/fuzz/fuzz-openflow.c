@@ -22,8 +22,8 @@
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
-#include "utilities/tasukid/config-db.h"
-#include "utilities/tasukid/ofswitch-private.h"
+#include "utilities/tasukid/core/config-db.h"
+#include "utilities/tasukid/core/ofswitch-private.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *, size_t);

@@ -19,12 +19,12 @@
 #include "tcp-offset.h"
 #include "timeval.h"
 #include "util.h"
-#include "utilities/tasukid/app.h"
-#include "utilities/tasukid/config-db.h"
-#include "utilities/tasukid/handover/conn.h"
-#include "utilities/tasukid/handover/flows.h"
-#include "utilities/tasukid/handover/service-config.h"
-#include "utilities/tasukid/ofswitch.h"
+#include "utilities/tasukid/core/app.h"
+#include "utilities/tasukid/core/config-db.h"
+#include "utilities/tasukid/apps/handover/conn.h"
+#include "utilities/tasukid/apps/handover/flows.h"
+#include "utilities/tasukid/apps/handover/service-config.h"
+#include "utilities/tasukid/core/ofswitch.h"
 
 const struct eth_addr client_mac = ETH_ADDR_C(02,00,00,00,00,09);
 const struct eth_addr server_macs[N_SERVERS + 1] = {

@@ -4,7 +4,7 @@
 #ifndef FAKE_SWITCH_H
 #define FAKE_SWITCH_H 1
 
-/* A switch in place of utilities/tasukid/ofswitch.c, for tests and fuzz targets
+/* A switch in place of utilities/tasukid/core/ofswitch.c, for tests and fuzz targets
  * of the handover application: it has the flows that the application installs,
  * does to packets what their actions say, and sends the application what no
  * flow of a connection matches.
@@ -18,7 +18,7 @@
 #include "dp-packet.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-port.h"
-#include "utilities/tasukid/handover/service.h"
+#include "utilities/tasukid/apps/handover/service.h"
 #include "utilities/tasukid/protocol/tcp-segment.h"
 
 /* Where everybody is. */

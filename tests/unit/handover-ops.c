@@ -9,8 +9,8 @@
 #include "fake-switch.h"
 #include "packets.h"
 #include "util.h"
-#include "utilities/tasukid/handover/conn.h"
-#include "utilities/tasukid/handover/flows.h"
+#include "utilities/tasukid/apps/handover/conn.h"
+#include "utilities/tasukid/apps/handover/flows.h"
 
 #define MAX_IN_PROGRESS 4
 

@@ -12,7 +12,7 @@
 #include <cmocka.h>
 #include "random.h"
 #include "util.h"
-#include "utilities/tasukid/fair-queue.h"
+#include "utilities/tasukid/core/fair-queue.h"
 
 #define MAX_JOBS 100
 

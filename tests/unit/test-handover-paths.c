@@ -13,7 +13,7 @@
 #include <cmocka.h>
 #include "handover-peer.h"
 #include "packets.h"
-#include "utilities/tasukid/handover/flows.h"
+#include "utilities/tasukid/apps/handover/flows.h"
 
 static void
 arp_from(ofp_port_t port, uint16_t op, struct eth_addr mac, uint32_t ip)

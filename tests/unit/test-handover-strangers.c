@@ -19,7 +19,7 @@
 #include "handover-peer.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
-#include "utilities/tasukid/handover/conn.h"
+#include "utilities/tasukid/apps/handover/conn.h"
 
 /* States of a connection in which a stranger may interfere. */
 

@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include "handover-peer.h"
 #include "packets.h"
-#include "utilities/tasukid/handover/flows.h"
+#include "utilities/tasukid/apps/handover/flows.h"
 
 /* Limits. */
 

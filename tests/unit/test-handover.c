@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include "handover-peer.h"
 #include "packets.h"
-#include "utilities/tasukid/handover/handshake.h"
+#include "utilities/tasukid/apps/handover/handshake.h"
 
 /* Steps 1 to 5 of the paper's section 3.1. */
 static void

@@ -16,9 +16,9 @@
 #include "openvswitch/shash.h"
 #include "smap.h"
 #include "tasuki-nat64.h"
-#include "utilities/tasukid/row-check.h"
+#include "utilities/tasukid/core/row-check.h"
 #include "utilities/tasukid/tasuki-idl.h"
-#include "utilities/tasukid/tenant/row.h"
+#include "utilities/tasukid/apps/tenant/row.h"
 
 static int64_t key;
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026 the Tasuki developers.
 
-# tasukid, tasuki-ctl and the schema of their database.
+# tasukid and the schema of its database.
 
 # Bindings to the database.
 OVSIDL_BUILT += \
@@ -29,88 +29,88 @@ CLEANFILES += utilities/tasukid/tasuki.ovsschema.stamp
 # All of tasukid but main(), so that unit tests and fuzz targets can have it.
 noinst_LTLIBRARIES += utilities/tasukid/libtasukid.la
 utilities_tasukid_libtasukid_la_SOURCES = \
-	utilities/tasukid/app.c \
-	utilities/tasukid/app.h \
-	utilities/tasukid/config-db.c \
-	utilities/tasukid/config-db.h \
-	utilities/tasukid/connections.c \
-	utilities/tasukid/connections.h \
-	utilities/tasukid/core.c \
-	utilities/tasukid/database-watch.c \
-	utilities/tasukid/database-watch.h \
-	utilities/tasukid/fair-queue.c \
-	utilities/tasukid/fair-queue.h \
-	utilities/tasukid/flow-set.c \
-	utilities/tasukid/flow-set.h \
-	utilities/tasukid/glob.c \
-	utilities/tasukid/glob.h \
-	utilities/tasukid/ofswitch-conn.c \
-	utilities/tasukid/ofswitch-private.h \
-	utilities/tasukid/ofswitch-packet.c \
-	utilities/tasukid/ofswitch-sync.c \
-	utilities/tasukid/ofswitch.c \
-	utilities/tasukid/ofswitch.h \
-	utilities/tasukid/ovs-ports.c \
-	utilities/tasukid/ovs-ports.h \
-	utilities/tasukid/pattern-set.c \
-	utilities/tasukid/pattern-set.h \
-	utilities/tasukid/pipeline.h \
-	utilities/tasukid/row-check.c \
-	utilities/tasukid/row-check.h \
-	utilities/tasukid/rule-check.c \
-	utilities/tasukid/rule-check.h \
-	utilities/tasukid/forward/flows.c \
-	utilities/tasukid/forward/flows.h \
-	utilities/tasukid/forward/forward.c \
-	utilities/tasukid/forward/forward.h \
-	utilities/tasukid/forward/show.c \
-	utilities/tasukid/handover/adopt.c \
-	utilities/tasukid/handover/arp.c \
-	utilities/tasukid/handover/arp.h \
-	utilities/tasukid/handover/challenge.c \
-	utilities/tasukid/handover/challenge.h \
-	utilities/tasukid/handover/claim.c \
-	utilities/tasukid/handover/claim.h \
-	utilities/tasukid/handover/conn.c \
-	utilities/tasukid/handover/conn.h \
-	utilities/tasukid/handover/dispatch.c \
-	utilities/tasukid/handover/flows.c \
-	utilities/tasukid/handover/flows.h \
-	utilities/tasukid/handover/fragments.c \
-	utilities/tasukid/handover/fragments.h \
-	utilities/tasukid/handover/handover.c \
-	utilities/tasukid/handover/handover.h \
-	utilities/tasukid/handover/handshake.c \
-	utilities/tasukid/handover/handshake.h \
-	utilities/tasukid/handover/icmp.c \
-	utilities/tasukid/handover/icmp.h \
-	utilities/tasukid/handover/inspect.c \
-	utilities/tasukid/handover/judge.c \
-	utilities/tasukid/handover/judge.h \
-	utilities/tasukid/handover/member.c \
-	utilities/tasukid/handover/neigh.c \
-	utilities/tasukid/handover/neigh.h \
-	utilities/tasukid/handover/pair.c \
-	utilities/tasukid/handover/pair.h \
-	utilities/tasukid/handover/replay.c \
-	utilities/tasukid/handover/rules.c \
-	utilities/tasukid/handover/rules.h \
-	utilities/tasukid/handover/service-config.c \
-	utilities/tasukid/handover/service-config.h \
-	utilities/tasukid/handover/service.c \
-	utilities/tasukid/handover/service.h \
-	utilities/tasukid/handover/show.c \
-	utilities/tasukid/handover/show.h \
-	utilities/tasukid/handover/try.c \
+	utilities/tasukid/apps/forward/flows.c \
+	utilities/tasukid/apps/forward/flows.h \
+	utilities/tasukid/apps/forward/forward.c \
+	utilities/tasukid/apps/forward/forward.h \
+	utilities/tasukid/apps/forward/show.c \
+	utilities/tasukid/apps/handover/adopt.c \
+	utilities/tasukid/apps/handover/arp.c \
+	utilities/tasukid/apps/handover/arp.h \
+	utilities/tasukid/apps/handover/challenge.c \
+	utilities/tasukid/apps/handover/challenge.h \
+	utilities/tasukid/apps/handover/claim.c \
+	utilities/tasukid/apps/handover/claim.h \
+	utilities/tasukid/apps/handover/conn.c \
+	utilities/tasukid/apps/handover/conn.h \
+	utilities/tasukid/apps/handover/dispatch.c \
+	utilities/tasukid/apps/handover/flows.c \
+	utilities/tasukid/apps/handover/flows.h \
+	utilities/tasukid/apps/handover/fragments.c \
+	utilities/tasukid/apps/handover/fragments.h \
+	utilities/tasukid/apps/handover/glob.c \
+	utilities/tasukid/apps/handover/glob.h \
+	utilities/tasukid/apps/handover/handover.c \
+	utilities/tasukid/apps/handover/handover.h \
+	utilities/tasukid/apps/handover/handshake.c \
+	utilities/tasukid/apps/handover/handshake.h \
+	utilities/tasukid/apps/handover/icmp.c \
+	utilities/tasukid/apps/handover/icmp.h \
+	utilities/tasukid/apps/handover/inspect.c \
+	utilities/tasukid/apps/handover/judge.c \
+	utilities/tasukid/apps/handover/judge.h \
+	utilities/tasukid/apps/handover/member.c \
+	utilities/tasukid/apps/handover/neigh.c \
+	utilities/tasukid/apps/handover/neigh.h \
+	utilities/tasukid/apps/handover/pair.c \
+	utilities/tasukid/apps/handover/pair.h \
+	utilities/tasukid/apps/handover/pattern-set.c \
+	utilities/tasukid/apps/handover/pattern-set.h \
+	utilities/tasukid/apps/handover/replay.c \
+	utilities/tasukid/apps/handover/rule-check.c \
+	utilities/tasukid/apps/handover/rule-check.h \
+	utilities/tasukid/apps/handover/rules.c \
+	utilities/tasukid/apps/handover/rules.h \
+	utilities/tasukid/apps/handover/service-config.c \
+	utilities/tasukid/apps/handover/service-config.h \
+	utilities/tasukid/apps/handover/service.c \
+	utilities/tasukid/apps/handover/service.h \
+	utilities/tasukid/apps/handover/show.c \
+	utilities/tasukid/apps/handover/show.h \
+	utilities/tasukid/apps/handover/try.c \
+	utilities/tasukid/apps/tenant/row.c \
+	utilities/tasukid/apps/tenant/row.h \
+	utilities/tasukid/apps/tenant/tenant.c \
+	utilities/tasukid/core/app.c \
+	utilities/tasukid/core/app.h \
+	utilities/tasukid/core/config-db.c \
+	utilities/tasukid/core/config-db.h \
+	utilities/tasukid/core/connections.c \
+	utilities/tasukid/core/connections.h \
+	utilities/tasukid/core/core.c \
+	utilities/tasukid/core/database-watch.c \
+	utilities/tasukid/core/database-watch.h \
+	utilities/tasukid/core/fair-queue.c \
+	utilities/tasukid/core/fair-queue.h \
+	utilities/tasukid/core/flow-set.c \
+	utilities/tasukid/core/flow-set.h \
+	utilities/tasukid/core/ofswitch-conn.c \
+	utilities/tasukid/core/ofswitch-packet.c \
+	utilities/tasukid/core/ofswitch-private.h \
+	utilities/tasukid/core/ofswitch-sync.c \
+	utilities/tasukid/core/ofswitch.c \
+	utilities/tasukid/core/ofswitch.h \
+	utilities/tasukid/core/ovs-ports.c \
+	utilities/tasukid/core/ovs-ports.h \
+	utilities/tasukid/core/pipeline.h \
+	utilities/tasukid/core/row-check.c \
+	utilities/tasukid/core/row-check.h \
 	utilities/tasukid/protocol/http-head.c \
 	utilities/tasukid/protocol/http-head.h \
 	utilities/tasukid/protocol/tcp-hold.c \
 	utilities/tasukid/protocol/tcp-hold.h \
 	utilities/tasukid/protocol/tcp-segment.c \
-	utilities/tasukid/protocol/tcp-segment.h \
-	utilities/tasukid/tenant/row.c \
-	utilities/tasukid/tenant/row.h \
-	utilities/tasukid/tenant/tenant.c
+	utilities/tasukid/protocol/tcp-segment.h
 nodist_utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/tasuki-idl.c \
 	utilities/tasukid/tasuki-idl.h
@@ -124,73 +124,13 @@ utilities_tasukid_tasukid_LDADD = \
 	utilities/tasukid/libtasukid.la \
 	lib/libopenvswitch.la
 
-bin_PROGRAMS += utilities/tasukid/tasuki-ctl
-utilities_tasukid_tasuki_ctl_SOURCES = \
-	utilities/tasukid/database-watch.c \
-	utilities/tasukid/database-watch.h \
-	utilities/tasukid/glob.c \
-	utilities/tasukid/glob.h \
-	utilities/tasukid/row-check.c \
-	utilities/tasukid/row-check.h \
-	utilities/tasukid/rule-check.c \
-	utilities/tasukid/rule-check.h \
-	utilities/tasukid/ctl/args.c \
-	utilities/tasukid/ctl/services.c \
-	utilities/tasukid/ctl/show.c \
-	utilities/tasukid/ctl/switches.c \
-	utilities/tasukid/ctl/tasuki-ctl.c \
-	utilities/tasukid/ctl/tasuki-ctl.h \
-	utilities/tasukid/ctl/tenants.c \
-	utilities/tasukid/tenant/row.c \
-	utilities/tasukid/tenant/row.h
-nodist_utilities_tasukid_tasuki_ctl_SOURCES = \
-	utilities/tasukid/tasuki-idl.c \
-	utilities/tasukid/tasuki-idl.h
-utilities_tasukid_tasuki_ctl_LDADD = lib/libopenvswitch.la
-
-bin_PROGRAMS += utilities/tasukid/tasuki-hook
-utilities_tasukid_tasuki_hook_SOURCES = \
-	utilities/tasukid/database-watch.c \
-	utilities/tasukid/database-watch.h \
-	utilities/tasukid/glob.c \
-	utilities/tasukid/glob.h \
-	utilities/tasukid/row-check.c \
-	utilities/tasukid/row-check.h \
-	utilities/tasukid/rule-check.c \
-	utilities/tasukid/rule-check.h \
-	utilities/tasukid/hook/exec.c \
-	utilities/tasukid/hook/exec.h \
-	utilities/tasukid/hook/print.c \
-	utilities/tasukid/hook/print.h \
-	utilities/tasukid/hook/row.c \
-	utilities/tasukid/hook/row.h \
-	utilities/tasukid/hook/state.c \
-	utilities/tasukid/hook/state.h \
-	utilities/tasukid/hook/tasuki-hook.c \
-	utilities/tasukid/hook/tenants.c \
-	utilities/tasukid/hook/tenants.h \
-	utilities/tasukid/tenant/row.c \
-	utilities/tasukid/tenant/row.h
-nodist_utilities_tasukid_tasuki_hook_SOURCES = \
-	utilities/tasukid/tasuki-idl.c \
-	utilities/tasukid/tasuki-idl.h
-utilities_tasukid_tasuki_hook_LDADD = lib/libopenvswitch.la
-
-# Manual pages and completion.
-MAN_ROOTS += docs/tasukid.8.in docs/tasuki-ctl.8.in docs/tasuki-hook.8.in
-CLEANFILES += \
-	docs/tasukid.8 \
-	docs/tasuki-ctl.8 \
-	docs/tasuki-hook.8 \
-	utilities/tasukid/tasuki.5
-man_MANS += \
-	docs/tasukid.8 \
-	docs/tasuki-ctl.8 \
-	docs/tasuki-hook.8 \
-	utilities/tasukid/tasuki.5
+# Manual pages.
+MAN_ROOTS += docs/tasukid.8.in
+CLEANFILES += docs/tasukid.8 utilities/tasukid/tasuki.5
+man_MANS += docs/tasukid.8 utilities/tasukid/tasuki.5
 dist_man_MANS += docs/tasuki-actions.7
 
-docs/tasukid.8 docs/tasuki-ctl.8 docs/tasuki-hook.8: | docs/.dirstamp
+docs/tasukid.8: | docs/.dirstamp
 docs/.dirstamp:
 	$(AM_V_at)$(MKDIR_P) docs && : > $@
 CLEANFILES += docs/.dirstamp
@@ -204,10 +144,6 @@ utilities/tasukid/tasuki.5: \
 		$(srcdir)/utilities/tasukid/tasuki.ovsschema \
 		$(srcdir)/utilities/tasukid/tasuki.xml > $@.tmp && \
 	mv $@.tmp $@
-
-completion_SCRIPTS += \
-	utilities/tasukid/ctl/tasuki-ctl-completion.bash \
-	utilities/tasukid/hook/tasuki-hook-completion.bash
 
 # Units of systemd, which looks for them there under /usr and /usr/local.
 TASUKI_UNITS = \

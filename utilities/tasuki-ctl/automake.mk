@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 the Tasuki developers.
+
+bin_PROGRAMS += utilities/tasuki-ctl/tasuki-ctl
+utilities_tasuki_ctl_tasuki_ctl_SOURCES = \
+	utilities/tasuki-ctl/args.c \
+	utilities/tasuki-ctl/services.c \
+	utilities/tasuki-ctl/show.c \
+	utilities/tasuki-ctl/switches.c \
+	utilities/tasuki-ctl/tasuki-ctl.c \
+	utilities/tasuki-ctl/tasuki-ctl.h \
+	utilities/tasuki-ctl/tenants.c \
+	utilities/tasukid/apps/handover/glob.c \
+	utilities/tasukid/apps/handover/glob.h \
+	utilities/tasukid/apps/handover/rule-check.c \
+	utilities/tasukid/apps/handover/rule-check.h \
+	utilities/tasukid/apps/tenant/row.c \
+	utilities/tasukid/apps/tenant/row.h \
+	utilities/tasukid/core/database-watch.c \
+	utilities/tasukid/core/database-watch.h \
+	utilities/tasukid/core/row-check.c \
+	utilities/tasukid/core/row-check.h
+nodist_utilities_tasuki_ctl_tasuki_ctl_SOURCES = \
+	utilities/tasukid/tasuki-idl.c \
+	utilities/tasukid/tasuki-idl.h
+utilities_tasuki_ctl_tasuki_ctl_LDADD = lib/libopenvswitch.la
+
+MAN_ROOTS += docs/tasuki-ctl.8.in
+CLEANFILES += docs/tasuki-ctl.8
+man_MANS += docs/tasuki-ctl.8
+docs/tasuki-ctl.8: | docs/.dirstamp
+completion_SCRIPTS += utilities/tasuki-ctl/tasuki-ctl-completion.bash

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#include <config.h>
+#include "handshake.h"
+
+#include "packets.h"
+#include "timeval.h"
+#include "util.h"
+#include "utilities/tasukid/core/app.h"
+
+/* Holding what the client sends until it says which server should answer. */
+
+/* Returns the window to tell the client with an acknowledgment of 'acked'
+ * bytes.  It never takes back what the client was promised, and is never so
+ * small that the client would wait for a larger one: what does not fit any
+ * more is not acknowledged. */
+static uint16_t
+window_for_client(const struct handshake *hs, uint32_t acked)
+{
+    uint8_t wscale = (hs->first.opts.present & TCP_OPT_WSCALE
+                      ? hs->first.opts.wscale : 0);
+    uint32_t edge = MAX(hs->first.window, hs->hold.limit) + UINT16_MAX;
+
+    return MIN((edge - acked) >> wscale, UINT16_MAX);
+}
+
+/* Acknowledges 'acked' bytes to the client. */
+static void
+send_ack(struct conn *conn, uint32_t acked)
+{
+    const struct handshake *hs = conn->hs;
+
+    conn_send_to_client(conn, &(struct tcp_segment) {
+        .seq = hs->first.snd_nxt,
+        .ack = hs->hold.base + acked,
+        .flags = TCP_ACK,
+        .window = window_for_client(hs, acked),
+        .opts = {
+            .present = hs->first.opts.present & TCP_OPT_TS,
+            .tsval = hs->first.tsval,
+            .tsecr = hs->tsval,
+        },
+    });
+}
+
+void
+handshake_challenge(struct conn *conn)
+{
+    send_ack(conn, conn->hs->acked);
+}
+
+/* Acknowledges to the client what is held, in the first server's name: a
+ * client that has more to send may be waiting for it (Nagle's algorithm, or a
+ * full congestion window).  From then on these bytes are ours to deliver. */
+static void
+ack_held(struct conn *conn)
+{
+    struct handshake *hs = conn->hs;
+    uint32_t contiguous = tcp_hold_contiguous(&hs->hold);
+
+    send_ack(conn, contiguous);
+    hs->acked = contiguous;
+}
+
+void
+handshake_decide_default(struct conn *conn, enum handover_counter why)
+{
+    struct handshake *hs = conn->hs;
+
+    conn_count(conn, why);
+    handshake_clear_candidates(hs);
+    if (!hs->first.alive) {
+        struct member *candidates[SERVICE_MAX_CANDIDATES];
+        size_t n = service_choose(conn->service, NULL, candidates);
+        for (size_t i = 0; i < n; i++) {
+            handshake_add_candidate(hs, candidates[i]);
+        }
+    }
+    handshake_set_state(conn, CONN_REPLAY);
+    replay_start(conn);
+}
+
+static void
+decide_rule(struct conn *conn, const struct rule *rule)
+{
+    struct handshake *hs = conn->hs;
+    struct member *candidates[SERVICE_MAX_CANDIDATES];
+    size_t n = service_choose(conn->service, rule, candidates);
+
+    conn_count(conn, HC_BY_RULE);
+    handshake_clear_candidates(hs);
+    for (size_t i = 0; i < n; i++) {
+        handshake_add_candidate(hs, candidates[i]);
+    }
+    handshake_set_state(conn, CONN_REPLAY);
+    replay_start(conn);
+}
+
+/* Looks at what is held.  Returns true if that was enough for a decision. */
+static bool
+inspect(struct conn *conn)
+{
+    struct handshake *hs = conn->hs;
+    uint32_t len = tcp_hold_contiguous(&hs->hold);
+    const struct rule *rule;
+    enum verdict verdict = judge_feed(&hs->judge, hs->hold.data, len, &rule);
+
+    if (verdict == VERDICT_RULE) {
+        decide_rule(conn, rule);
+    } else if (verdict == VERDICT_NO_RULE) {
+        handshake_decide_default(conn, HC_BY_DEFAULT);
+    } else if (verdict == VERDICT_NOT_HTTP) {
+        handshake_decide_default(conn, HC_NOT_HTTP);
+    } else if (tcp_hold_is_complete(&hs->hold)) {
+        handshake_decide_default(conn, HC_CLIENT_FIN);
+    } else if (tcp_hold_is_full(&hs->hold)) {
+        handshake_decide_default(conn, HC_INSPECT_LIMIT);
+    } else {
+        return false;
+    }
+    return true;
+}
+
+enum tcp_hold_result
+handshake_hold(struct conn *conn, const struct tcp_segment *seg)
+{
+    enum tcp_hold_result result = tcp_hold_add(&conn->hs->hold, seg->seq,
+                                               seg->payload, seg->len,
+                                               seg->flags & TCP_FIN);
+
+    if (result == TCP_HOLD_BEYOND || result == TCP_HOLD_FRAGMENTED) {
+        conn_count(conn, HC_DROP_HOLD);
+    }
+    return result;
+}
+
+/* The first byte that is new, and nothing else, starts the time that a request
+ * may take: not the byte before it, which some clients send to ask whether we
+ * are there (RFC 9293 section 3.8.4). */
+static void
+start_inspection(struct conn *conn)
+{
+    struct handshake *hs = conn->hs;
+
+    if (conn->state == CONN_ESTABLISHED) {
+        handshake_set_state(conn, CONN_INSPECT);
+        hs->inspect_deadline = time_msec() + hs->cfg->inspect_timeout;
+        conn_set_timer(conn, hs->inspect_deadline);
+    }
+}
+
+void
+handshake_inspect(struct conn *conn, const struct packet_in *pi,
+                const struct tcp_segment *seg)
+{
+    struct handshake *hs = conn->hs;
+
+    if (!seg->len && !(seg->flags & TCP_FIN)) {
+        /* The handshake's last ACK, or one that asks whether we are there. */
+        if (!hs->first.acked && hs->first.alive) {
+            peer_ack(conn, &hs->first);
+        } else if (seg->seq != tcp_hold_rcv_nxt(&hs->hold)) {
+            ack_held(conn);
+        }
+        return;
+    }
+
+    enum tcp_hold_result result = handshake_hold(conn, seg);
+    if (result == TCP_HOLD_NO_BUDGET) {
+        /* What could not be held can be passed on if nothing was. */
+        bool pass = !tcp_hold_contiguous(&hs->hold) && hs->first.alive;
+
+        handshake_decide_default(conn, HC_HELD_LIMIT);
+        if (pass) {
+            conn_forward(conn, CONN_TO_SERVER, pi->packet,
+                         pi->flow.in_port.ofp_port);
+        }
+        return;
+    }
+    if (result == TCP_HOLD_NEW) {
+        start_inspection(conn);
+    }
+    if (result != TCP_HOLD_NEW || !inspect(conn)) {
+        if (!hs->first.acked && hs->first.alive) {
+            peer_ack(conn, &hs->first);
+        }
+        ack_held(conn);
+    }
+}
