@@ -22,6 +22,9 @@
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
 #include "util.h"
+#include "utilities/tasukid/apps/apps.h"
+#include "utilities/tasukid/apps/forward/forward.h"
+#include "utilities/tasukid/apps/handover/handover.h"
 #include "utilities/tasukid/core/config-db.h"
 #include "utilities/tasukid/core/ofswitch-private.h"
 #include "utilities/tasukid/tasuki-idl.h"
@@ -63,6 +66,12 @@ config_set_status(const struct uuid *uuid OVS_UNUSED,
                   const char *key OVS_UNUSED, const char *format OVS_UNUSED,
                   ...)
 {
+}
+
+void
+config_refuse_row(const struct uuid *uuid OVS_UNUSED, char *error)
+{
+    free(error);
 }
 
 const char *
@@ -121,6 +130,7 @@ LLVMFuzzerInitialize(int *argc OVS_UNUSED, char ***argv OVS_UNUSED)
 {
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
     make_config();
+    apps_register();
     for (size_t i = 0; i < app_count(); i++) {
         if (app_classes[i]->configure) {
             app_classes[i]->configure(&root);
@@ -154,7 +164,7 @@ make_switch(enum ofp_version version)
 
 /* Returns a packet-in for application 'app' with a frame from port 1. */
 static struct ofpbuf *
-make_packet_in(struct ofswitch *sw, enum pipeline_app app, uint8_t table,
+make_packet_in(struct ofswitch *sw, uint8_t app, uint8_t table,
                const uint8_t *frame, size_t size)
 {
     struct ofputil_packet_in_private pin = {

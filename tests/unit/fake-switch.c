@@ -19,6 +19,7 @@
 #include "tcp-offset.h"
 #include "timeval.h"
 #include "util.h"
+#include "utilities/tasukid/apps/apps.h"
 #include "utilities/tasukid/core/app.h"
 #include "utilities/tasukid/core/config-db.h"
 #include "utilities/tasukid/apps/handover/conn.h"
@@ -601,20 +602,20 @@ ofswitch_port_from_string(const struct ofswitch *ofsw OVS_UNUSED,
 
 void *
 ofswitch_get_data(const struct ofswitch *ofsw OVS_UNUSED,
-                  enum pipeline_app app OVS_UNUSED)
+                  uint8_t app OVS_UNUSED)
 {
     return fake.data;
 }
 
 void
 ofswitch_set_data(struct ofswitch *ofsw OVS_UNUSED,
-                  enum pipeline_app app OVS_UNUSED, void *data)
+                  uint8_t app OVS_UNUSED, void *data)
 {
     fake.data = data;
 }
 
 void
-ofswitch_for_each(enum pipeline_app app OVS_UNUSED,
+ofswitch_for_each(uint8_t app OVS_UNUSED,
                   void (*cb)(struct ofswitch *, void *), void *aux)
 {
     if (fake.data) {
@@ -624,7 +625,7 @@ ofswitch_for_each(enum pipeline_app app OVS_UNUSED,
 
 void
 flow_set_add(struct flow_set *flows OVS_UNUSED,
-             enum pipeline_app app OVS_UNUSED, uint64_t cookie OVS_UNUSED,
+             uint8_t app OVS_UNUSED, uint64_t cookie OVS_UNUSED,
              uint8_t table OVS_UNUSED, uint16_t priority OVS_UNUSED,
              const struct match *match OVS_UNUSED,
              const struct ofpbuf *ofpacts OVS_UNUSED)
@@ -638,6 +639,12 @@ config_set_status(const struct uuid *uuid OVS_UNUSED,
                   const char *key OVS_UNUSED, const char *format OVS_UNUSED,
                   ...)
 {
+}
+
+void
+config_refuse_row(const struct uuid *uuid OVS_UNUSED, char *error)
+{
+    free(error);
 }
 
 struct service_config **

@@ -10,10 +10,13 @@ utilities_tasuki_ctl_tasuki_ctl_SOURCES = \
 	utilities/tasuki-ctl/tasuki-ctl.c \
 	utilities/tasuki-ctl/tasuki-ctl.h \
 	utilities/tasuki-ctl/tenants.c \
+	utilities/tasukid/apps/apps.h \
 	utilities/tasukid/apps/handover/glob.c \
 	utilities/tasukid/apps/handover/glob.h \
 	utilities/tasukid/apps/handover/rule-check.c \
 	utilities/tasukid/apps/handover/rule-check.h \
+	utilities/tasukid/apps/handover/service-check.c \
+	utilities/tasukid/apps/handover/service-check.h \
 	utilities/tasukid/apps/tenant/row.c \
 	utilities/tasukid/apps/tenant/row.h \
 	utilities/tasukid/core/database-watch.c \

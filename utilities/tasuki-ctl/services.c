@@ -12,6 +12,7 @@
 #include "smap.h"
 #include "sset.h"
 #include "util.h"
+#include "utilities/tasukid/apps/handover/service-check.h"
 #include "utilities/tasukid/core/row-check.h"
 #include "utilities/tasukid/tasuki-idl.h"
 #include "uuid.h"

@@ -16,6 +16,8 @@
 #include "smap.h"
 #include "sset.h"
 #include "util.h"
+#include "utilities/tasukid/apps/apps.h"
+#include "utilities/tasukid/apps/tenant/row.h"
 #include "utilities/tasukid/core/row-check.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
@@ -192,6 +194,51 @@ find_switch(const struct ctl_context *ctx, uint64_t dpid)
     return NULL;
 }
 
+/* Adds to 'apps' those that tasukid has: what is part of Tasuki, and what it
+ * says itself. */
+static void
+get_applications(const struct ctl_context *ctx, struct sset *apps)
+{
+    sset_from_delimited_string(apps, smap_get_def(&ctl_root(ctx)->status,
+                                                  "applications", ""), ",");
+#define TASUKID_APP(NAME) sset_add(apps, #NAME);
+    TASUKID_APPS
+#undef TASUKID_APP
+}
+
+static void
+cmd_list_applications(struct ctl_context *ctx)
+{
+    struct sset apps = SSET_INITIALIZER(&apps);
+    const char **names;
+
+    get_applications(ctx, &apps);
+    names = sset_sort(&apps);
+    for (size_t i = 0; i < sset_count(&apps); i++) {
+        ds_put_format(&ctx->output, "%s\n", names[i]);
+    }
+    free(names);
+    sset_destroy(&apps);
+}
+
+static char *
+check_application(const struct ctl_context *ctx, const char *name)
+{
+    struct sset apps = SSET_INITIALIZER(&apps);
+    char *error = NULL;
+
+    get_applications(ctx, &apps);
+    if (!sset_contains(&apps, name)) {
+        char *known = sset_join(&apps, ", ", "");
+
+        error = xasprintf("applications: \"%s\" is not one of: %s",
+                          name, known);
+        free(known);
+    }
+    sset_destroy(&apps);
+    return error;
+}
+
 static bool
 set_applications(struct ctl_context *ctx, const struct ctl_arg *arg, void *row)
 {
@@ -203,8 +250,7 @@ set_applications(struct ctl_context *ctx, const struct ctl_arg *arg, void *row)
     }
     sset_from_delimited_string(&apps, arg->value, ",");
     SSET_FOR_EACH (app, &apps) {
-        if (!ctl_check(ctx, ctl_check_enum(&tasukirec_switch_col_applications,
-                                           app))) {
+        if (!ctl_check(ctx, check_application(ctx, app))) {
             break;
         }
     }
@@ -249,7 +295,8 @@ cmd_add_switch(struct ctl_context *ctx)
                                       ARRAY_SIZE(default_apps));
     if (ctl_set_columns(ctx, 2, &row->header_, columns, ARRAY_SIZE(columns),
                         set_applications, row)
-        && ctl_check(ctx, row_check_switch(cfg, row))) {
+        && ctl_check(ctx, row_check_switch(cfg, row))
+        && ctl_check(ctx, row_check_tenant_switch(row))) {
         ctl_change_refs(&cfg->header_, &tasukirec_tasuki_col_switches,
                         &row->header_, true);
     }
@@ -310,6 +357,8 @@ const struct ctl_command_syntax tasuki_ctl_switch_commands[] = {
      tasuki_ctl_pre_all, cmd_add_switch, NULL, "--may-exist", RW},
     {"del-switch", 1, 1, "DPID|BRIDGE", tasuki_ctl_pre_all, cmd_del_switch,
      NULL, "--if-exists", RW},
+    {"list-applications", 0, 0, "", tasuki_ctl_pre_all, cmd_list_applications,
+     NULL, "", RO},
 
     {NULL, 0, 0, NULL, NULL, NULL, NULL, NULL, RO},
 };

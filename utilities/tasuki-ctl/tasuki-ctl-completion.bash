@@ -30,6 +30,20 @@ _tasuki_ctl_rules() {
     _tasuki_ctl_run --bare get Service "$1" rules | tr -d '[],'
 }
 
+# Prints "apps=" and what it has in $cur so far with one more application.
+_tasuki_ctl_applications() {
+    local app chosen=apps=
+
+    if [[ $cur == apps=*,* ]]; then
+        chosen=${cur%,*},
+    fi
+    for app in $(_tasuki_ctl_run list-applications); do
+        if [[ ,${chosen#apps=} != *,$app,* ]]; then
+            echo "$chosen$app"
+        fi
+    done
+}
+
 # Prints the options of all commands, as they stand before the command.
 _tasuki_ctl_command_options() {
     _tasuki_ctl_run --commands | cut -d, -f1 | grep -o -e '--[a-z-]*=\?' |
@@ -48,10 +62,8 @@ _tasuki_ctl_arguments() {
         add-switch,1)
             ovs-vsctl --timeout=1 list-br 2>/dev/null ;;
         add-switch,*)
-            echo apps=forward apps=handover apps=tenant \
-                apps=forward,handover apps=forward,tenant \
-                apps=forward,handover,tenant \
-                forward-mode=learning forward-mode=normal ovsdb= ;;
+            echo $(_tasuki_ctl_applications) forward-mode=learning \
+                forward-mode=normal ovsdb= ;;
         del-switch,1)
             _tasuki_ctl_names Switch datapath_id ;;
         add-service,[12])

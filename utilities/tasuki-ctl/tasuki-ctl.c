@@ -297,9 +297,9 @@ Connection commands:\n\
 Switch commands:\n\
   add-switch DPID|BRIDGE [apps=APP[,APP]...] [forward-mode=learning|normal]\n\
              [ovsdb=DATABASE]\n\
-                              run applications (forward, handover, tenant) on\n\
-                              a switch\n\
+                              run applications on a switch\n\
   del-switch DPID|BRIDGE      leave a switch alone\n\
+  list-applications           print the names of all applications\n\
 \n\
 Service commands:\n\
   add-service NAME ADDRESS:PORT [KEY=VALUE]...\n\

@@ -29,6 +29,8 @@ CLEANFILES += utilities/tasukid/tasuki.ovsschema.stamp
 # All of tasukid but main(), so that unit tests and fuzz targets can have it.
 noinst_LTLIBRARIES += utilities/tasukid/libtasukid.la
 utilities_tasukid_libtasukid_la_SOURCES = \
+	utilities/tasukid/apps/apps.c \
+	utilities/tasukid/apps/apps.h \
 	utilities/tasukid/apps/forward/flows.c \
 	utilities/tasukid/apps/forward/flows.h \
 	utilities/tasukid/apps/forward/forward.c \
@@ -71,6 +73,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/apps/handover/rule-check.h \
 	utilities/tasukid/apps/handover/rules.c \
 	utilities/tasukid/apps/handover/rules.h \
+	utilities/tasukid/apps/handover/service-check.c \
+	utilities/tasukid/apps/handover/service-check.h \
 	utilities/tasukid/apps/handover/service-config.c \
 	utilities/tasukid/apps/handover/service-config.h \
 	utilities/tasukid/apps/handover/service.c \
@@ -87,7 +91,6 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core/config-db.h \
 	utilities/tasukid/core/connections.c \
 	utilities/tasukid/core/connections.h \
-	utilities/tasukid/core/core.c \
 	utilities/tasukid/core/database-watch.c \
 	utilities/tasukid/core/database-watch.h \
 	utilities/tasukid/core/fair-queue.c \
@@ -102,6 +105,7 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core/ofswitch.h \
 	utilities/tasukid/core/ovs-ports.c \
 	utilities/tasukid/core/ovs-ports.h \
+	utilities/tasukid/core/pipeline.c \
 	utilities/tasukid/core/pipeline.h \
 	utilities/tasukid/core/row-check.c \
 	utilities/tasukid/core/row-check.h \

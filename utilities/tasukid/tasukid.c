@@ -33,6 +33,7 @@
 #include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
+#include "utilities/tasukid/apps/apps.h"
 
 VLOG_DEFINE_THIS_MODULE(tasukid);
 
@@ -88,11 +89,8 @@ main(int argc, char *argv[])
     unixctl_command_register("exit", "", 0, 0, tasukid_exit, &exiting);
 
     connections_init();
-    for (size_t i = 0; i < app_count(); i++) {
-        if (app_classes[i]->init) {
-            app_classes[i]->init();
-        }
-    }
+    apps_register();
+    app_init_all();
     ovs_ports_init(remote);
     config_init(remote);
     free(remote);
@@ -146,11 +144,7 @@ main(int argc, char *argv[])
     /* The flows stay in the switches on purpose: established connections go on
      * and the next tasukid adopts them. */
     connections_configure(NULL);
-    for (size_t i = app_count(); i-- > 0; ) {
-        if (app_classes[i]->destroy) {
-            app_classes[i]->destroy();
-        }
-    }
+    app_destroy_all();
     config_destroy();
     unixctl_server_destroy(unixctl);
     service_stop();

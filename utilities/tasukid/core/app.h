@@ -9,8 +9,9 @@
  * Everything runs in one thread, from the main loop of tasukid.c.  A callback
  * must not block.  A null callback means that the application has no interest.
  *
- * A new application is a folder, one of whose files defines a 'struct
- * app_class', and a line in the table in app.c. */
+ * A new application is a folder in apps/, one of whose files defines a 'struct
+ * app_class', and a line in apps/apps.h.  The core knows an application by what
+ * it registers, and by nothing else. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -27,6 +28,7 @@ struct ofputil_port_status;
 struct ofswitch;
 struct simap;
 struct tasukirec_tasuki;
+struct unixctl_conn;
 
 /* A packet-in, parsed once for all applications.  Valid during the callback
  * only; a callback that keeps the packet clones it. */
@@ -35,25 +37,48 @@ struct packet_in {
     uint8_t table_id;
     uint64_t cookie;            /* Of the flow entry that sent it. */
     struct flow flow;           /* in_port.ofp_port is the ingress port. */
+    uint32_t zone;              /* Of that port. */
     struct dp_packet *packet;   /* L2 to L4 offsets are set. */
     size_t total_len;           /* More than in 'packet' if the flow entry
                                  * asked for a part only. */
 };
 
+/* What an application is built for.  It changes with everything in this header
+ * and in those that it includes. */
+#define APP_INTERFACE_VERSION 1
+
+/* A command for ovs-appctl.  'min_args' and 'max_args' are the numbers of
+ * arguments that 'usage' describes. */
+struct app_command {
+    const char *name;           /* "APPLICATION/VERB". */
+    const char *usage;
+    int min_args, max_args;
+    void (*cb)(struct unixctl_conn *, int argc, const char *argv[], void *aux);
+    void *aux;
+};
+
 struct app_class {
     const char *name;           /* As in column "applications" of Switch. */
-    enum pipeline_app id;       /* Top byte of every cookie. */
+    unsigned int version;       /* APP_INTERFACE_VERSION. */
+    uint8_t id;                 /* Top byte of every cookie. */
 
-    /* Process life.  'init' registers unixctl commands; both are called once,
-     * whether or not any switch runs the application. */
+    struct app_stage stage;     /* Without tables if it has no flows. */
+    const struct app_command *commands; /* Ends with a null name, or null. */
+
+    /* Process life: each is called once, whether or not any switch runs the
+     * application. */
     void (*init)(void);
     void (*destroy)(void);
 
+    /* Called when the database changed, before 'configure': refuses the rows
+     * that are this application's and make no sense, with config_refuse_row()
+     * (config-db.h). */
+    void (*check_rows)(const struct tasukirec_tasuki *cfg);
+
     /* Called when the database changed, before 'declare_flows'.  'cfg' is the
      * root row, null while there is none; it and the rows it leads to are
-     * valid until the next call.  The core has checked the rows already:
-     * pass over those whose config_get_status(uuid, "error") is not null
-     * (config-db.h). */
+     * valid until the next call.  Rows were checked already: pass over those
+     * whose config_get_status(uuid, "error") is not null (config-db.h). */
     void (*configure)(const struct tasukirec_tasuki *cfg);
 
     /* Returns false as long as 'switch_up' has to wait: the flows of all
@@ -89,10 +114,12 @@ struct app_class {
     bool (*adopt_flow)(struct ofswitch *, const struct ofputil_flow_stats *);
     void (*adopt_done)(struct ofswitch *);
 
-    /* Returns true if 'port' is this application's alone: no other one gets
-     * packets from there, or sends any there.  It depends on the database and
-     * the names of ports only. */
-    bool (*owns_port)(const struct ofswitch *, ofp_port_t port);
+    /* Returns 0 if 'port' is nothing to this application.  Otherwise it is this
+     * application's alone: no other one gets packets from there, or sends any
+     * there but in answer.  Then this is the zone of what is behind it, or
+     * PIPE_ZONE_NONE if that is not known.  It depends on the database and the
+     * names of ports only. */
+    uint32_t (*port_zone)(const struct ofswitch *, ofp_port_t port);
 
     /* From the switch.  Packet-ins and flow-removed messages are dispatched by
      * the top byte of the cookie; a port status goes to every application that
@@ -115,17 +142,25 @@ struct app_class {
     void (*memory_usage)(struct simap *usage);
 };
 
-/* All applications, in pipeline order, null-terminated. */
-extern const struct app_class *const app_classes[];
-
-extern const struct app_class core_app;     /* On every managed switch. */
-extern const struct app_class forward_app;
-extern const struct app_class handover_app;
-extern const struct app_class tenant_app;
-
 enum { MAX_APPS = 32 };         /* Fits a bitmap in a uint32_t. */
 
-/* Returns the number of application classes. */
+/* All applications, app_count() of them, in the order in which they were
+ * registered. */
+extern const struct app_class *app_classes[MAX_APPS];
+
+extern const struct app_class core_app;     /* On every managed switch. */
+
+/* Makes 'class', which must stay, one of the applications.  Returns null, or
+ * why it cannot be one, which the caller must free.  Between applications that
+ * are registered one after the other, messages from a switch reach the first
+ * one first. */
+char *app_register(const struct app_class *);
+
+/* Starts what is registered, as a process. */
+void app_init_all(void);
+void app_destroy_all(void);
+
+/* Returns the number of applications. */
 size_t app_count(void);
 
 /* Return the index into 'app_classes', or -1 if there is none. */

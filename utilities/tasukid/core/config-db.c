@@ -4,6 +4,7 @@
 #include <config.h>
 #include "config-db.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <unistd.h>
@@ -11,11 +12,14 @@
 #include "app.h"
 #include "connections.h"
 #include "database-watch.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/hmap.h"
+#include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
-#include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
+#include "ovsdb-data.h"
 #include "ovsdb-idl.h"
+#include "ovsdb-idl-provider.h"
 #include "packets.h"
 #include "row-check.h"
 #include "simap.h"
@@ -51,56 +55,60 @@ static bool status_changed;
 static struct ovsdb_idl_txn *status_txn;
 static uint64_t connections_seen;
 
-/* Rows that have a status. */
+/* Rows that have a status: those of every table with such a column. */
 
-#define STATUS_TABLES                           \
-    STATUS_TABLE(tasuki, TASUKI, NULL)          \
-    STATUS_TABLE(switch, SWITCH, r->datapath_id) \
-    STATUS_TABLE(tenant, TENANT, r->name)       \
-    STATUS_TABLE(service, SERVICE, r->name)     \
-    STATUS_TABLE(server, SERVER, r->name)       \
-    STATUS_TABLE(rule, RULE, NULL)
+/* Returns the column of 'table' with that name, or null. */
+static const struct ovsdb_idl_column *
+find_column(const struct ovsdb_idl_table_class *table, const char *name)
+{
+    for (size_t i = 0; i < table->n_columns; i++) {
+        if (!strcmp(table->columns[i].name, name)) {
+            return &table->columns[i];
+        }
+    }
+    return NULL;
+}
 
 /* One row of any of them. */
 struct status_row {
     const struct ovsdb_idl_row *row;
-    const char *table;
-    const char *name;           /* Null if the table has no name column. */
-    const struct smap *status;  /* In the database. */
-    void (*set_status)(const struct ovsdb_idl_row *, const struct smap *);
+    const struct ovsdb_idl_table_class *table;
+    const struct ovsdb_idl_column *column;      /* "status". */
 };
-
-#define STATUS_TABLE(NAME, UPPER, LABEL)                                \
-    static void                                                         \
-    set_##NAME##_status(const struct ovsdb_idl_row *row,                \
-                        const struct smap *status)                      \
-    {                                                                   \
-        tasukirec_##NAME##_set_status(                                  \
-            CONTAINER_OF(row, struct tasukirec_##NAME, header_), status); \
-    }
-STATUS_TABLES
-#undef STATUS_TABLE
 
 static void
 for_each_status_row(void (*cb)(const struct status_row *))
 {
-#define STATUS_TABLE(NAME, UPPER, LABEL)                    \
-    {                                                       \
-        const struct tasukirec_##NAME *r;                   \
-                                                            \
-        TASUKIREC_##UPPER##_FOR_EACH (r, idl) {             \
-            struct status_row sr = {                        \
-                .row = &r->header_,                         \
-                .table = #NAME,                             \
-                .name = LABEL,                              \
-                .status = &r->status,                       \
-                .set_status = set_##NAME##_status,          \
-            };                                              \
-            cb(&sr);                                        \
-        }                                                   \
+    for (size_t i = 0; i < tasukirec_idl_class.n_tables; i++) {
+        struct status_row sr = {
+            .table = &tasukirec_idl_class.tables[i],
+            .column = find_column(&tasukirec_idl_class.tables[i], "status"),
+        };
+
+        for (sr.row = sr.column ? ovsdb_idl_first_row(idl, sr.table) : NULL;
+             sr.row; sr.row = ovsdb_idl_next_row(sr.row)) {
+            cb(&sr);
+        }
     }
-    STATUS_TABLES
-#undef STATUS_TABLE
+}
+
+/* Returns what users call the row, which the caller must free. */
+static char *
+row_label(const struct status_row *sr)
+{
+    static const char *const columns[] = { "name", "datapath_id" };
+
+    for (size_t i = 0; i < ARRAY_SIZE(columns); i++) {
+        const struct ovsdb_idl_column *column = find_column(sr->table,
+                                                            columns[i]);
+
+        if (column) {
+            const struct ovsdb_datum *datum = ovsdb_idl_read(sr->row, column);
+
+            return xstrdup(json_string(datum->keys[0].s));
+        }
+    }
+    return xasprintf(UUID_FMT, UUID_ARGS(&sr->row->uuid));
 }
 
 static struct row_status *
@@ -179,16 +187,17 @@ log_error_change(const struct status_row *sr)
     const char *old_error = rs ? rs->old_error : NULL;
 
     if (!nullable_string_is_equal(error, old_error)) {
-        char label[UUID_LEN + 1];
+        char *table = xstrdup(sr->table->name);
+        char *label = row_label(sr);
 
-        snprintf(label, sizeof label, UUID_FMT, UUID_ARGS(&sr->row->uuid));
+        table[0] = tolower((unsigned char) table[0]);
         if (error) {
-            VLOG_WARN("%s %s: %s", sr->table, sr->name ? sr->name : label,
-                      error);
+            VLOG_WARN("%s %s: %s", table, label, error);
         } else {
-            VLOG_INFO("%s %s: no longer refused",
-                      sr->table, sr->name ? sr->name : label);
+            VLOG_INFO("%s %s: no longer refused", table, label);
         }
+        free(label);
+        free(table);
     }
 }
 
@@ -209,19 +218,25 @@ forget_errors(void)
     }
 }
 
+static bool
+row_exists(const struct uuid *uuid)
+{
+    for (size_t i = 0; i < tasukirec_idl_class.n_tables; i++) {
+        if (ovsdb_idl_get_row_for_uuid(idl, &tasukirec_idl_class.tables[i],
+                                       uuid)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
 forget_deleted_rows(void)
 {
     struct row_status *rs;
 
     HMAP_FOR_EACH_SAFE (rs, node, &row_statuses) {
-        bool exists = false;
-
-#define STATUS_TABLE(NAME, UPPER, LABEL)                                    \
-        exists |= tasukirec_##NAME##_get_for_uuid(idl, &rs->uuid) != NULL;
-        STATUS_TABLES
-#undef STATUS_TABLE
-        if (!exists) {
+        if (!row_exists(&rs->uuid)) {
             row_status_destroy(rs);
         }
     }
@@ -232,10 +247,14 @@ write_row_status(const struct status_row *sr)
 {
     static const struct smap no_status = SMAP_INITIALIZER(&no_status);
     const struct row_status *rs = find_row_status(&sr->row->uuid);
-    const struct smap *want = rs ? &rs->status : &no_status;
+    struct ovsdb_datum want;
 
-    if (!smap_equal(want, sr->status)) {
-        sr->set_status(sr->row, want);
+    ovsdb_datum_from_smap(&want, rs ? &rs->status : &no_status);
+    if (ovsdb_datum_equals(&want, ovsdb_idl_read(sr->row, sr->column),
+                           &sr->column->type)) {
+        ovsdb_datum_destroy(&want, &sr->column->type);
+    } else {
+        ovsdb_idl_txn_write(sr->row, sr->column, &want);
     }
 }
 
@@ -269,65 +288,44 @@ run_status(const struct tasukirec_tasuki *cfg)
 
 /* Rows. */
 
-/* Takes ownership of 'error'. */
-static void
-refuse_row(const struct ovsdb_idl_row *row, char *error)
+void
+config_refuse_row(const struct uuid *uuid, char *error)
 {
     if (error) {
-        config_set_status(&row->uuid, "error", "%s", error);
+        config_set_status(uuid, "error", "%s", error);
         free(error);
     }
 }
 
+/* Says which of the applications of 'row' there are not. */
 static void
-check_service(const struct tasukirec_tasuki *cfg,
-              const struct tasukirec_service *service)
+check_applications(const struct tasukirec_switch *row)
 {
-    refuse_row(&service->header_, row_check_service(cfg, service));
-    for (size_t i = 0; i < service->n_servers; i++) {
-        refuse_row(&service->servers[i]->header_,
-                   row_check_server(service, service->servers[i]));
-    }
-    for (size_t i = 0; i < service->n_rules; i++) {
-        refuse_row(&service->rules[i]->header_,
-                   row_check_rule(service, service->rules[i]));
-    }
-}
+    struct ds unknown = DS_EMPTY_INITIALIZER;
 
-static void
-check_switch(const struct tasukirec_tasuki *cfg,
-             const struct tasukirec_switch *sw)
-{
-    struct shash claims = SHASH_INITIALIZER(&claims);
-
-    refuse_row(&sw->header_, row_check_switch(cfg, sw));
-
-    /* First those that are in use already, so that no row that somebody adds
-     * takes what they have.  The database has forgotten which they are when
-     * its server was started anew, and we when we were. */
-    for (int in_use = 1; in_use >= 0; in_use--) {
-        for (size_t i = 0; i < sw->n_tenants; i++) {
-            const struct tasukirec_tenant *tenant = sw->tenants[i];
-            bool has_state = (config_get_status(&tenant->header_.uuid, "state")
-                              || smap_get(&tenant->status, "state"));
-
-            if (has_state == in_use) {
-                refuse_row(&tenant->header_,
-                           row_check_tenant(&claims, tenant));
-            }
+    for (size_t i = 0; i < row->n_applications; i++) {
+        if (app_index_from_name(row->applications[i]) < 0) {
+            ds_put_format(&unknown, "%s%s", unknown.length ? "," : "",
+                          row->applications[i]);
         }
     }
-    shash_destroy(&claims);
+    config_set_status(&row->header_.uuid, "unknown_applications",
+                      unknown.length ? "%s" : NULL, ds_cstr(&unknown));
+    ds_destroy(&unknown);
 }
 
 static void
 check_rows(const struct tasukirec_tasuki *cfg)
 {
     for (size_t i = 0; i < cfg->n_switches; i++) {
-        check_switch(cfg, cfg->switches[i]);
+        config_refuse_row(&cfg->switches[i]->header_.uuid,
+                          row_check_switch(cfg, cfg->switches[i]));
+        check_applications(cfg->switches[i]);
     }
-    for (size_t i = 0; i < cfg->n_services; i++) {
-        check_service(cfg, cfg->services[i]);
+    for (size_t i = 0; i < app_count(); i++) {
+        if (app_classes[i]->check_rows) {
+            app_classes[i]->check_rows(cfg);
+        }
     }
 }
 
@@ -373,6 +371,22 @@ config_generation_id(void)
     return generation_id;
 }
 
+static void
+publish_applications(const struct tasukirec_tasuki *cfg)
+{
+    struct ds names = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < app_count(); i++) {
+        if (app_classes[i] != &core_app) {
+            ds_put_format(&names, "%s%s", names.length ? "," : "",
+                          app_classes[i]->name);
+        }
+    }
+    config_set_status(&cfg->header_.uuid, "applications", "%s",
+                      ds_cstr(&names));
+    ds_destroy(&names);
+}
+
 /* Makes the rest of the process do what 'cfg' says, or nothing if it is null:
  * then the connections go first, as the flows are to stay in the switches when
  * the services that they are for are gone from here. */
@@ -396,6 +410,7 @@ apply(const struct tasukirec_tasuki *cfg)
         connections_configure(cfg);
         for_each_status_row(log_error_change);
         connections_set_status(cfg);
+        publish_applications(cfg);
     }
     status_changed = true;
 }
@@ -462,11 +477,14 @@ config_init(const char *remote)
     ovsdb_idl_set_lock(idl, "tasukid");
     idl_remote = xstrdup(remote);
 
-#define STATUS_TABLE(NAME, UPPER, LABEL)                                \
-    ovsdb_idl_omit_alert(idl, &tasukirec_##NAME##_col_status);          \
-    ovsdb_idl_omit(idl, &tasukirec_##NAME##_col_external_ids);
-    STATUS_TABLES
-#undef STATUS_TABLE
+    for (size_t i = 0; i < tasukirec_idl_class.n_tables; i++) {
+        const struct ovsdb_idl_column *status
+            = find_column(&tasukirec_idl_class.tables[i], "status");
+
+        if (status) {
+            ovsdb_idl_omit_alert(idl, status);
+        }
+    }
     ovsdb_idl_omit_alert(idl, &tasukirec_tasuki_col_generation_id);
 }
 

@@ -52,13 +52,17 @@ uint64_t config_generation_id(void);
  * The database follows soon.  Any row of any table with that column will do.
  *
  * Key "error" is the reason why a row is not used.  Before it calls the
- * 'configure' callbacks the core deletes that key from all rows and sets it
- * for those that row-check.h refuses; afterward it logs what has changed.  So
- * an application has to pass over the rows with an error, and to set it for
- * those that it cannot use for reasons of its own.  All other keys stay until
- * they are changed or the row is deleted. */
+ * 'configure' callbacks the core deletes that key from all rows, and the
+ * 'check_rows' callbacks set it for those that make no sense; afterward the core
+ * logs what has changed.  So an application has to pass over the rows with an
+ * error, and may set it for those that it cannot use for other reasons.  All
+ * other keys stay until they are changed or the row is deleted. */
 void config_set_status(const struct uuid *, const char *key,
                        const char *format, ...) OVS_PRINTF_FORMAT(3, 4);
+
+/* Sets "error" of a row to 'error', and frees that; does nothing if it is
+ * null. */
+void config_refuse_row(const struct uuid *, char *error);
 
 /* Returns the value of 'key' in the status of a row, or null. */
 const char *config_get_status(const struct uuid *, const char *key);

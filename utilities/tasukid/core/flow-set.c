@@ -131,7 +131,7 @@ find_match(const struct hmap *flows, uint8_t table, uint16_t priority,
  * in which the switch reports it, and checks on the way that the actions are
  * consistent with the match. */
 void
-flow_set_add(struct flow_set *set, enum pipeline_app app, uint64_t cookie,
+flow_set_add(struct flow_set *set, uint8_t app, uint64_t cookie,
              uint8_t table, uint16_t priority, const struct match *match,
              const struct ofpbuf *ofpacts)
 {

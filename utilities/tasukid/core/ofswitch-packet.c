@@ -86,7 +86,7 @@ static bool
 is_others_port(const struct ofswitch *sw, const struct app_class *class,
                ofp_port_t port)
 {
-    return ((!class->owns_port || !class->owns_port(sw, port))
+    return ((!class->port_zone || !class->port_zone(sw, port))
             && ofswitch_port_is_owned(sw, port));
 }
 
@@ -193,6 +193,7 @@ ofswitch_packet_receive(struct ofswitch *sw, const struct ofp_header *oh)
     packet.packet_type = pin.flow_metadata.flow.packet_type;
     flow_extract(&packet, &pi.flow);
     pi.flow.in_port.ofp_port = pin.flow_metadata.flow.in_port.ofp_port;
+    pi.zone = ofswitch_port_zone(sw, pi.flow.in_port.ofp_port);
     pi.flow.metadata = pin.flow_metadata.flow.metadata;
     memcpy(pi.flow.regs, pin.flow_metadata.flow.regs, sizeof pi.flow.regs);
     pi.packet = &packet;

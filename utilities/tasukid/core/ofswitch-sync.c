@@ -56,7 +56,7 @@ send_flow_mod(const struct ofputil_flow_mod *fm, void *sw)
 }
 
 static void
-delete_all_flows(struct ofswitch *sw, enum pipeline_app app)
+delete_all_flows(struct ofswitch *sw, uint8_t app)
 {
     struct ofputil_flow_mod fm = {
         .cookie = htonll(PIPE_COOKIE(app, 0)),
@@ -75,7 +75,7 @@ delete_all_flows(struct ofswitch *sw, enum pipeline_app app)
 }
 
 static void
-request_flows(struct ofswitch *sw, enum pipeline_app app)
+request_flows(struct ofswitch *sw, uint8_t app)
 {
     struct ofputil_flow_stats_request fsr = {
         .cookie = htonll(PIPE_COOKIE(app, 0)),

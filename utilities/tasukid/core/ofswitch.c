@@ -71,7 +71,7 @@ ofswitch_row(const struct ofswitch *sw)
 }
 
 bool
-ofswitch_runs(const struct ofswitch *sw, enum pipeline_app app)
+ofswitch_runs(const struct ofswitch *sw, uint8_t app)
 {
     int i = app_index_from_id(app);
 
@@ -79,7 +79,7 @@ ofswitch_runs(const struct ofswitch *sw, enum pipeline_app app)
 }
 
 void
-ofswitch_for_each(enum pipeline_app app,
+ofswitch_for_each(uint8_t app,
                   void (*cb)(struct ofswitch *, void *aux), void *aux)
 {
     struct ofswitch *sw;
@@ -92,13 +92,13 @@ ofswitch_for_each(enum pipeline_app app,
 }
 
 void *
-ofswitch_get_data(const struct ofswitch *sw, enum pipeline_app app)
+ofswitch_get_data(const struct ofswitch *sw, uint8_t app)
 {
     return sw->data[app_index_from_id(app)];
 }
 
 void
-ofswitch_set_data(struct ofswitch *sw, enum pipeline_app app, void *data)
+ofswitch_set_data(struct ofswitch *sw, uint8_t app, void *data)
 {
     sw->data[app_index_from_id(app)] = data;
 }
@@ -221,24 +221,33 @@ ofswitch_clear_ports(struct ofswitch *sw)
     }
 }
 
+uint32_t
+ofswitch_port_zone(const struct ofswitch *sw, ofp_port_t port)
+{
+    for (size_t i = 0; i < app_count(); i++) {
+        if (app_classes[i]->port_zone
+            && ofswitch_runs(sw, app_classes[i]->id)) {
+            uint32_t zone = app_classes[i]->port_zone(sw, port);
+
+            if (zone) {
+                return zone;
+            }
+        }
+    }
+    return 0;
+}
+
 bool
 ofswitch_port_is_owned(const struct ofswitch *sw, ofp_port_t port)
 {
-    for (size_t i = 0; i < app_count(); i++) {
-        if (app_classes[i]->owns_port
-            && ofswitch_runs(sw, app_classes[i]->id)
-            && app_classes[i]->owns_port(sw, port)) {
-            return true;
-        }
-    }
-    return false;
+    return ofswitch_port_zone(sw, port) != 0;
 }
 
 bool
 ofswitch_has_owners(const struct ofswitch *sw)
 {
     for (size_t i = 0; i < app_count(); i++) {
-        if (app_classes[i]->owns_port
+        if (app_classes[i]->port_zone
             && ofswitch_runs(sw, app_classes[i]->id)) {
             return true;
         }

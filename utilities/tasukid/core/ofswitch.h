@@ -35,11 +35,11 @@ enum ofputil_protocol ofswitch_protocol(const struct ofswitch *);
 const struct tasukirec_switch *ofswitch_row(const struct ofswitch *);
 
 /* Returns true if application 'app' runs on the switch. */
-bool ofswitch_runs(const struct ofswitch *, enum pipeline_app app);
+bool ofswitch_runs(const struct ofswitch *, uint8_t app);
 
 /* Calls 'cb' for each switch on which 'app' runs (between its 'switch_up' and
  * 'switch_down'). */
-void ofswitch_for_each(enum pipeline_app app,
+void ofswitch_for_each(uint8_t app,
                        void (*cb)(struct ofswitch *, void *aux), void *aux);
 
 /* Returns the port with that name, or OFPP_NONE. */
@@ -53,7 +53,11 @@ ofp_port_t ofswitch_port_from_string(const struct ofswitch *, const char *s);
 const struct ofputil_phy_port *ofswitch_port(const struct ofswitch *,
                                              ofp_port_t port);
 
-/* Returns true if an application has 'port' for itself (see 'owns_port' in
+/* Returns the zone of what is behind 'port', 0 if that is no application's (see
+ * 'port_zone' in app.h). */
+uint32_t ofswitch_port_zone(const struct ofswitch *, ofp_port_t port);
+
+/* Returns true if an application has 'port' for itself (see 'port_zone' in
  * app.h), so that no other may send there unasked. */
 bool ofswitch_port_is_owned(const struct ofswitch *, ofp_port_t port);
 
@@ -71,8 +75,8 @@ void ofswitch_for_each_port(struct ofswitch *,
 void ofswitch_put_flood(struct ofswitch *, struct ofpbuf *ofpacts);
 
 /* Per-switch data of the application with pipeline id 'app', null at first. */
-void *ofswitch_get_data(const struct ofswitch *, enum pipeline_app app);
-void ofswitch_set_data(struct ofswitch *, enum pipeline_app app, void *);
+void *ofswitch_get_data(const struct ofswitch *, uint8_t app);
+void ofswitch_set_data(struct ofswitch *, uint8_t app, void *);
 
 /* Sends 'fm', which the caller keeps.  For OFPFC_ADD and OFPFC_MODIFY*,
  * fm->new_cookie must carry the id of the calling application; for
@@ -98,7 +102,7 @@ void ofswitch_redeclare(struct ofswitch *);
 void ofswitch_redeclare_soon(struct ofswitch *);
 
 /* Collects the static flows of one switch. */
-void flow_set_add(struct flow_set *, enum pipeline_app app, uint64_t cookie,
+void flow_set_add(struct flow_set *, uint8_t app, uint64_t cookie,
                   uint8_t table, uint16_t priority, const struct match *,
                   const struct ofpbuf *ofpacts);
 

@@ -7,49 +7,107 @@
 /* The pipeline that all applications share on one bridge.
  *
  * This is the only place that decides table numbers, cookie ids and the use of
- * registers.  A packet enters at PIPE_CLASSIFY and each table hands it to the
- * next; a table whose application is not configured passes everything on.
+ * registers.  A packet enters at PIPE_CLASSIFY, passes stages, each of which
+ * decides something about it and notes that in a register or leaves it alone,
+ * and leaves at PIPE_OUTPUT.  A stage whose application does not run on the
+ * switch passes everything on.
  *
- * Whose packet it is, the port decides, in PIPE_TENANT.  Until then nobody may
+ * Whose packet it is, the port decides, in PIPE_ZONE.  Until then nobody may
  * answer it or learn from it: PIPE_CLASSIFY is the core's alone.
  *
- * Priority 0 belongs to the core in every table before PIPE_FORWARD, for the
- * flow that passes on what missed, and so do the two highest priorities in
- * PIPE_FORWARD.  With tenants nothing passes PIPE_TENANT by missing: a port
- * that just appeared could be a tenant's. */
+ * In the first table of a stage, priority 0 and those from PIPE_PRIO_CORE on
+ * are the core's: for the flow that passes on what missed, and for packets that
+ * need no decision any more. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
+#include "openvswitch/ofp-port.h"
+
+struct app_class;
+struct ofpbuf;
+struct ofswitch;
+
+/* Where stages begin.  There is room for others in between. */
 enum pipeline_table {
     PIPE_CLASSIFY = 0,      /* Where packets enter. */
-    PIPE_TENANT = 10,       /* Between tenant LANs and service ports. */
-    PIPE_SERVICE = 20,      /* L7 handover, and ARP for its addresses. */
-    PIPE_MIRROR = 30,       /* Copy to mirror ports, or not. */
-    PIPE_FORWARD = 40,      /* Learning switch, or NORMAL: the source. */
-    PIPE_FORWARD_DST = 41,  /* The destination.  Only PIPE_FORWARD leads
-                             * here. */
+    PIPE_ZONE = 10,         /* Whose packet is it? */
+    PIPE_SERVICE = 20,      /* Addresses that are services. */
+    PIPE_MIRROR = 30,       /* Copies. */
+    PIPE_FORWARD = 40,      /* Where to. */
+    PIPE_OUTPUT = 50,       /* Go there. */
+    PIPE_N_TABLES = 60,
 };
 
-/* Which application a flow belongs to: the top byte of its cookie.  The other
- * 56 bits are the application's. */
-enum pipeline_app {
-    PIPE_APP_CORE = 0x54,
-    PIPE_APP_FORWARD = 0x55,
-    PIPE_APP_HANDOVER = 0x56,
-    PIPE_APP_TENANT = 0x57,
+#define PIPE_PRIO_CORE (UINT16_MAX - 1)
+
+/* The part of the pipeline that is an application's. */
+struct app_stage {
+    /* Its first table, and how many it has.  Or, if 'table' is 0, the next
+     * table after 'after' and its neighbors that is free: an application that
+     * is not part of Tasuki says so. */
+    uint8_t table;
+    uint8_t n_tables;
+    uint8_t after;          /* PIPE_ZONE to PIPE_FORWARD. */
+
+    /* Does the stage see packets whose way is decided already?  Those that
+     * decide do not need to, those that look have to. */
+    bool taps;
+
+    /* Does what misses in its first table end there? */
+    bool closed;
 };
 
+/* Which application a flow belongs to, the top byte of its cookie says.  The
+ * other 56 bits are the application's.  Ids from 0x80 on are for applications
+ * that are not part of Tasuki, and every application has its own. */
+#define PIPE_APP_CORE 0x54
 #define PIPE_COOKIE_SHIFT 56
 #define PIPE_COOKIE(APP, REST) \
     (((uint64_t) (APP) << PIPE_COOKIE_SHIFT) | (REST))
 #define PIPE_COOKIE_APP(COOKIE) ((uint8_t) ((COOKIE) >> PIPE_COOKIE_SHIFT))
 #define PIPE_COOKIE_MASK (UINT64_C(0xff) << PIPE_COOKIE_SHIFT)
 
-/* Register 0 carries a decision about the egress port past the tables that
- * did not take it: bits 0..15 hold the OpenFlow port (OFPP_IN_PORT for a
- * packet that leaves where it came in), bit 16 says that they do.
- * PIPE_FORWARD obeys it before it looks at anything else. */
+/* Registers carry decisions past the stages that did not take them.
+ *
+ * The egress: bits 0..15 hold the OpenFlow port (OFPP_IN_PORT for a packet that
+ * leaves where it came in), bit 16 says that they do.  Stages that decide
+ * leave such a packet alone, and PIPE_OUTPUT obeys.
+ *
+ * The zone: 0 for what is no tenant's. */
 #define PIPE_EGRESS_REG 0
 #define PIPE_EGRESS_VALID (UINT32_C(1) << 16)
+#define PIPE_ZONE_REG 1
+#define PIPE_ZONE_NONE UINT32_MAX       /* Nobody's. */
+
+/* What is known about a packet. */
+struct pipeline_notes {
+    ofp_port_t egress;      /* OFPP_NONE if that is not decided. */
+    uint32_t zone;
+};
+
+/* Appends actions that note that a packet's zone is 'zone', or that it leaves
+ * through 'port'.  What was known before is lost. */
+void pipeline_put_zone(struct ofpbuf *ofpacts, uint32_t zone);
+void pipeline_put_egress(struct ofpbuf *ofpacts, ofp_port_t port);
+
+/* Appends actions that end a flow of a stage in 'table': the packet, which is
+ * in 'zone', leaves through 'port'.  It does so at once if no stage of the
+ * switch wants to see it before that, so this is for flows that are declared,
+ * and declared again when that changes. */
+void pipeline_put_output(const struct ofswitch *, uint8_t table,
+                         ofp_port_t port, uint32_t zone,
+                         struct ofpbuf *ofpacts);
+
+/* Returns the first table of application 'app', or 0 if it has none. */
+uint8_t pipeline_table(uint8_t app);
+
+/* For the core.  Gives 'class' the tables that it asks for.  Returns null, or
+ * why not, which the caller must free. */
+char *pipeline_register(const struct app_class *);
+
+/* For the core.  Returns true if 'app' may have flows with 'priority' in
+ * 'table'. */
+bool pipeline_may_have_flow(uint8_t app, uint8_t table, uint16_t priority);
 
 #endif /* TASUKID_PIPELINE_H */

@@ -12,32 +12,18 @@
  *
  * Each function returns null if the row is good, otherwise the reason why it
  * is not, one line that begins with the name of the column, which the caller
- * must free. */
+ * must free.
+ *
+ * What belongs to an application, it checks itself, with these. */
 
 #include "openvswitch/types.h"
 
-struct shash;
-struct tasukirec_rule;
-struct tasukirec_server;
-struct tasukirec_service;
 struct tasukirec_switch;
 struct tasukirec_tasuki;
-struct tasukirec_tenant;
 
 char *row_check_connection(const char *target);
 char *row_check_switch(const struct tasukirec_tasuki *,
                        const struct tasukirec_switch *);
-char *row_check_service(const struct tasukirec_tasuki *,
-                        const struct tasukirec_service *);
-char *row_check_server(const struct tasukirec_service *,
-                       const struct tasukirec_server *);
-char *row_check_rule(const struct tasukirec_service *,
-                     const struct tasukirec_rule *);
-
-/* 'claims' is what the tenants of the same switch that were checked before
- * have, by ports and tunnels: empty for the first.  Destroyed with
- * shash_destroy(). */
-char *row_check_tenant(struct shash *claims, const struct tasukirec_tenant *);
 
 /* Checks a name that the user chose for a row. */
 char *row_check_name(const char *name);

@@ -5,6 +5,7 @@
 #include "flows.h"
 
 #include "byte-order.h"
+#include "forward.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-flow.h"

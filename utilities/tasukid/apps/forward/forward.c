@@ -522,8 +522,10 @@ forward_memory_usage(struct simap *usage)
 
 const struct app_class forward_app = {
     .name = "forward",
+    .version = APP_INTERFACE_VERSION,
     .id = PIPE_APP_FORWARD,
-    .init = forward_show_init,
+    .stage = { .table = PIPE_FORWARD, .n_tables = 2 },
+    .commands = forward_commands,
     .switch_up = forward_switch_up,
     .switch_down = forward_switch_down,
     .declare_flows = forward_declare_flows,

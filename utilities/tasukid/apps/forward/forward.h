@@ -15,8 +15,12 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/token-bucket.h"
 #include "openvswitch/types.h"
+#include "utilities/tasukid/core/app.h"
 
-struct ofswitch;
+#define PIPE_APP_FORWARD 0x55
+
+/* The second table of our stage.  Only PIPE_FORWARD leads there. */
+#define PIPE_FORWARD_DST (PIPE_FORWARD + 1)
 
 /* One switch. */
 struct forward {
@@ -36,7 +40,7 @@ ofp_port_t forward_entry_port(const struct mac_learning *ml,
 /* Forgets all addresses on 'port', or on any port if it is OFPP_ANY. */
 void forward_flush_port(struct ofswitch *, ofp_port_t port);
 
-/* Registers unixctl commands. */
-void forward_show_init(void);
+/* Commands for ovs-appctl. */
+extern const struct app_command forward_commands[];
 
 #endif /* TASUKID_FORWARD_FORWARD_H */

@@ -99,13 +99,10 @@ mac_table(struct unixctl_conn *conn, int argc, const char *argv[],
     ds_destroy(&aux.ds);
 }
 
-void
-forward_show_init(void)
-{
-    static bool flush = true;
+static bool flush = true;
 
-    unixctl_command_register("mac-table/show", "[switch]", 0, 1, mac_table,
-                             NULL);
-    unixctl_command_register("mac-table/flush", "[switch]", 0, 1, mac_table,
-                             &flush);
-}
+const struct app_command forward_commands[] = {
+    { "mac-table/show", "[switch]", 0, 1, mac_table, NULL },
+    { "mac-table/flush", "[switch]", 0, 1, mac_table, &flush },
+    { NULL },
+};

@@ -18,11 +18,13 @@
 #include "openvswitch/ofpbuf.h"
 #include "packets.h"
 #include "pair.h"
+#include "service-check.h"
 #include "service-config.h"
 #include "show.h"
 #include "simap.h"
 #include "util.h"
 #include "utilities/tasukid/core/app.h"
+#include "utilities/tasukid/core/config-db.h"
 #include "utilities/tasukid/core/ofswitch.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
@@ -131,12 +133,6 @@ free_configs(void)
     free(configs);
     configs = NULL;
     n_configs = 0;
-}
-
-static void
-init(void)
-{
-    handover_show_init();
 }
 
 static void
@@ -321,11 +317,33 @@ memory_usage(struct simap *usage)
     simap_increase(usage, "in_progress", handover_limits.n_in_progress);
 }
 
+static void
+check_rows(const struct tasukirec_tasuki *cfg)
+{
+    for (size_t i = 0; i < cfg->n_services; i++) {
+        const struct tasukirec_service *service = cfg->services[i];
+
+        config_refuse_row(&service->header_.uuid,
+                          row_check_service(cfg, service));
+        for (size_t j = 0; j < service->n_servers; j++) {
+            config_refuse_row(&service->servers[j]->header_.uuid,
+                              row_check_server(service, service->servers[j]));
+        }
+        for (size_t j = 0; j < service->n_rules; j++) {
+            config_refuse_row(&service->rules[j]->header_.uuid,
+                              row_check_rule(service, service->rules[j]));
+        }
+    }
+}
+
 const struct app_class handover_app = {
     .name = "handover",
+    .version = APP_INTERFACE_VERSION,
     .id = PIPE_APP_HANDOVER,
-    .init = init,
+    .stage = { .table = PIPE_SERVICE, .n_tables = 1 },
+    .commands = handover_commands,
     .destroy = destroy,
+    .check_rows = check_rows,
     .configure = configure,
     .switch_up = switch_up,
     .switch_down = switch_down,

@@ -47,6 +47,8 @@ struct dp_packet;
 struct ofswitch;
 struct service;
 
+#define PIPE_APP_HANDOVER 0x56
+
 /* What is counted, a service and a switch: X(ENUMERATOR, NAME, DESCRIPTION).
  * Those whose name begins with "drop_" count packets that went nowhere. */
 #define HANDOVER_COUNTERS(X) \

@@ -179,11 +179,9 @@ stats(struct unixctl_conn *conn, int argc, const char *argv[],
     reply(conn, argc, argv, stats_switch);
 }
 
-void
-handover_show_init(void)
-{
-    unixctl_command_register("service/show", "[SERVICE]", 0, 1, show, NULL);
-    unixctl_command_register("service/connections", "[SERVICE]", 0, 1,
-                             connections, NULL);
-    unixctl_command_register("service/stats", "[SERVICE]", 0, 1, stats, NULL);
-}
+const struct app_command handover_commands[] = {
+    { "service/show", "[SERVICE]", 0, 1, show, NULL },
+    { "service/connections", "[SERVICE]", 0, 1, connections, NULL },
+    { "service/stats", "[SERVICE]", 0, 1, stats, NULL },
+    { NULL },
+};

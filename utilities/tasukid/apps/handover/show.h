@@ -4,7 +4,9 @@
 #ifndef TASUKID_HANDOVER_SHOW_H
 #define TASUKID_HANDOVER_SHOW_H 1
 
-/* Registers the "service/..." commands for ovs-appctl. */
-void handover_show_init(void);
+#include "utilities/tasukid/core/app.h"
+
+/* The "service/..." commands for ovs-appctl. */
+extern const struct app_command handover_commands[];
 
 #endif /* show.h */

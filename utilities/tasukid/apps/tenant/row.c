@@ -299,3 +299,25 @@ row_check_tenant(struct shash *claims, const struct tasukirec_tenant *row)
     }
     return error;
 }
+
+bool
+tenant_runs_on(const struct tasukirec_switch *row)
+{
+    for (size_t i = 0; i < row->n_applications; i++) {
+        if (!strcmp(row->applications[i], "tenant")) {
+            return true;
+        }
+    }
+    return false;
+}
+
+char *
+row_check_tenant_switch(const struct tasukirec_switch *row)
+{
+    if (row->forward_mode && !strcmp(row->forward_mode, "normal")
+        && tenant_runs_on(row)) {
+        return xstrdup("forward_mode: \"normal\" would forward between "
+                       "tenants, which application \"tenant\" keeps apart");
+    }
+    return NULL;
+}

@@ -8,16 +8,30 @@
  * it is for rows that row_check_tenant() found good, except where it says
  * something else. */
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct ds;
 struct nat64;
+struct shash;
 struct smap;
 struct tasukirec_switch;
 struct tasukirec_tenant;
 
 /* OpenFlow port names, and those of network devices, have 15 characters. */
 #define TENANT_PORT_NAME_SIZE 16
+
+/* Does a row make sense?  As in row-check.h: null, or the reason why not, which
+ * the caller must free.  'claims' is what the tenants of the same switch that
+ * were checked before have, by ports and tunnels: empty for the first.
+ * Destroyed with shash_destroy(). */
+char *row_check_tenant(struct shash *claims, const struct tasukirec_tenant *);
+
+/* The same for what a switch that is to have tenants must be like. */
+char *row_check_tenant_switch(const struct tasukirec_switch *);
+
+/* Returns true if the switch is to run application "tenant". */
+bool tenant_runs_on(const struct tasukirec_switch *);
 
 /* Returns the tenants of a switch in the order of their names, for the caller
  * to free.  They may be any rows. */

@@ -35,7 +35,7 @@ VLOG_DEFINE_THIS_MODULE(tenant);
  *
  * Each has a port towards its LAN, one towards the service for what is
  * translated, and perhaps one for the IPv6 that is native to the LAN, and five
- * flows in PIPE_TENANT:
+ * flows in PIPE_ZONE:
  *
  *     LAN, IPv4 or ARP    nat64(4to6), output to the service (two flows)
  *     service, IPv6       nat64(6to4), output to the LAN
@@ -43,18 +43,20 @@ VLOG_DEFINE_THIS_MODULE(tenant);
  *     native6, IPv6       output to the LAN
  *
  * A tenant's frames go to its own ports or nowhere: no other flow takes them,
- * and what misses in PIPE_TENANT is dropped, so that neither a frame of another
+ * and what misses in PIPE_ZONE is dropped, so that neither a frame of another
  * kind nor a port whose flows are not there yet leaks.  Frames with a VLAN tag
  * match none of the five.  Ports that are no tenant's have a flow each that
  * sends their packets on to the other applications, and those do not flood to
- * the tenants' ports (see 'owns_port'). */
+ * the tenants' ports (see 'port_zone'). */
+
+#define PIPE_APP_TENANT 0x57
 
 #define PRIO_TENANT 10
 #define PRIO_OTHERS 1
 
 /* One switch. */
 struct tenant_switch {
-    struct sset ports;          /* Names of the ports that tenants have. */
+    struct simap ports;         /* Those that tenants have: names to zones. */
     struct sset up;             /* Names of tenants that are. */
 };
 
@@ -79,6 +81,28 @@ is_refused(const struct tasukirec_tenant *row)
     return config_get_status(&row->header_.uuid, "error") != NULL;
 }
 
+/* Returns true if 'port' is neither a tenant's nor was one's that still has
+ * to go: other applications may have it. */
+static bool
+is_open(const struct ofswitch *sw, const struct ofputil_phy_port *port)
+{
+    return (!simap_contains(&tenant_switch_get(sw)->ports, port->name)
+            && ovs_ports_is_free(ofswitch_datapath_id(sw), port->name));
+}
+
+static uint32_t
+tenant_port_zone(const struct ofswitch *sw, ofp_port_t port_no)
+{
+    const struct ofputil_phy_port *port = ofswitch_port(sw, port_no);
+
+    if (!port || is_open(sw, port)) {
+        return 0;
+    }
+    return simap_contains(&tenant_switch_get(sw)->ports, port->name)
+           ? simap_get(&tenant_switch_get(sw)->ports, port->name)
+           : PIPE_ZONE_NONE;
+}
+
 /* Flows. */
 
 /* Finds the flows of a tenant among all others. */
@@ -94,7 +118,8 @@ tenant_cookie(const struct tasukirec_tenant *row)
 /* Frames of type 'dl_type' without a VLAN tag that come from 'in_port' go to
  * 'out_port', through 'nat64' unless that is null. */
 static void
-declare_path(struct flow_set *flows, const struct tasukirec_tenant *row,
+declare_path(struct ofswitch *sw, struct flow_set *flows,
+             const struct tasukirec_tenant *row,
              ofp_port_t in_port, uint16_t dl_type, const struct nat64 *nat64,
              ofp_port_t out_port)
 {
@@ -109,14 +134,16 @@ declare_path(struct flow_set *flows, const struct tasukirec_tenant *row,
     if (nat64) {
         *ofpact_put_nat64(&ofpacts) = *nat64;
     }
-    ofpact_put_OUTPUT(&ofpacts)->port = out_port;
-    flow_set_add(flows, PIPE_APP_TENANT, tenant_cookie(row), PIPE_TENANT,
+    pipeline_put_output(sw, PIPE_ZONE, out_port,
+                        tenant_port_zone(sw, in_port), &ofpacts);
+    flow_set_add(flows, PIPE_APP_TENANT, tenant_cookie(row), PIPE_ZONE,
                  PRIO_TENANT, &match, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 
 static void
-declare_translation(struct flow_set *flows, const struct tasukirec_tenant *row,
+declare_translation(struct ofswitch *sw, struct flow_set *flows,
+                    const struct tasukirec_tenant *row,
                     ofp_port_t lan, ofp_port_t service)
 {
     struct nat64 to_service = { .direction = NAT64_4TO6 };
@@ -127,9 +154,9 @@ declare_translation(struct flow_set *flows, const struct tasukirec_tenant *row,
 
     tenant_get_prefix(row, &to_service);
     tenant_get_prefix(row, &to_lan);
-    declare_path(flows, row, lan, ETH_TYPE_IP, &to_service, service);
-    declare_path(flows, row, lan, ETH_TYPE_ARP, &to_service, service);
-    declare_path(flows, row, service, ETH_TYPE_IPV6, &to_lan, lan);
+    declare_path(sw, flows, row, lan, ETH_TYPE_IP, &to_service, service);
+    declare_path(sw, flows, row, lan, ETH_TYPE_ARP, &to_service, service);
+    declare_path(sw, flows, row, service, ETH_TYPE_IPV6, &to_lan, lan);
 }
 
 /* Returns the number of port 'name' of 'column'.  If there is no such port for
@@ -195,14 +222,14 @@ declare_tenant(struct ofswitch *sw, const struct tasukirec_tenant *row,
     bool up = lan != OFPP_NONE && service != OFPP_NONE;
 
     if (up) {
-        declare_translation(flows, row, lan, service);
+        declare_translation(sw, flows, row, lan, service);
     }
     if (row->native6) {
         ofp_port_t native6 = find_port(sw, "native6", row->native6, &missing);
 
         if (lan != OFPP_NONE && native6 != OFPP_NONE) {
-            declare_path(flows, row, lan, ETH_TYPE_IPV6, NULL, native6);
-            declare_path(flows, row, native6, ETH_TYPE_IPV6, NULL, lan);
+            declare_path(sw, flows, row, lan, ETH_TYPE_IPV6, NULL, native6);
+            declare_path(sw, flows, row, native6, ETH_TYPE_IPV6, NULL, lan);
         }
     }
     if (up) {
@@ -210,15 +237,6 @@ declare_tenant(struct ofswitch *sw, const struct tasukirec_tenant *row,
     }
     set_state(row, up ? "up" : "down", ds_cstr_ro(&missing));
     ds_destroy(&missing);
-}
-
-/* Returns true if 'port' is neither a tenant's nor was one's that still has
- * to go: other applications may have it. */
-static bool
-is_open(const struct ofswitch *sw, const struct ofputil_phy_port *port)
-{
-    return (!sset_contains(&tenant_switch_get(sw)->ports, port->name)
-            && ovs_ports_is_free(ofswitch_datapath_id(sw), port->name));
 }
 
 static void
@@ -236,8 +254,16 @@ declare_other_port(struct ofswitch *sw, const struct ofputil_phy_port *port,
     match_set_in_port(&match, port->port_no);
     ofpact_put_GOTO_TABLE(&ofpacts)->table_id = PIPE_SERVICE;
     flow_set_add(flows, PIPE_APP_TENANT, PIPE_COOKIE(PIPE_APP_TENANT, 0),
-                 PIPE_TENANT, PRIO_OTHERS, &match, &ofpacts);
+                 PIPE_ZONE, PRIO_OTHERS, &match, &ofpacts);
     ofpbuf_uninit(&ofpacts);
+}
+
+/* Returns the zone of the tenant whose LAN is behind 'port': that port's number,
+ * which is as good as any, and the same when tasukid starts anew. */
+static uint32_t
+zone_of_lan(ofp_port_t port)
+{
+    return port == OFPP_NONE ? PIPE_ZONE_NONE : ofp_to_u16(port);
 }
 
 /* Notes what ports the tenants of 'sw' have.  Also those of a row that is
@@ -246,17 +272,19 @@ static void
 note_ports(struct ofswitch *sw)
 {
     const struct tasukirec_switch *row = ofswitch_row(sw);
-    struct sset *ports = &tenant_switch_get(sw)->ports;
+    struct simap *ports = &tenant_switch_get(sw)->ports;
 
-    sset_clear(ports);
+    simap_clear(ports);
     for (size_t i = 0; i < row->n_tenants; i++) {
         const struct tasukirec_tenant *tenant = row->tenants[i];
-        char name[TENANT_PORT_NAME_SIZE];
+        char buf[TENANT_PORT_NAME_SIZE];
+        const char *lan = tenant_lan_port(tenant, buf);
+        uint32_t zone = zone_of_lan(ofswitch_port_by_name(sw, lan));
 
-        sset_add(ports, tenant_lan_port(tenant, name));
-        sset_add(ports, tenant->service);
+        simap_put(ports, lan, zone);
+        simap_put(ports, tenant->service, zone);
         if (tenant->native6) {
-            sset_add(ports, tenant->native6);
+            simap_put(ports, tenant->native6, zone);
         }
     }
 }
@@ -278,26 +306,7 @@ tenant_declare_flows(struct ofswitch *sw, struct flow_set *flows)
     ofswitch_for_each_port(sw, declare_other_port, flows);
 }
 
-static bool
-tenant_owns_port(const struct ofswitch *sw, ofp_port_t port_no)
-{
-    const struct ofputil_phy_port *port = ofswitch_port(sw, port_no);
-
-    return port && !is_open(sw, port);
-}
-
 /* Ports. */
-
-static bool
-runs_tenants(const struct tasukirec_switch *row)
-{
-    for (size_t i = 0; i < row->n_applications; i++) {
-        if (!strcmp(row->applications[i], tenant_app.name)) {
-            return true;
-        }
-    }
-    return false;
-}
 
 static void
 want_ports(const struct tasukirec_tenant *row, struct shash *ports)
@@ -353,7 +362,7 @@ tenant_configure(const struct tasukirec_tasuki *cfg)
     ovs_ports_begin();
     for (size_t i = 0; i < cfg->n_switches; i++) {
         const struct tasukirec_switch *row = cfg->switches[i];
-        bool runs = runs_tenants(row);
+        bool runs = tenant_runs_on(row);
         uint64_t dpid;
 
         if ((runs || row->n_tenants)
@@ -394,7 +403,7 @@ tenant_switch_up(struct ofswitch *sw)
 {
     struct tenant_switch *ts = xmalloc(sizeof *ts);
 
-    sset_init(&ts->ports);
+    simap_init(&ts->ports);
     sset_init(&ts->up);
     ofswitch_set_data(sw, PIPE_APP_TENANT, ts);
     note_ports(sw);
@@ -405,7 +414,7 @@ tenant_switch_down(struct ofswitch *sw)
 {
     struct tenant_switch *ts = tenant_switch_get(sw);
 
-    sset_destroy(&ts->ports);
+    simap_destroy(&ts->ports);
     sset_destroy(&ts->up);
     free(ts);
     check_switches_at = time_msec() + SWITCH_GRACE;
@@ -452,7 +461,7 @@ why_not_running(const struct tasukirec_switch *row)
 
     if (config_get_status(&row->header_.uuid, "error")) {
         return "the switch is refused";
-    } else if (!runs_tenants(row)) {
+    } else if (!tenant_runs_on(row)) {
         return "application \"tenant\" does not run on the switch";
     }
     dpid_from_string(row->datapath_id, &dpid);
@@ -548,7 +557,7 @@ show_tenant(const struct ofswitch *sw, const struct tasukirec_tenant *row,
         ds_put_format(out, "  mtu: %d\n", tenant_mtu(row));
     }
     ds_put_format(out, "  flows: cookie=%#"PRIx64",table=%d\n",
-                  tenant_cookie(row), PIPE_TENANT);
+                  tenant_cookie(row), PIPE_ZONE);
 }
 
 struct show {
@@ -593,12 +602,10 @@ tenant_show(struct unixctl_conn *conn, int argc, const char *argv[],
 
 /* Process life. */
 
-static void
-tenant_init(void)
-{
-    unixctl_command_register("tenant/show", "[tenant]", 0, 1, tenant_show,
-                             NULL);
-}
+static const struct app_command tenant_commands[] = {
+    { "tenant/show", "[tenant]", 0, 1, tenant_show, NULL },
+    { NULL },
+};
 
 static void
 count_tenants(struct ofswitch *sw, void *usage)
@@ -612,18 +619,54 @@ tenant_memory_usage(struct simap *usage)
     ofswitch_for_each(PIPE_APP_TENANT, count_tenants, usage);
 }
 
+/* Checks tenants that are in use already first, so that no row that somebody
+ * adds takes what they have.  The database has forgotten which they are when
+ * its server was started anew, and we when we were. */
+static void
+check_tenants(const struct tasukirec_switch *sw)
+{
+    struct shash claims = SHASH_INITIALIZER(&claims);
+
+    for (int in_use = 1; in_use >= 0; in_use--) {
+        for (size_t i = 0; i < sw->n_tenants; i++) {
+            const struct tasukirec_tenant *row = sw->tenants[i];
+            bool has_state = (config_get_status(&row->header_.uuid, "state")
+                              || smap_get(&row->status, "state"));
+
+            if (has_state == in_use) {
+                config_refuse_row(&row->header_.uuid,
+                                  row_check_tenant(&claims, row));
+            }
+        }
+    }
+    shash_destroy(&claims);
+}
+
+static void
+tenant_check_rows(const struct tasukirec_tasuki *cfg)
+{
+    for (size_t i = 0; i < cfg->n_switches; i++) {
+        config_refuse_row(&cfg->switches[i]->header_.uuid,
+                          row_check_tenant_switch(cfg->switches[i]));
+        check_tenants(cfg->switches[i]);
+    }
+}
+
 const struct app_class tenant_app = {
     .name = "tenant",
+    .version = APP_INTERFACE_VERSION,
     .id = PIPE_APP_TENANT,
-    .init = tenant_init,
+    .stage = { .table = PIPE_ZONE, .n_tables = 1, .closed = true },
+    .commands = tenant_commands,
     .destroy = ovs_ports_destroy,
+    .check_rows = tenant_check_rows,
     .configure = tenant_configure,
     .is_ready = tenant_is_ready,
     .must_stay = tenant_must_stay,
     .switch_up = tenant_switch_up,
     .switch_down = tenant_switch_down,
     .declare_flows = tenant_declare_flows,
-    .owns_port = tenant_owns_port,
+    .port_zone = tenant_port_zone,
     .run = tenant_run,
     .wait = tenant_wait,
     .memory_usage = tenant_memory_usage,

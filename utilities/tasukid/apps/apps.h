@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKID_APPS_H
+#define TASUKID_APPS_H 1
+
+/* The applications that are part of Tasuki, in the order in which packets come
+ * to them: TASUKID_APP(NAME) for each, whose class is 'NAME_app'. */
+#define TASUKID_APPS                            \
+    TASUKID_APP(tenant)                         \
+    TASUKID_APP(handover)                       \
+    TASUKID_APP(forward)
+
+struct app_class;
+
+/* Registers the core and all of them. */
+void apps_register(void);
+
+#define TASUKID_APP(NAME) extern const struct app_class NAME##_app;
+TASUKID_APPS
+#undef TASUKID_APP
+
+#endif /* TASUKID_APPS_H */
