@@ -158,7 +158,7 @@ def test_documented_defaults():
     """The defaults in the manuals are those in the code."""
     defaults = dict(re.findall(
         r"^#define SERVICE_(\w+)_DEFAULT (\d+)", (
-            TOP / "utilities/tasukid/apps/handover/service.h").read_text(),
+            TOP / "utilities/tasukid/apps/handover/engine/service.h").read_text(),
         re.MULTILINE))
     assert len(defaults) == 5
     manual = (TOP / "docs/tasuki-ctl.8.in").read_text().replace("\\", "")

@@ -10,8 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include "util.h"
-#include "utilities/tasukid/apps/handover/judge.h"
-#include "utilities/tasukid/apps/handover/rules.h"
+#include "utilities/tasukid/apps/handover/engine/judge.h"
+#include "utilities/tasukid/apps/handover/engine/rules.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -22,8 +22,8 @@
 #include "utilities/tasukid/apps/apps.h"
 #include "utilities/tasukid/core/app.h"
 #include "utilities/tasukid/core/config-db.h"
-#include "utilities/tasukid/apps/handover/conn.h"
 #include "utilities/tasukid/apps/handover/flows.h"
+#include "utilities/tasukid/apps/handover/handover.h"
 #include "utilities/tasukid/apps/handover/service-config.h"
 #include "utilities/tasukid/core/ofswitch.h"
 
@@ -709,7 +709,7 @@ refuse_no_rule(const struct rule *rule OVS_UNUSED, const char *name OVS_UNUSED,
 }
 
 void
-fake_switch_configure(struct service_config *cfg)
+fake_configure(struct service_config *cfg)
 {
     if (cfg && !cfg->rules.n_fields) {
         rule_set_finish(&cfg->rules, refuse_no_rule);
@@ -720,7 +720,7 @@ fake_switch_configure(struct service_config *cfg)
 }
 
 void
-fake_switch_start(struct service_config *cfg)
+fake_start(struct service_config *cfg)
 {
     ovs_list_init(&fake.flows);
     ovs_list_init(&fake.outputs);
@@ -728,13 +728,13 @@ fake_switch_start(struct service_config *cfg)
     fake_table_full = fake_flows_age = false;
     fake_n_packet_ins = 0;
     fake_n_flow_mods = fake_n_packet_outs = 0;
-    fake_switch_configure(cfg);
+    fake_configure(cfg);
     handover_app.switch_up(fake_ofswitch());
     handover_app.adopt_done(fake_ofswitch());
 }
 
 void
-fake_switch_restart(void)
+fake_restart(void)
 {
     struct fake_flow *f;
 
@@ -757,21 +757,21 @@ fake_switch_restart(void)
 }
 
 void
-fake_switch_stop(void)
+fake_stop(void)
 {
     struct fake_flow *f;
     struct tcp_segment seg;
 
     handover_app.switch_down(fake_ofswitch());
-    fake_switch_configure(NULL);
+    fake_configure(NULL);
     handover_app.destroy();
     LIST_FOR_EACH_SAFE (f, node, &fake.flows) {
         fake_flow_delete(f);
     }
     fake_drain();
     fake_next(OFPP_NONE, &seg);
-    ovs_assert(!handover_limits.n_in_progress);
-    ovs_assert(!handover_limits.held.used);
+    ovs_assert(!fake_shared->n_in_progress);
+    ovs_assert(!fake_shared->held.used);
 }
 
 void
@@ -791,16 +791,24 @@ fake_pass(long long int ms)
     }
 }
 
+struct engine_shared *const fake_shared = &handover_shared;
+
 struct hswitch *
 fake_hswitch(void)
 {
     return fake.data;
 }
 
+struct engine *
+fake_engine(void)
+{
+    return fake.data ? &fake_hswitch()->engine : NULL;
+}
+
 uint64_t
 fake_counter(enum handover_counter counter)
 {
-    const struct service *service = service_lookup(fake.data, htonl(VIP),
+    const struct service *service = service_lookup(fake_engine(), 0, htonl(VIP),
                                                    htons(VIP_PORT));
     return service->counters[counter];
 }

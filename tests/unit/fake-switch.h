@@ -18,7 +18,7 @@
 #include "dp-packet.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-port.h"
-#include "utilities/tasukid/apps/handover/service.h"
+#include "utilities/tasukid/apps/handover/engine/service.h"
 #include "utilities/tasukid/protocol/tcp-segment.h"
 
 /* Where everybody is. */
@@ -36,14 +36,14 @@ extern long long int fake_now;
 
 /* Starts the application on a switch with one service, 'cfg', which is taken
  * over; ends it and checks that nothing is left of what it counts. */
-void fake_switch_start(struct service_config *cfg);
-void fake_switch_stop(void);
+void fake_start(struct service_config *cfg);
+void fake_stop(void);
 
 /* Has another configuration used, or none if null. */
-void fake_switch_configure(struct service_config *cfg);
+void fake_configure(struct service_config *cfg);
 
 /* The same application, as after a crash: it finds its flows. */
-void fake_switch_restart(void);
+void fake_restart(void);
 
 /* Returns a service with servers 1, 2 and 3, of which 1 and 2 share its address
  * and 3 has 10.0.0.3:8080.  Server 1 is the default. */
@@ -105,6 +105,11 @@ extern unsigned int fake_n_redeclared;
 
 /* The value of a counter of the service. */
 uint64_t fake_counter(enum handover_counter);
+
+/* The engine, null without switch, and what it shares with others. */
+struct engine *fake_engine(void);
+extern struct engine_shared *const fake_shared;
+
 struct hswitch *fake_hswitch(void);
 
 #endif /* fake-switch.h */

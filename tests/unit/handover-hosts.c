@@ -220,5 +220,5 @@ hosts_stop(void)
     while (n_delayed) {
         dp_packet_delete(delayed[--n_delayed].packet);
     }
-    fake_switch_stop();
+    fake_stop();
 }

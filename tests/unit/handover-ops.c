@@ -9,7 +9,7 @@
 #include "fake-switch.h"
 #include "packets.h"
 #include "util.h"
-#include "utilities/tasukid/apps/handover/conn.h"
+#include "utilities/tasukid/apps/handover/engine/conn.h"
 #include "utilities/tasukid/apps/handover/flows.h"
 
 #define MAX_IN_PROGRESS 4
@@ -252,7 +252,7 @@ rare_op(struct script *s, uint8_t op)
     switch (op % 8) {
     case 0:
         add_counters();
-        fake_switch_restart();
+        fake_restart();
         break;
 
     case 1:
@@ -272,13 +272,13 @@ rare_op(struct script *s, uint8_t op)
         break;
 
     case 5:
-        fake_switch_configure(next_config(s));
+        fake_configure(next_config(s));
         break;
 
     case 6:
         add_counters();
-        fake_switch_configure(NULL);
-        fake_switch_configure(next_config(s));
+        fake_configure(NULL);
+        fake_configure(next_config(s));
         break;
 
     default:
@@ -303,9 +303,9 @@ check(void)
             dp_packet_delete(packet);
         }
     }
-    ovs_assert(handover_limits.held.used <= handover_limits.held.max);
-    ovs_assert(hmap_count(&fake_hswitch()->conns)
-               == hmap_count(&fake_hswitch()->conn_ids));
+    ovs_assert(fake_shared->held.used <= fake_shared->held.max);
+    ovs_assert(hmap_count(&fake_engine()->conns)
+               == hmap_count(&fake_engine()->conn_ids));
 }
 
 void
@@ -315,9 +315,9 @@ handover_ops_run(const uint8_t *data, size_t size)
 
     memset(n_sent, 0, sizeof n_sent);
     memset(latest, 0, sizeof latest);
-    fake_switch_start(next_config(&s));
-    handover_limits.held.max = 4000;
-    handover_limits.max_in_progress = MAX_IN_PROGRESS;
+    fake_start(next_config(&s));
+    fake_shared->held.max = 4000;
+    fake_shared->max_in_progress = MAX_IN_PROGRESS;
     while (s.left) {
         uint8_t op = next_byte(&s);
 
@@ -344,8 +344,8 @@ handover_ops_run(const uint8_t *data, size_t size)
     fake_expire_flows();
     fake_pass(301000);
     fake_expire_flows();
-    ovs_assert(!hmap_count(&fake_hswitch()->conns));
+    ovs_assert(!hmap_count(&fake_engine()->conns));
     ovs_assert(!fake_n_flows());
     add_counters();
-    fake_switch_stop();
+    fake_stop();
 }

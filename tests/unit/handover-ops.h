@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "utilities/tasukid/apps/handover/handover.h"
+#include "utilities/tasukid/apps/handover/engine/counters.h"
 
 /* Runs the handover application on a fake switch through what 'data' says:
  * segments from a client and from servers with any numbers, frames that are

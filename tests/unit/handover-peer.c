@@ -34,7 +34,7 @@ start_with(struct service_config *cfg)
 {
     fake_add_rule(cfg, "/images/*", 2);
     fake_add_rule(cfg, "/video/*", 3);
-    fake_switch_start(cfg);
+    fake_start(cfg);
 }
 
 void
@@ -204,12 +204,12 @@ move(int n, const char *request)
 size_t
 n_conns(void)
 {
-    return hmap_count(&fake_hswitch()->conns);
+    return hmap_count(&fake_engine()->conns);
 }
 
 int
 stop(void **state OVS_UNUSED)
 {
-    fake_switch_stop();
+    fake_stop();
     return 0;
 }

@@ -17,8 +17,8 @@
 #include <cmocka.h>
 #include "bitmap.h"
 #include "util.h"
-#include "utilities/tasukid/apps/handover/glob.h"
-#include "utilities/tasukid/apps/handover/pattern-set.h"
+#include "utilities/tasukid/apps/handover/engine/glob.h"
+#include "utilities/tasukid/apps/handover/engine/pattern-set.h"
 
 static bool
 glob_match(const char *pattern, const char *s, size_t len, bool ignore_case)

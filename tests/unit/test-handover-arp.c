@@ -16,6 +16,7 @@
 #include "packets.h"
 #include "unaligned.h"
 #include "util.h"
+#include "utilities/tasukid/apps/handover/handover.h"
 
 #define OTHER_IP 0x0a000065     /* 10.0.0.101 */
 #define SERVER3_IP 0x0a000003
@@ -32,21 +33,21 @@ start(void)
     for (int i = 0; i < N_SERVERS; i++) {
         cfg->members[i].has_mac = false;
     }
-    fake_switch_start(cfg);
+    fake_start(cfg);
 }
 
 static int
 stop(void **state)
 {
     (void) state;
-    fake_switch_stop();
+    fake_stop();
     return 0;
 }
 
 static struct member *
 server(int n)
 {
-    return service_lookup(fake_hswitch(), htonl(VIP),
+    return service_lookup(fake_engine(), 0, htonl(VIP),
                           htons(VIP_PORT))->members[n - 1];
 }
 
@@ -191,7 +192,7 @@ answer_from_elsewhere(void **state)
     for (int i = 1; i <= N_SERVERS; i++) {
         assert_false(member_is_resolved(server(i)));
     }
-    assert_int_equal(fake_hswitch()->counters[HC_DROP_ARP], 1);
+    assert_int_equal(fake_engine()->counters[HC_DROP_ARP], 1);
     arp(3, ARP_OP_REPLY, server_macs[1], VIP, vmac, 0);
     assert_false(member_is_resolved(server(1)));
 }
@@ -253,7 +254,7 @@ impostor(void **state)
     arp(CLIENT_PORT, ARP_OP_REQUEST, other_mac, VIP, eth_addr_zero,
         CLIENT_IP);
     expect_silence();
-    assert_int_equal(fake_hswitch()->counters[HC_DROP_ARP], 1);
+    assert_int_equal(fake_engine()->counters[HC_DROP_ARP], 1);
 }
 
 /* Anybody can send a SYN with any source: it is not what servers are told. */
@@ -340,7 +341,7 @@ start_with_free_server(void)
     cfg->members[2].has_mac = false;
     free(cfg->members[2].ofport);
     cfg->members[2].ofport = NULL;
-    fake_switch_start(cfg);
+    fake_start(cfg);
     fake_pass(10);
     arp(3, ARP_OP_REPLY, server_macs[3], SERVER3_IP, vmac, VIP);
     fake_drain();
@@ -591,7 +592,7 @@ attackers_move_nobody(void **state)
         free(cfg->members[2].ofport);
         cfg->members[2].ofport = NULL;
         fake_add_rule(cfg, "/video/*", 3);
-        fake_switch_start(cfg);
+        fake_start(cfg);
         fake_pass(10);
         arp(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP,
             eth_addr_zero, VIP);
@@ -621,7 +622,7 @@ attackers_move_nobody(void **state)
         fake_from_server(3, seg);
         assert_true(fake_next(CLIENT_PORT, &seg));
         assert_null(fake_output(2));
-        fake_switch_stop();
+        fake_stop();
     }
     start();
 }

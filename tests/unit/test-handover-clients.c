@@ -136,7 +136,7 @@ client_reuses_port(void **state)
     expect(1, TCP_RST | TCP_ACK, C_ISN + 1, S1_ISN + 1, "");
     expect_reopened();
 
-    fake_switch_stop();
+    fake_stop();
     start();
     shake_hands();
     syn_again();
@@ -207,7 +207,7 @@ server_forgot_connection(void **state)
         expect_nothing(CLIENT_PORT);
         expect_reopened();
         if (!i) {
-            fake_switch_stop();
+            fake_stop();
         }
     }
 }
@@ -276,7 +276,7 @@ old_syn_after_restart(void **state)
     (void) state;
     start();
     move(2, GET_IMAGES);
-    fake_switch_restart();
+    fake_restart();
     client_syn();
     fake_drain();
     fake_from_server(2, from_server(2, TCP_ACK, 0, ""));

@@ -367,7 +367,7 @@ both_forgot(void **state)
 static void
 lose_server(const struct path *path)
 {
-    const struct service *service = service_lookup(fake_hswitch(), htonl(VIP),
+    const struct service *service = service_lookup(fake_engine(), 0, htonl(VIP),
                                                    htons(VIP_PORT));
     unsigned int others = NOT(path->server);
 

@@ -15,9 +15,9 @@
 #include <cmocka.h>
 #include "openvswitch/dynamic-string.h"
 #include "util.h"
-#include "utilities/tasukid/apps/handover/judge.h"
-#include "utilities/tasukid/apps/handover/rules.h"
-#include "utilities/tasukid/apps/handover/rule-check.h"
+#include "utilities/tasukid/apps/handover/engine/judge.h"
+#include "utilities/tasukid/apps/handover/engine/rules.h"
+#include "utilities/tasukid/apps/handover/engine/rule-check.h"
 
 static struct uuid
 uuid(uint32_t n)

@@ -245,7 +245,7 @@ direct_segment_to(uint16_t client_tp, uint16_t flags)
 static uint64_t
 n_direct(void)
 {
-    return fake_hswitch()->counters[HC_DIRECT];
+    return fake_engine()->counters[HC_DIRECT];
 }
 
 /* Somebody talks to a server by its own address: the first segment says so,
@@ -270,8 +270,8 @@ direct_connections(void **state)
     assert_int_equal(n_direct(), 1);
 
     fake_expire_flows();
-    assert_int_equal(fake_hswitch()->n_direct, 0);
-    assert_int_equal(hmap_count(&fake_hswitch()->pairs), 0);
+    assert_int_equal(fake_engine()->n_direct, 0);
+    assert_int_equal(hmap_count(&fake_engine()->pairs), 0);
 
     /* No reset is a reason, and no more than the table takes. */
     direct_segment(TCP_RST, 1);
@@ -335,7 +335,7 @@ direct_and_moved(void **state)
     fake_drain();
 
     /* The same after a restart. */
-    fake_switch_restart();
+    fake_restart();
     assert_int_equal(fake_n_flows(), 4);
     direct_segment_to(50000, TCP_RST);
     fake_from_server(3, from_server(3, TCP_RST, 0, ""));
@@ -439,7 +439,7 @@ direct_connection_has_ports(void **state)
         direct_segment(TCP_RST, 4714);
         fake_from_server(1, from_server(1, TCP_ACK, 0, "other"));
         expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "other");
-        fake_switch_stop();
+        fake_stop();
     }
     start();
 }
@@ -463,7 +463,7 @@ server_has_old_connection(void **state)
         expect(3, TCP_ACK | TCP_PSH, C_ISN + 1, S3_ISN + 1, GET_VIDEO);
         assert_int_equal(fake_counter(HC_MOVED), 1);
         assert_int_equal(fake_counter(HC_COLLIDED), 0);
-        fake_switch_stop();
+        fake_stop();
     }
     start();
 }
@@ -520,7 +520,7 @@ direct_connection_takes_ports(void **state)
         direct_segment(TCP_SYN | TCP_ACK, 4711);
         assert_int_equal(fake_n_flows(), 1);
         direct_segment(TCP_ACK, 4712);
-        fake_switch_stop();
+        fake_stop();
     }
 
     /* Its SYN-ACK once more was no such thing. */

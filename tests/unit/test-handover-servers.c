@@ -99,8 +99,8 @@ another_candidate(void **state)
     cfg->members[1].weight = 200;       /* Server 2 is all but certain... */
     start_with(cfg);
 
-    struct member *m = fake_hswitch() ? service_find_member(
-        service_lookup(fake_hswitch(), htonl(VIP), htons(VIP_PORT)),
+    struct member *m = fake_engine() ? service_find_member(
+        service_lookup(fake_engine(), 0, htonl(VIP), htons(VIP_PORT)),
         &cfg->members[1].uuid) : NULL;
     shake_hands();
     member_failed(m, "fails");          /* ... but for this. */

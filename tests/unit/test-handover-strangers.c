@@ -19,7 +19,7 @@
 #include "handover-peer.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
-#include "utilities/tasukid/apps/handover/conn.h"
+#include "utilities/tasukid/apps/handover/engine/conn.h"
 
 /* States of a connection in which a stranger may interfere. */
 
@@ -107,7 +107,7 @@ reach_installed(void)
 static void
 fail_servers(void)
 {
-    const struct service *service = service_lookup(fake_hswitch(), htonl(VIP),
+    const struct service *service = service_lookup(fake_engine(), 0, htonl(VIP),
                                                    htons(VIP_PORT));
 
     for (size_t i = 0; i < service->cfg->n_members; i++) {
@@ -134,7 +134,7 @@ static void
 reach_restarted(void)
 {
     reach_installed();
-    fake_switch_restart();
+    fake_restart();
 }
 
 static void
@@ -244,7 +244,7 @@ finish(void)
 
 /* What strangers do. */
 
-enum place {
+enum origin {
     CLIENT_PLACE,               /* The client's port and MAC address. */
     CLIENT_OTHER_MAC,
     CLIENT_OTHER_PORT,
@@ -261,7 +261,7 @@ static const char *const place_names[N_PLACES] = {
 };
 
 struct step {
-    enum place place;
+    enum origin place;
     uint16_t flags;
     bool payload;
     bool time;                  /* Nothing but time passes. */
@@ -434,7 +434,7 @@ all_pairs(void **state)
     int n_faults = 0;
 
     (void) state;
-    for (enum place place = 0; place < N_PLACES; place++) {
+    for (enum origin place = 0; place < N_PLACES; place++) {
         for (size_t i = 0; i < ARRAY_SIZE(all_flags); i++) {
             for (int payload = 0; payload < 2; payload++) {
                 alphabet[n++] = (struct step) { place, all_flags[i], payload,
@@ -514,7 +514,7 @@ restart_after_forged_fins(void **state)
         forge(&(struct step) { SERVER_PLACE, TCP_FIN | TCP_ACK, false,
                                false });
         pass(12500);
-        fake_switch_restart();
+        fake_restart();
         assert_int_equal(n_conns(), 1);
         const char *fault = finish();
         assert_null(fault);
@@ -535,7 +535,7 @@ floods(void **state)
     (void) state;
     for (size_t i = 0; i < ARRAY_SIZE(states); i++) {
         for (size_t j = 0; j < ARRAY_SIZE(all_flags); j++) {
-            for (enum place place = 0; place < N_PLACES; place++) {
+            for (enum origin place = 0; place < N_PLACES; place++) {
                 struct step step = { place, all_flags[j], false, false };
 
                 bool opens = (states[i].reach == reach_nothing

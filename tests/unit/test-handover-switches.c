@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include "handover-peer.h"
 #include "packets.h"
+#include "utilities/tasukid/apps/handover/engine/conn.h"
 #include "utilities/tasukid/apps/handover/flows.h"
 
 /* Limits. */
@@ -40,11 +41,11 @@ too_many_half_open(void **state)
         assert_in_range(n_conns(), 1, 10);
     }
     assert_int_equal(fake_counter(HC_EVICTED), 20);
-    const struct service *service = service_lookup(fake_hswitch(), htonl(VIP),
+    const struct service *service = service_lookup(fake_engine(), 0, htonl(VIP),
                                                    htons(VIP_PORT));
-    assert_null(conn_lookup(fake_hswitch(), service, htonl(CLIENT_IP),
+    assert_null(conn_lookup(service, htonl(CLIENT_IP),
                             htons(1019)));
-    assert_non_null(conn_lookup(fake_hswitch(), service, htonl(CLIENT_IP),
+    assert_non_null(conn_lookup(service, htonl(CLIENT_IP),
                                 htons(1020)));
 }
 
@@ -98,7 +99,7 @@ no_memory_to_hold(void **state)
 {
     (void) state;
     start();
-    handover_limits.held.max = 0;
+    fake_shared->held.max = 0;
     shake_hands();
     fake_from_client(from_client(TCP_ACK | TCP_PSH, GET_IMAGES));
     expect(1, TCP_ACK | TCP_PSH, C_ISN + 1, S1_ISN + 1, GET_IMAGES);
@@ -221,12 +222,12 @@ restart(void **state)
     (void) state;
     start();
     move(3, GET_VIDEO);
-    fake_switch_restart();
+    fake_restart();
     assert_int_equal(n_conns(), 1);
     assert_int_equal(fake_counter(HC_ADOPTED), 1);
 
     /* A segment that misses its flow shows what the daemon remembers. */
-    struct conn *conn = CONTAINER_OF(hmap_first(&fake_hswitch()->conns),
+    struct conn *conn = CONTAINER_OF(hmap_first(&fake_engine()->conns),
                                      struct conn, node);
     assert_int_equal(conn->state, CONN_MOVED);
     assert_string_equal(conn->member->name, "server3");
@@ -248,7 +249,7 @@ restart_half_closed(void **state)
     start();
     move(3, GET_VIDEO);
     fake_expire_flow(FLOW_TO_SERVER);
-    fake_switch_restart();
+    fake_restart();
     assert_int_equal(n_conns(), 1);
     fake_pass(2000);
     fake_drain();
@@ -266,7 +267,7 @@ restart_amid_inspection(void **state)
     (void) state;
     start();
     shake_hands();
-    fake_switch_restart();
+    fake_restart();
     fake_from_client(from_client(TCP_ACK, GET_IMAGES));
     expect(1, TCP_ACK, C_ISN + 1, S1_ISN + 1, GET_IMAGES);
     assert_int_equal(fake_counter(HC_ORPHANS), 1);
@@ -336,7 +337,7 @@ server_is_removed(void **state)
     cfg->members[1] = cfg->members[2];
     cfg->n_members--;
     fake_add_rule(cfg, "/images/*", 2);
-    fake_switch_configure(cfg);
+    fake_configure(cfg);
     free(m2.name);
     free(m2.ofport);
     assert_int_equal(fake_n_flows(), 2);
@@ -345,7 +346,7 @@ server_is_removed(void **state)
     expect(CLIENT_PORT, TCP_ACK, S1_ISN + 1, C_ISN + 1, "image");
 
     /* And after a restart, too. */
-    fake_switch_restart();
+    fake_restart();
     assert_int_equal(n_conns(), 1);
     assert_int_equal(fake_n_flows(), 2);
 
@@ -373,7 +374,7 @@ server_is_edited(void **state)
     start();
     move(3, GET_VIDEO);
     cfg->members[2].port = htons(8081);
-    fake_switch_configure(cfg);
+    fake_configure(cfg);
     fake_expire_flow(FLOW_TO_SERVER);
     fake_pass(2000);
     fake_drain();
@@ -392,10 +393,10 @@ service_is_removed(void **state)
     fake_from_client((struct tcp_segment) { .seq = C_ISN, .flags = TCP_SYN,
                                             .tp_src = htons(40001) });
     assert_int_equal(n_conns(), 2);
-    fake_switch_configure(NULL);
+    fake_configure(NULL);
     assert_int_equal(fake_n_flows(), 0);
     assert_int_equal(n_conns(), 0);
-    assert_int_equal(handover_limits.n_in_progress, 0);
+    assert_int_equal(fake_shared->n_in_progress, 0);
 }
 
 #define TEST(NAME) cmocka_unit_test_teardown(NAME, stop)

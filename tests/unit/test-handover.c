@@ -14,7 +14,7 @@
 #include <cmocka.h>
 #include "handover-peer.h"
 #include "packets.h"
-#include "utilities/tasukid/apps/handover/handshake.h"
+#include "utilities/tasukid/apps/handover/engine/handshake.h"
 
 /* Steps 1 to 5 of the paper's section 3.1. */
 static void
@@ -243,7 +243,7 @@ split_request_is_never_taken(void **state)
     /* The client must not believe that its request arrived. */
     expect(CLIENT_PORT, TCP_RST | TCP_ACK, S1_ISN + 1,
            C_ISN + 1 + strlen(GET_IMAGES), "");
-    assert_int_equal(hmap_count(&fake_hswitch()->conns), 0);
+    assert_int_equal(hmap_count(&fake_engine()->conns), 0);
 
     /* Nor the server that there is more to come: the number is the one that it
      * expects if it got the request after all. */
@@ -268,10 +268,10 @@ split_request_and_forgeries(void **state)
     assert_int_equal(fake_n_flows(), 0);
     fake_from_server(2, (struct tcp_segment) { .seq = S2_ISN + 5,
                                                .flags = TCP_RST });
-    assert_int_equal(hmap_count(&fake_hswitch()->conns), 1);
+    assert_int_equal(hmap_count(&fake_engine()->conns), 1);
     fake_from_server(2, (struct tcp_segment) { .seq = S2_ISN + 1,
                                                .flags = TCP_RST });
-    assert_int_equal(hmap_count(&fake_hswitch()->conns), 0);
+    assert_int_equal(hmap_count(&fake_engine()->conns), 0);
     assert_int_equal(fake_counter(HC_SERVER_RESET), 1);
 }
 
@@ -646,7 +646,7 @@ path_mtu(void **state)
     sent.tp_dst = htons(40001);
     fake_packet_in(tcp_segment_compose_frag_needed(&sent, 1400), CLIENT_PORT);
     expect_nothing_anywhere();
-    assert_int_equal(fake_hswitch()->counters[HC_DROP_ICMP], 1);
+    assert_int_equal(fake_engine()->counters[HC_DROP_ICMP], 1);
 }
 
 /* What a connection costs. */

@@ -13,9 +13,9 @@
 #include <cmocka.h>
 #include "smap.h"
 #include "util.h"
-#include "utilities/tasukid/apps/handover/judge.h"
-#include "utilities/tasukid/apps/handover/rules.h"
-#include "utilities/tasukid/apps/handover/rule-check.h"
+#include "utilities/tasukid/apps/handover/engine/judge.h"
+#include "utilities/tasukid/apps/handover/engine/rules.h"
+#include "utilities/tasukid/apps/handover/engine/rule-check.h"
 
 enum column { HOST, PATH, METHOD, HEADER };
 

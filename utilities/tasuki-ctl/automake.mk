@@ -11,10 +11,10 @@ utilities_tasuki_ctl_tasuki_ctl_SOURCES = \
 	utilities/tasuki-ctl/tasuki-ctl.h \
 	utilities/tasuki-ctl/tenants.c \
 	utilities/tasukid/apps/apps.h \
-	utilities/tasukid/apps/handover/glob.c \
-	utilities/tasukid/apps/handover/glob.h \
-	utilities/tasukid/apps/handover/rule-check.c \
-	utilities/tasukid/apps/handover/rule-check.h \
+	utilities/tasukid/apps/handover/engine/glob.c \
+	utilities/tasukid/apps/handover/engine/glob.h \
+	utilities/tasukid/apps/handover/engine/rule-check.c \
+	utilities/tasukid/apps/handover/engine/rule-check.h \
 	utilities/tasukid/apps/handover/service-check.c \
 	utilities/tasukid/apps/handover/service-check.h \
 	utilities/tasukid/apps/tenant/row.c \

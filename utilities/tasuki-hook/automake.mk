@@ -14,10 +14,10 @@ utilities_tasuki_hook_tasuki_hook_SOURCES = \
 	utilities/tasuki-hook/tasuki-hook.c \
 	utilities/tasuki-hook/tenants.c \
 	utilities/tasuki-hook/tenants.h \
-	utilities/tasukid/apps/handover/glob.c \
-	utilities/tasukid/apps/handover/glob.h \
-	utilities/tasukid/apps/handover/rule-check.c \
-	utilities/tasukid/apps/handover/rule-check.h \
+	utilities/tasukid/apps/handover/engine/glob.c \
+	utilities/tasukid/apps/handover/engine/glob.h \
+	utilities/tasukid/apps/handover/engine/rule-check.c \
+	utilities/tasukid/apps/handover/engine/rule-check.h \
 	utilities/tasukid/apps/tenant/row.c \
 	utilities/tasukid/apps/tenant/row.h \
 	utilities/tasukid/core/database-watch.c \

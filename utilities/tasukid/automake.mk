@@ -36,52 +36,70 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/apps/forward/forward.c \
 	utilities/tasukid/apps/forward/forward.h \
 	utilities/tasukid/apps/forward/show.c \
-	utilities/tasukid/apps/handover/adopt.c \
 	utilities/tasukid/apps/handover/arp.c \
 	utilities/tasukid/apps/handover/arp.h \
-	utilities/tasukid/apps/handover/challenge.c \
-	utilities/tasukid/apps/handover/challenge.h \
 	utilities/tasukid/apps/handover/claim.c \
 	utilities/tasukid/apps/handover/claim.h \
-	utilities/tasukid/apps/handover/conn.c \
-	utilities/tasukid/apps/handover/conn.h \
-	utilities/tasukid/apps/handover/dispatch.c \
+	utilities/tasukid/apps/handover/engine/adopt.c \
+	utilities/tasukid/apps/handover/engine/challenge.c \
+	utilities/tasukid/apps/handover/engine/challenge.h \
+	utilities/tasukid/apps/handover/engine/conn.c \
+	utilities/tasukid/apps/handover/engine/conn.h \
+	utilities/tasukid/apps/handover/engine/counters.c \
+	utilities/tasukid/apps/handover/engine/counters.h \
+	utilities/tasukid/apps/handover/engine/dispatch.c \
+	utilities/tasukid/apps/handover/engine/ending.c \
+	utilities/tasukid/apps/handover/engine/ending.h \
+	utilities/tasukid/apps/handover/engine/engine.c \
+	utilities/tasukid/apps/handover/engine/engine.h \
+	utilities/tasukid/apps/handover/engine/entry.c \
+	utilities/tasukid/apps/handover/engine/entry.h \
+	utilities/tasukid/apps/handover/engine/forwarded.c \
+	utilities/tasukid/apps/handover/engine/forwarded.h \
+	utilities/tasukid/apps/handover/engine/glob.c \
+	utilities/tasukid/apps/handover/engine/glob.h \
+	utilities/tasukid/apps/handover/engine/handshake.c \
+	utilities/tasukid/apps/handover/engine/handshake.h \
+	utilities/tasukid/apps/handover/engine/icmp.c \
+	utilities/tasukid/apps/handover/engine/inspect.c \
+	utilities/tasukid/apps/handover/engine/inspect.h \
+	utilities/tasukid/apps/handover/engine/judge.c \
+	utilities/tasukid/apps/handover/engine/judge.h \
+	utilities/tasukid/apps/handover/engine/life.c \
+	utilities/tasukid/apps/handover/engine/life.h \
+	utilities/tasukid/apps/handover/engine/machine.c \
+	utilities/tasukid/apps/handover/engine/machine.h \
+	utilities/tasukid/apps/handover/engine/member.c \
+	utilities/tasukid/apps/handover/engine/pair.c \
+	utilities/tasukid/apps/handover/engine/pair.h \
+	utilities/tasukid/apps/handover/engine/pattern-set.c \
+	utilities/tasukid/apps/handover/engine/pattern-set.h \
+	utilities/tasukid/apps/handover/engine/place.h \
+	utilities/tasukid/apps/handover/engine/rate.h \
+	utilities/tasukid/apps/handover/engine/replay.c \
+	utilities/tasukid/apps/handover/engine/replay.h \
+	utilities/tasukid/apps/handover/engine/rule-check.c \
+	utilities/tasukid/apps/handover/engine/rule-check.h \
+	utilities/tasukid/apps/handover/engine/rules.c \
+	utilities/tasukid/apps/handover/engine/rules.h \
+	utilities/tasukid/apps/handover/engine/service.c \
+	utilities/tasukid/apps/handover/engine/service.h \
+	utilities/tasukid/apps/handover/engine/try.c \
+	utilities/tasukid/apps/handover/engine/try.h \
 	utilities/tasukid/apps/handover/flows.c \
 	utilities/tasukid/apps/handover/flows.h \
 	utilities/tasukid/apps/handover/fragments.c \
 	utilities/tasukid/apps/handover/fragments.h \
-	utilities/tasukid/apps/handover/glob.c \
-	utilities/tasukid/apps/handover/glob.h \
 	utilities/tasukid/apps/handover/handover.c \
 	utilities/tasukid/apps/handover/handover.h \
-	utilities/tasukid/apps/handover/handshake.c \
-	utilities/tasukid/apps/handover/handshake.h \
-	utilities/tasukid/apps/handover/icmp.c \
-	utilities/tasukid/apps/handover/icmp.h \
-	utilities/tasukid/apps/handover/inspect.c \
-	utilities/tasukid/apps/handover/judge.c \
-	utilities/tasukid/apps/handover/judge.h \
-	utilities/tasukid/apps/handover/member.c \
 	utilities/tasukid/apps/handover/neigh.c \
 	utilities/tasukid/apps/handover/neigh.h \
-	utilities/tasukid/apps/handover/pair.c \
-	utilities/tasukid/apps/handover/pair.h \
-	utilities/tasukid/apps/handover/pattern-set.c \
-	utilities/tasukid/apps/handover/pattern-set.h \
-	utilities/tasukid/apps/handover/replay.c \
-	utilities/tasukid/apps/handover/rule-check.c \
-	utilities/tasukid/apps/handover/rule-check.h \
-	utilities/tasukid/apps/handover/rules.c \
-	utilities/tasukid/apps/handover/rules.h \
 	utilities/tasukid/apps/handover/service-check.c \
 	utilities/tasukid/apps/handover/service-check.h \
 	utilities/tasukid/apps/handover/service-config.c \
 	utilities/tasukid/apps/handover/service-config.h \
-	utilities/tasukid/apps/handover/service.c \
-	utilities/tasukid/apps/handover/service.h \
 	utilities/tasukid/apps/handover/show.c \
 	utilities/tasukid/apps/handover/show.h \
-	utilities/tasukid/apps/handover/try.c \
 	utilities/tasukid/apps/tenant/row.c \
 	utilities/tasukid/apps/tenant/row.h \
 	utilities/tasukid/apps/tenant/tenant.c \

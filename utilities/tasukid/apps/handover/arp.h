@@ -9,24 +9,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "openvswitch/ofp-port.h"
 #include "openvswitch/types.h"
-#include "packets.h"
+#include "utilities/tasukid/apps/handover/engine/place.h"
 
 struct hswitch;
 struct packet_in;
-
-/* Where a host is: what tells it from every other one. */
-struct place {
-    struct eth_addr mac;
-    ofp_port_t port;            /* OFPP_NONE if it is nowhere. */
-};
-
-static inline bool
-place_equals(const struct place *a, const struct place *b)
-{
-    return a->port == b->port && eth_addr_equals(a->mac, b->mac);
-}
 
 /* Returns where 'pi', an ARP packet, comes from. */
 struct place arp_place(const struct packet_in *pi);

@@ -8,9 +8,9 @@
 
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
-#include "service.h"
 #include "timeval.h"
 #include "util.h"
+#include "utilities/tasukid/apps/handover/engine/service.h"
 #include "utilities/tasukid/core/app.h"
 #include "utilities/tasukid/core/ofswitch.h"
 
@@ -41,6 +41,7 @@ struct claim {
     int n_asked;                /* In this state. */
     long long int next;         /* When to ask again or go on, in ms. */
 
+    uint32_t zone;
     ovs_be32 ip;
     struct place old;
     struct place new;
@@ -73,8 +74,8 @@ claim_ask(struct hswitch *hsw, struct claim *claim)
 /* Returns true if there is room for a claim from 'port' that 'ip' is not in
  * 'old' any more, and no other one. */
 static bool
-may_claim(const struct hswitch *hsw, ovs_be32 ip, const struct place *old,
-          ofp_port_t port)
+may_claim(const struct hswitch *hsw, uint32_t zone, ovs_be32 ip,
+          const struct place *old, ofp_port_t port)
 {
     const struct claim *claim;
     size_t n_total = 0;
@@ -83,7 +84,8 @@ may_claim(const struct hswitch *hsw, ovs_be32 ip, const struct place *old,
     LIST_FOR_EACH (claim, node, &hsw->claims) {
         n_total++;
         if (claim->new.port == port) {
-            if (claim->ip == ip && place_equals(&claim->old, old)) {
+            if (claim->zone == zone && claim->ip == ip
+                && place_equals(&claim->old, old)) {
                 return false;
             }
             n++;
@@ -97,13 +99,14 @@ claim_start(struct hswitch *hsw, const struct service_config *cfg, ovs_be32 ip,
             const struct place *old, const struct place *new,
             ovs_be16 vlan_tci)
 {
-    if (!may_claim(hsw, ip, old, new->port)) {
+    if (!may_claim(hsw, cfg->zone, ip, old, new->port)) {
         return;
     }
 
     struct claim *claim = xmalloc(sizeof *claim);
     *claim = (struct claim) {
         .state = CLAIM_ASK_OLD,
+        .zone = cfg->zone,
         .ip = ip,
         .old = *old,
         .new = *new,
@@ -132,12 +135,14 @@ claim_refute(const struct hswitch *hsw, struct claim *claim)
 
 /* Forgets all claims that 'ip' is not in 'old' any more. */
 static void
-claims_settle(struct hswitch *hsw, ovs_be32 ip, const struct place *old)
+claims_settle(struct hswitch *hsw, uint32_t zone, ovs_be32 ip,
+              const struct place *old)
 {
     struct claim *claim;
 
     LIST_FOR_EACH_SAFE (claim, node, &hsw->claims) {
-        if (claim->ip == ip && place_equals(&claim->old, old)) {
+        if (claim->zone == zone && claim->ip == ip
+            && place_equals(&claim->old, old)) {
             claim_delete(claim);
         }
     }
@@ -148,10 +153,12 @@ claims_hear(struct hswitch *hsw, const struct packet_in *pi,
             struct place *old)
 {
     const struct place from = arp_place(pi);
+    uint32_t zone = pi->zone;
     struct claim *claim;
 
     LIST_FOR_EACH (claim, node, &hsw->claims) {
-        if (claim->ip != pi->flow.nw_src || claim->state == CLAIM_REFUTED) {
+        if (claim->zone != zone || claim->ip != pi->flow.nw_src
+            || claim->state == CLAIM_REFUTED) {
             continue;
         }
         if (place_equals(&from, &claim->old)) {
@@ -162,7 +169,7 @@ claims_hear(struct hswitch *hsw, const struct packet_in *pi,
                    && pi->flow.nw_dst == claim->spa
                    && eth_addr_equals(pi->flow.arp_tha, claim->sha)) {
             *old = claim->old;
-            claims_settle(hsw, pi->flow.nw_src, old);
+            claims_settle(hsw, zone, pi->flow.nw_src, old);
             return true;
         }
     }
@@ -170,7 +177,8 @@ claims_hear(struct hswitch *hsw, const struct packet_in *pi,
 }
 
 bool
-claims_run(struct hswitch *hsw, ovs_be32 *ip, struct place *old)
+claims_run(struct hswitch *hsw, uint32_t *zone, ovs_be32 *ip,
+           struct place *old)
 {
     long long int now = time_msec();
     struct claim *claim;
@@ -188,6 +196,7 @@ claims_run(struct hswitch *hsw, ovs_be32 *ip, struct place *old)
             claim->n_asked = 0;
             claim_ask(hsw, claim);
         } else {
+            *zone = claim->zone;
             *ip = claim->ip;
             *old = claim->old;
             claim_delete(claim);

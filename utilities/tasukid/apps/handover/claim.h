@@ -31,9 +31,10 @@ bool claims_hear(struct hswitch *, const struct packet_in *pi,
                  struct place *old);
 
 /* Periodic work.  Returns true if a claim ended because nobody answered in
- * either place: '*ip' is nowhere any more, and was in '*old'.  To be called
+ * either place: '*ip' of '*zone' is nowhere any more, and was in '*old'.  To be called
  * until it returns false. */
-bool claims_run(struct hswitch *, ovs_be32 *ip, struct place *old);
+bool claims_run(struct hswitch *, uint32_t *zone, ovs_be32 *ip,
+                struct place *old);
 void claims_wait(struct hswitch *);
 
 void claims_init(struct hswitch *);

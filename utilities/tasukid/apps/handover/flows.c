@@ -12,10 +12,11 @@
 #include "openvswitch/meta-flow.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-flow.h"
+#include "openvswitch/ofp-monitor.h"
 #include "openvswitch/ofpbuf.h"
 #include "packets.h"
-#include "pair.h"
 #include "tasuki-tcp-offset.h"
+#include "utilities/tasukid/apps/handover/engine/service.h"
 #include "utilities/tasukid/core/ofswitch.h"
 #include "utilities/tasukid/core/pipeline.h"
 
@@ -28,17 +29,6 @@
 #define KIND_WATCH UINT64_C(2)
 #define KIND_DIRECT UINT64_C(3)
 #define ID_MASK ((UINT64_C(1) << KIND_SHIFT) - 1)
-
-/* How long a flow stays without traffic after FIN, in seconds.  What comes
- * later finds no flow but still the connection (see conn_flow_removed()). */
-#define FIN_IDLE_TIMEOUT 10
-
-/* And one that nobody has seen a handshake of, and that may not exist. */
-#define ORPHAN_IDLE_TIMEOUT 10
-
-/* Direct connections are other people's, and come back here if all of a host
- * were quiet for longer.  More than the datapath remembers anything. */
-#define DIRECT_IDLE_TIMEOUT 60
 
 static uint64_t
 make_cookie(uint64_t kind, uint64_t id)
@@ -65,12 +55,6 @@ flow_is_watch(uint64_t cookie)
     return cookie_kind(cookie) == KIND_WATCH;
 }
 
-bool
-flow_is_direct(uint64_t cookie)
-{
-    return cookie_kind(cookie) == KIND_DIRECT;
-}
-
 /* Matches. */
 
 static void
@@ -87,50 +71,24 @@ match_no_flags(struct match *match, uint16_t flags)
     match_set_tcp_flags_masked(match, 0, htons(flags));
 }
 
+/* Zones do not occur in flows yet: there is one. */
 static void
-match_conn(const struct conn *conn, enum conn_direction direction,
-           struct match *match)
+match_entry(const struct entry *entry, struct match *match)
 {
-    const struct service_config *cfg = conn->service->cfg;
-
     match_tcp(match);
-    match_no_flags(match, TCP_SYN | TCP_RST);
-    if (direction == CONN_TO_SERVER) {
-        match_set_in_port(match, conn->client_port);
-        match_set_dl_src(match, conn->client_mac);
-        match_set_nw_src(match, conn->client);
-        match_set_tp_src(match, conn->client_tp);
-        match_set_nw_dst(match, cfg->vip);
-        match_set_tp_dst(match, cfg->port);
-    } else {
-        /* Servers that share an address are told apart by MAC address. */
-        if (conn->member_port != OFPP_NONE) {
-            match_set_in_port(match, conn->member_port);
-        }
-        match_set_dl_src(match, conn->member_mac);
-        match_set_nw_src(match, conn->member->address);
-        match_set_tp_src(match, conn->member->tp_port);
-        match_set_nw_dst(match, conn->client);
-        match_set_tp_dst(match, conn->client_tp);
+    match_set_nw_src(match, entry->ip_src);
+    match_set_tp_src(match, entry->tp_src);
+    match_set_nw_dst(match, entry->ip_dst);
+    if (entry->kind != ENTRY_DIRECT) {
+        match_set_tp_dst(match, entry->tp_dst);
     }
-}
-
-static void
-match_direct(ovs_be32 server, ovs_be16 server_tp, ovs_be32 client,
-             struct match *match)
-{
-    match_tcp(match);
-    match_set_nw_src(match, server);
-    match_set_tp_src(match, server_tp);
-    match_set_nw_dst(match, client);
-}
-
-static void
-match_watch(const struct conn *conn, const struct member *m,
-            struct match *match)
-{
-    match_direct(m->address, m->tp_port, conn->client, match);
-    match_set_tp_dst(match, conn->client_tp);
+    if (entry->kind == ENTRY_TO_SERVER || entry->kind == ENTRY_TO_CLIENT) {
+        match_no_flags(match, TCP_SYN | TCP_RST);
+        match_set_dl_src(match, entry->eth_src);
+        if (entry->in_port != OFPP_NONE) {
+            match_set_in_port(match, entry->in_port);
+        }
+    }
 }
 
 /* Actions. */
@@ -187,67 +145,38 @@ put_tcp_offset(struct ofpbuf *ofpacts, const struct tcp_offset *o)
 }
 
 static void
-put_to_server(const struct conn *conn, ofp_port_t in_port,
-              struct ofpbuf *ofpacts)
+put_rewrites(const struct entry *entry, ofp_port_t in_port,
+             struct ofpbuf *ofpacts)
 {
-    const struct service_config *cfg = conn->service->cfg;
-    const struct member *m = conn->member;
-
     put_tcp_offset(ofpacts, &(struct tcp_offset) {
-        .ack = conn->seq_delta,
-        .tsecr = -conn->ts_delta,
-        .wscale = conn->client_wscale,
+        .seq = entry->seq,
+        .ack = entry->ack,
+        .tsval = entry->tsval,
+        .tsecr = entry->tsecr,
+        .wscale = entry->wscale,
     });
-    put_set(ofpacts, MFF_ETH_SRC, &cfg->mac);
-    put_set(ofpacts, MFF_ETH_DST, &conn->member_mac);
-    if (m->address != cfg->vip) {
-        put_set(ofpacts, MFF_IPV4_DST, &m->address);
+    put_set(ofpacts, MFF_ETH_SRC, &entry->new_eth_src);
+    put_set(ofpacts, MFF_ETH_DST, &entry->new_eth_dst);
+    if (entry->new_ip_src != entry->ip_src) {
+        put_set(ofpacts, MFF_IPV4_SRC, &entry->new_ip_src);
     }
-    if (m->tp_port != cfg->port) {
-        put_set(ofpacts, MFF_TCP_DST, &m->tp_port);
+    if (entry->new_ip_dst != entry->ip_dst) {
+        put_set(ofpacts, MFF_IPV4_DST, &entry->new_ip_dst);
     }
-    put_egress(ofpacts, in_port, conn->member_port);
-}
-
-static void
-put_to_client(const struct conn *conn, ofp_port_t in_port,
-              struct ofpbuf *ofpacts)
-{
-    const struct service_config *cfg = conn->service->cfg;
-    const struct member *m = conn->member;
-
-    put_tcp_offset(ofpacts, &(struct tcp_offset) {
-        .seq = -conn->seq_delta,
-        .tsval = conn->ts_delta,
-        .wscale = conn->member_wscale,
-    });
-    put_set(ofpacts, MFF_ETH_SRC, &cfg->mac);
-    put_set(ofpacts, MFF_ETH_DST, &conn->client_mac);
-    if (m->address != cfg->vip) {
-        put_set(ofpacts, MFF_IPV4_SRC, &cfg->vip);
+    if (entry->new_tp_src != entry->tp_src) {
+        put_set(ofpacts, MFF_TCP_SRC, &entry->new_tp_src);
     }
-    if (m->tp_port != cfg->port) {
-        put_set(ofpacts, MFF_TCP_SRC, &cfg->port);
+    if (entry->new_tp_dst != entry->tp_dst) {
+        put_set(ofpacts, MFF_TCP_DST, &entry->new_tp_dst);
     }
-    put_egress(ofpacts, in_port, conn->client_port);
-}
-
-static void
-put_rewrites(const struct conn *conn, enum conn_direction direction,
-             ofp_port_t in_port, struct ofpbuf *ofpacts)
-{
-    if (direction == CONN_TO_SERVER) {
-        put_to_server(conn, in_port, ofpacts);
-    } else {
-        put_to_client(conn, in_port, ofpacts);
-    }
+    put_egress(ofpacts, in_port, entry->out_port);
 }
 
 void
-flow_put_actions(const struct conn *conn, enum conn_direction direction,
-                 ofp_port_t in_port, struct ofpbuf *ofpacts)
+flow_put_actions(const struct entry *entry, ofp_port_t in_port,
+                 struct ofpbuf *ofpacts)
 {
-    put_rewrites(conn, direction, in_port, ofpacts);
+    put_rewrites(entry, in_port, ofpacts);
 
     struct ofpact_resubmit *resubmit = ofpact_put_RESUBMIT(ofpacts);
     resubmit->in_port = OFPP_IN_PORT;
@@ -305,89 +234,69 @@ delete_flows(struct ofswitch *ofsw, const struct match *match,
     minimatch_destroy(&fm.match);
 }
 
-static uint16_t
-idle_timeout(const struct conn *conn, enum conn_direction direction)
+static enum flow_priority
+entry_priority(const struct entry *entry)
 {
-    uint16_t timeout = conn->service->cfg->idle_timeout;
+    switch (entry->kind) {
+    case ENTRY_TO_SERVER: return FLOW_TO_SERVER;
+    case ENTRY_TO_CLIENT: return FLOW_TO_CLIENT;
+    case ENTRY_WATCH: return FLOW_WATCH;
+    case ENTRY_DIRECT: return FLOW_DIRECT;
+    case ENTRY_NONE:
+    default: OVS_NOT_REACHED();
+    }
+}
 
-    if (conn->orphan) {
-        timeout = MIN(timeout, ORPHAN_IDLE_TIMEOUT);
-    }
-    if (conn->closing & direction) {
-        timeout = MIN(timeout, FIN_IDLE_TIMEOUT);
-    }
-    return timeout;
+static uint64_t
+entry_cookie(const struct entry *entry)
+{
+    return make_cookie((entry->kind == ENTRY_WATCH ? KIND_WATCH
+                        : entry->kind == ENTRY_DIRECT ? KIND_DIRECT
+                        : KIND_CONN), entry->id);
 }
 
 void
-flow_install(const struct conn *conn, enum conn_direction direction)
+flow_install(struct ofswitch *ofsw, const struct entry *entry)
 {
-    bool to_server = direction == CONN_TO_SERVER;
     uint64_t stub[256 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
     struct match match;
 
-    match_conn(conn, direction, &match);
-    put_rewrites(conn, direction,
-                 to_server ? conn->client_port : conn->member_port, &ofpacts);
-    ofpact_put_FIN_TIMEOUT(&ofpacts)->fin_idle_timeout = FIN_IDLE_TIMEOUT;
-    put_goto(&ofpacts, PIPE_MIRROR);
-    add_flow(conn->service->hsw->ofsw, &match,
-             to_server ? FLOW_TO_SERVER : FLOW_TO_CLIENT,
-             make_cookie(KIND_CONN, conn->id),
-             idle_timeout(conn, direction), &ofpacts);
+    match_entry(entry, &match);
+    if (entry->kind == ENTRY_WATCH) {
+        put_controller(&ofpacts);
+    } else {
+        if (entry->kind != ENTRY_DIRECT) {
+            put_rewrites(entry, entry->in_port, &ofpacts);
+            ofpact_put_FIN_TIMEOUT(&ofpacts)->fin_idle_timeout
+                = entry->fin_idle_timeout;
+        }
+        put_goto(&ofpacts, PIPE_MIRROR);
+    }
+    add_flow(ofsw, &match, entry_priority(entry), entry_cookie(entry),
+             entry->idle_timeout, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 
 void
-flow_delete(const struct conn *conn)
+flow_remove(struct ofswitch *ofsw, const struct entry *entry)
 {
-    struct ofswitch *ofsw = conn->service->hsw->ofsw;
+    struct match match;
+
+    match_entry(entry, &match);
+    delete_flows(ofsw, &match, entry_priority(entry), entry_cookie(entry));
+}
+
+void
+flow_remove_id(struct ofswitch *ofsw, uint64_t id, bool watched)
+{
     struct match match;
 
     match_init_catchall(&match);
-    delete_flows(ofsw, &match, 0, make_cookie(KIND_CONN, conn->id));
-    if (conn->watched) {
-        delete_flows(ofsw, &match, 0, make_cookie(KIND_WATCH, conn->id));
+    delete_flows(ofsw, &match, 0, make_cookie(KIND_CONN, id));
+    if (watched) {
+        delete_flows(ofsw, &match, 0, make_cookie(KIND_WATCH, id));
     }
-}
-
-void
-flow_install_watch(const struct conn *conn, const struct member *m)
-{
-    uint64_t stub[64 / 8];
-    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-    struct match match;
-
-    match_watch(conn, m, &match);
-    put_controller(&ofpacts);
-    add_flow(conn->service->hsw->ofsw, &match, FLOW_WATCH,
-             make_cookie(KIND_WATCH, conn->id), 0, &ofpacts);
-    ofpbuf_uninit(&ofpacts);
-}
-
-void
-flow_delete_watch(const struct conn *conn, const struct member *m)
-{
-    struct match match;
-
-    match_watch(conn, m, &match);
-    delete_flows(conn->service->hsw->ofsw, &match, FLOW_WATCH,
-                 make_cookie(KIND_WATCH, conn->id));
-}
-
-void
-flow_install_direct(struct hswitch *hsw, const struct pair *p)
-{
-    uint64_t stub[64 / 8];
-    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-    struct match match;
-
-    match_direct(p->server, p->server_tp, p->client, &match);
-    put_goto(&ofpacts, PIPE_MIRROR);
-    add_flow(hsw->ofsw, &match, FLOW_DIRECT, make_cookie(KIND_DIRECT, 0),
-             DIRECT_IDLE_TIMEOUT, &ofpacts);
-    ofpbuf_uninit(&ofpacts);
 }
 
 /* Flows that do not depend on connections. */
@@ -435,8 +344,8 @@ declare_service(struct flow_set *flows, const struct service *service)
         const struct member *m = service->members[i];
 
         /* Once for each address and port. */
-        if (m != member_lookup_next(service->hsw, m->address, m->tp_port,
-                                    NULL)) {
+        if (m != member_lookup_next(service->engine, m->zone, m->address,
+                                    m->tp_port, NULL)) {
             continue;
         }
         match_tcp(&match);
@@ -484,11 +393,10 @@ declare_icmp(struct flow_set *flows, ovs_be32 vip)
  * that has the address, and comes from that one under the service's MAC
  * address; without such a server it goes nowhere. */
 static void
-declare_others(struct flow_set *flows, const struct hswitch *hsw,
-               const struct service *service)
+declare_others(struct flow_set *flows, const struct service *service)
 {
     const struct service_config *cfg = service->cfg;
-    const struct member *owner = service_vip_owner(hsw, cfg->vip);
+    const struct member *owner = service_vip_owner(service);
     uint64_t stub[128 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
     struct match match;
@@ -520,17 +428,20 @@ declare_others(struct flow_set *flows, const struct hswitch *hsw,
 void
 flow_declare(struct hswitch *hsw, struct flow_set *flows)
 {
+    const struct engine *e = &hsw->engine;
     const struct service *service;
 
-    fragments_declare(hsw, flows);
-    LIST_FOR_EACH (service, node, &hsw->services) {
+    fragments_declare(e, flows);
+    LIST_FOR_EACH (service, node, &e->services) {
+        const struct service_config *cfg = service->cfg;
+
         declare_service(flows, service);
 
         /* Once for each address. */
-        if (service_lookup_vip(hsw, service->cfg->vip) == service) {
-            declare_arp(flows, service->cfg->vip);
-            declare_icmp(flows, service->cfg->vip);
-            declare_others(flows, hsw, service);
+        if (service_lookup_vip(e, cfg->zone, cfg->vip) == service) {
+            declare_arp(flows, cfg->vip);
+            declare_icmp(flows, cfg->vip);
+            declare_others(flows, service);
         }
     }
 }
@@ -538,89 +449,112 @@ flow_declare(struct hswitch *hsw, struct flow_set *flows)
 /* Flows found in the switch. */
 
 static void
-parse_set_field(const struct ofpact_set_field *sf, struct flow_info *info)
+parse_set_field(const struct ofpact_set_field *sf, struct entry *entry)
 {
     const union mf_value *value = sf->value;
 
     if (sf->field->id == MFF_REG0 + PIPE_EGRESS_REG) {
         uint32_t reg = ntohl(value->be32);
         if (reg & PIPE_EGRESS_VALID) {
-            info->out_port = u16_to_ofp(reg & UINT16_MAX);
-            if (info->out_port == OFPP_IN_PORT) {
-                info->out_port = info->in_port;
+            entry->out_port = u16_to_ofp(reg & UINT16_MAX);
+            if (entry->out_port == OFPP_IN_PORT) {
+                entry->out_port = entry->in_port;
             }
         }
+    } else if (sf->field->id == MFF_ETH_SRC) {
+        entry->new_eth_src = value->mac;
     } else if (sf->field->id == MFF_ETH_DST) {
-        info->new_eth_dst = value->mac;
+        entry->new_eth_dst = value->mac;
     } else if (sf->field->id == MFF_IPV4_SRC) {
-        info->new_ip_src = value->be32;
+        entry->new_ip_src = value->be32;
     } else if (sf->field->id == MFF_IPV4_DST) {
-        info->new_ip_dst = value->be32;
+        entry->new_ip_dst = value->be32;
     } else if (sf->field->id == MFF_TCP_SRC) {
-        info->new_tp_src = value->be16;
+        entry->new_tp_src = value->be16;
     } else if (sf->field->id == MFF_TCP_DST) {
-        info->new_tp_dst = value->be16;
+        entry->new_tp_dst = value->be16;
     }
 }
 
 static void
-parse_tasuki(const struct ofpact_tasuki *ot, struct flow_info *info)
+parse_tasuki(const struct ofpact_tasuki *ot, struct entry *entry)
 {
     if (ot->id == tasuki_tcp_offset.id) {
         struct tcp_offset o;
 
         memcpy(&o, ot->args, sizeof o);
-        info->seq = o.seq;
-        info->ack = o.ack;
-        info->tsval = o.tsval;
-        info->tsecr = o.tsecr;
-        info->wscale = o.wscale;
+        entry->seq = o.seq;
+        entry->ack = o.ack;
+        entry->tsval = o.tsval;
+        entry->tsecr = o.tsecr;
+        entry->wscale = o.wscale;
+    }
+}
+
+static enum entry_kind
+parse_kind(uint64_t cookie, uint16_t priority)
+{
+    uint64_t kind = cookie_kind(cookie);
+
+    return (kind == KIND_DIRECT ? ENTRY_DIRECT
+            : kind != KIND_CONN || !(cookie & ID_MASK) ? ENTRY_NONE
+            : priority == FLOW_TO_SERVER ? ENTRY_TO_SERVER
+            : priority == FLOW_TO_CLIENT ? ENTRY_TO_CLIENT
+            : ENTRY_NONE);
+}
+
+static void
+parse_match(const struct match *match, struct entry *entry)
+{
+    const struct flow *flow = &match->flow;
+
+    entry->in_port = (match->wc.masks.in_port.ofp_port
+                      ? flow->in_port.ofp_port : OFPP_NONE);
+    entry->eth_src = flow->dl_src;
+    entry->ip_src = entry->new_ip_src = flow->nw_src;
+    entry->ip_dst = entry->new_ip_dst = flow->nw_dst;
+    entry->tp_src = entry->new_tp_src = flow->tp_src;
+    entry->tp_dst = entry->new_tp_dst = flow->tp_dst;
+}
+
+void
+flow_parse(const struct ofputil_flow_stats *fs, struct entry *entry)
+{
+    uint64_t cookie = ntohll(fs->cookie);
+
+    *entry = (struct entry) {
+        .kind = (fs->table_id == PIPE_SERVICE
+                 ? parse_kind(cookie, fs->priority) : ENTRY_NONE),
+        .id = cookie & ID_MASK,
+        .out_port = OFPP_NONE,
+        .idle_timeout = fs->idle_timeout,
+    };
+    if (entry->kind == ENTRY_NONE) {
+        return;
+    }
+
+    const struct ofpact *a;
+    parse_match(&fs->match, entry);
+    OFPACT_FOR_EACH (a, fs->ofpacts, fs->ofpacts_len) {
+        if (a->type == OFPACT_SET_FIELD) {
+            parse_set_field(ofpact_get_SET_FIELD(a), entry);
+        } else if (a->type == OFPACT_FIN_TIMEOUT) {
+            entry->fin_idle_timeout
+                = ofpact_get_FIN_TIMEOUT(a)->fin_idle_timeout;
+        } else if (a->type == OFPACT_TASUKI) {
+            parse_tasuki(ofpact_get_TASUKI(a), entry);
+        }
     }
 }
 
 void
-flow_parse(const struct ofputil_flow_stats *fs, struct flow_info *info)
+flow_parse_removed(const struct ofputil_flow_removed *fr, struct entry *entry)
 {
-    const struct flow *flow = &fs->match.flow;
-    uint64_t cookie = ntohll(fs->cookie);
+    uint64_t cookie = ntohll(fr->cookie);
 
-    *info = (struct flow_info) {
-        .kind = FLOW_KIND_UNKNOWN,
+    *entry = (struct entry) {
+        .kind = parse_kind(cookie, fr->priority),
         .id = cookie & ID_MASK,
-        .in_port = fs->match.wc.masks.in_port.ofp_port
-                   ? flow->in_port.ofp_port : OFPP_NONE,
-        .eth_src = flow->dl_src,
-        .ip_src = flow->nw_src,
-        .ip_dst = flow->nw_dst,
-        .tp_src = flow->tp_src,
-        .tp_dst = flow->tp_dst,
-        .new_ip_src = flow->nw_src,
-        .new_ip_dst = flow->nw_dst,
-        .new_tp_src = flow->tp_src,
-        .new_tp_dst = flow->tp_dst,
-        .out_port = OFPP_NONE,
     };
-
-    if (fs->table_id != PIPE_SERVICE) {
-        return;
-    } else if (cookie_kind(cookie) == KIND_CONN && info->id
-               && fs->priority == FLOW_TO_SERVER) {
-        info->kind = FLOW_KIND_CONN;
-        info->direction = CONN_TO_SERVER;
-    } else if (cookie_kind(cookie) == KIND_CONN && info->id
-               && fs->priority == FLOW_TO_CLIENT) {
-        info->kind = FLOW_KIND_CONN;
-        info->direction = CONN_TO_CLIENT;
-    } else if (cookie_kind(cookie) == KIND_DIRECT) {
-        info->kind = FLOW_KIND_DIRECT;
-    }
-
-    const struct ofpact *a;
-    OFPACT_FOR_EACH (a, fs->ofpacts, fs->ofpacts_len) {
-        if (a->type == OFPACT_SET_FIELD) {
-            parse_set_field(ofpact_get_SET_FIELD(a), info);
-        } else if (a->type == OFPACT_TASUKI) {
-            parse_tasuki(ofpact_get_TASUKI(a), info);
-        }
-    }
+    parse_match(&fr->match, entry);
 }

@@ -29,12 +29,12 @@
  * after the handshake never hits what the datapath has cached for the
  * handshake itself. */
 
-#include "conn.h"
+#include "handover.h"
 
 struct flow_set;
 struct ofpbuf;
+struct ofputil_flow_removed;
 struct ofputil_flow_stats;
-struct pair;
 
 enum flow_priority {
     FLOW_OTHER = 100,
@@ -50,56 +50,27 @@ enum flow_priority {
 /* Adds the flows that do not depend on connections. */
 void flow_declare(struct hswitch *, struct flow_set *);
 
-/* Installs one direction's flow, or deletes all that the connection has. */
-void flow_install(const struct conn *, enum conn_direction);
-void flow_delete(const struct conn *);
+/* Install '*entry'; delete that flow; delete all of a connection. */
+void flow_install(struct ofswitch *, const struct entry *entry);
+void flow_remove(struct ofswitch *, const struct entry *entry);
+void flow_remove_id(struct ofswitch *, uint64_t id, bool watched);
 
 /* Appends to 'ofpacts' the actions that make a packet from 'in_port' one that
  * the other side expects, and send it on through the rest of the pipeline. */
-void flow_put_actions(const struct conn *, enum conn_direction,
-                      ofp_port_t in_port, struct ofpbuf *ofpacts);
+void flow_put_actions(const struct entry *entry, ofp_port_t in_port,
+                      struct ofpbuf *ofpacts);
 
-/* Installs, or deletes, the flow by which 'm', with its own address, is
- * watched for a connection. */
-void flow_install_watch(const struct conn *, const struct member *m);
-void flow_delete_watch(const struct conn *, const struct member *m);
-
-/* Installs the flow that lets direct connections pass. */
-void flow_install_direct(struct hswitch *, const struct pair *);
-
-/* What a flow found in the switch says. */
-enum flow_kind {
-    FLOW_KIND_UNKNOWN,
-    FLOW_KIND_CONN,
-    FLOW_KIND_DIRECT,
-};
-
-struct flow_info {
-    enum flow_kind kind;
-    uint64_t id;                /* Of the connection. */
-    enum conn_direction direction;
-    ofp_port_t in_port;
-    struct eth_addr eth_src;
-    ovs_be32 ip_src, ip_dst;
-    ovs_be16 tp_src, tp_dst;
-
-    /* What the actions make of it. */
-    struct eth_addr new_eth_dst;
-    ovs_be32 new_ip_src, new_ip_dst;
-    ovs_be16 new_tp_src, new_tp_dst;
-    ofp_port_t out_port;        /* OFPP_NONE if left to later tables. */
-    uint32_t seq, ack, tsval, tsecr;
-    int8_t wscale;
-};
-
-void flow_parse(const struct ofputil_flow_stats *, struct flow_info *);
+/* Fills in '*entry' from a flow that was found in the switch, or that it has
+ * removed; of the latter kind, id, and what matches.  The kind is ENTRY_NONE
+ * if it is not an entry to be kept. */
+void flow_parse(const struct ofputil_flow_stats *, struct entry *entry);
+void flow_parse_removed(const struct ofputil_flow_removed *,
+                        struct entry *entry);
 
 /* Returns the id in 'cookie' if it is one of a connection, otherwise 0. */
 uint64_t flow_conn_id(uint64_t cookie);
 
-/* Returns true if 'cookie' is that of a flow that watches a server, or of one
- * for direct connections. */
+/* Returns true if 'cookie' is that of a flow that watches a server. */
 bool flow_is_watch(uint64_t cookie);
-bool flow_is_direct(uint64_t cookie);
 
 #endif /* flows.h */

@@ -12,8 +12,8 @@
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofpbuf.h"
-#include "service.h"
 #include "tasuki-defrag.h"
+#include "utilities/tasukid/apps/handover/engine/service.h"
 #include "utilities/tasukid/core/ofswitch.h"
 #include "utilities/tasukid/core/pipeline.h"
 
@@ -68,19 +68,19 @@ declare_servers(struct flow_set *flows, const struct service *service,
 }
 
 void
-fragments_declare(const struct hswitch *hsw, struct flow_set *flows)
+fragments_declare(const struct engine *e, struct flow_set *flows)
 {
     struct hmapx addresses = HMAPX_INITIALIZER(&addresses);
     const struct service *service;
 
-    LIST_FOR_EACH (service, node, &hsw->services) {
-        ovs_be32 vip = service->cfg->vip;
+    LIST_FOR_EACH (service, node, &e->services) {
+        const struct service_config *cfg = service->cfg;
         struct match match;
 
         declare_servers(flows, service, &addresses);
-        if (service_lookup_vip(hsw, vip) == service) {
+        if (service_lookup_vip(e, cfg->zone, cfg->vip) == service) {
             match_fragments(&match);
-            match_set_nw_dst(&match, vip);
+            match_set_nw_dst(&match, cfg->vip);
             declare(flows, &match);
         }
     }

@@ -11,9 +11,9 @@
  * flow in PIPE_SERVICE. */
 
 struct flow_set;
-struct hswitch;
+struct engine;
 
 /* Adds the flows that send fragments to conntrack, and nothing else. */
-void fragments_declare(const struct hswitch *, struct flow_set *);
+void fragments_declare(const struct engine *, struct flow_set *);
 
 #endif /* fragments.h */

@@ -7,89 +7,41 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
-#include "conn.h"
-#include "coverage.h"
 #include "flows.h"
-#include "icmp.h"
 #include "neigh.h"
 #include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofp-monitor.h"
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/ofpbuf.h"
+#include "openvswitch/vlog.h"
 #include "packets.h"
-#include "pair.h"
 #include "service-check.h"
 #include "service-config.h"
 #include "show.h"
 #include "simap.h"
+#include "timeval.h"
 #include "util.h"
+#include "utilities/tasukid/apps/handover/engine/service.h"
 #include "utilities/tasukid/core/app.h"
 #include "utilities/tasukid/core/config-db.h"
 #include "utilities/tasukid/core/ofswitch.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
-COVERAGE_DEFINE(handover_connection);
-COVERAGE_DEFINE(handover_kept);
-COVERAGE_DEFINE(handover_moved);
-COVERAGE_DEFINE(handover_drop);
+VLOG_DEFINE_THIS_MODULE(handover);
 
 #define MAX_HELD_BYTES_DEFAULT (64 * 1024 * 1024)
 #define MAX_CONNECTIONS_DEFAULT 100000
 
-struct handover_limits handover_limits = {
+struct engine_shared handover_shared = {
     .held = { .max = MAX_HELD_BYTES_DEFAULT },
     .max_in_progress = MAX_CONNECTIONS_DEFAULT,
+    .next_id = 1,
 };
 
 /* What the database says, for switches that come later. */
 static struct service_config **configs;
 static size_t n_configs;
-
-const char *
-handover_counter_name(enum handover_counter counter)
-{
-    static const char *const names[] = {
-#define HANDOVER_COUNTER_NAME(ENUMERATOR, NAME, DESCRIPTION) NAME,
-        HANDOVER_COUNTERS(HANDOVER_COUNTER_NAME)
-#undef HANDOVER_COUNTER_NAME
-    };
-
-    return names[counter];
-}
-
-const char *
-handover_counter_description(enum handover_counter counter)
-{
-    static const char *const descriptions[] = {
-#define HANDOVER_COUNTER_DESCRIPTION(ENUMERATOR, NAME, DESCRIPTION) \
-        DESCRIPTION,
-        HANDOVER_COUNTERS(HANDOVER_COUNTER_DESCRIPTION)
-#undef HANDOVER_COUNTER_DESCRIPTION
-    };
-
-    return descriptions[counter];
-}
-
-void
-handover_count(struct hswitch *hsw, struct service *service,
-               enum handover_counter counter)
-{
-    if (service) {
-        service->counters[counter]++;
-    } else {
-        hsw->counters[counter]++;
-    }
-
-    if (counter == HC_CONNECTIONS) {
-        COVERAGE_INC(handover_connection);
-    } else if (counter == HC_KEPT) {
-        COVERAGE_INC(handover_kept);
-    } else if (counter == HC_MOVED) {
-        COVERAGE_INC(handover_moved);
-    } else if (counter >= HC_DROP_NOT_TCP) {
-        COVERAGE_INC(handover_drop);
-    }
-}
 
 void
 hswitch_pass(struct hswitch *hsw, const struct dp_packet *packet,
@@ -116,12 +68,140 @@ hswitch_send(struct hswitch *hsw, struct dp_packet *packet, ofp_port_t port)
     dp_packet_delete(packet);
 }
 
+/* What the engine asks for. */
+
+static void
+send_packet(struct engine *e, struct dp_packet *packet, ofp_port_t port)
+{
+    hswitch_send(hswitch_from_engine(e), packet, port);
+}
+
+static void
+pass_packet(struct engine *e, const struct dp_packet *packet,
+            ofp_port_t in_port)
+{
+    hswitch_pass(hswitch_from_engine(e), packet, in_port);
+}
+
+static void
+forward_packet(struct engine *e, const struct entry *entry,
+               const struct dp_packet *packet, ofp_port_t in_port)
+{
+    uint64_t stub[256 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+
+    flow_put_actions(entry, in_port, &ofpacts);
+    ofswitch_packet_out(hswitch_from_engine(e)->ofsw, packet, in_port,
+                        &ofpacts);
+    ofpbuf_uninit(&ofpacts);
+}
+
+static void
+install(struct engine *e, const struct entry *entry)
+{
+    flow_install(hswitch_from_engine(e)->ofsw, entry);
+}
+
+static void
+remove_entry(struct engine *e, const struct entry *entry)
+{
+    flow_remove(hswitch_from_engine(e)->ofsw, entry);
+}
+
+static void
+remove_id(struct engine *e, uint64_t id, bool watched)
+{
+    flow_remove_id(hswitch_from_engine(e)->ofsw, id, watched);
+}
+
+static void
+barrier(struct engine *e)
+{
+    ofswitch_barrier(hswitch_from_engine(e)->ofsw);
+}
+
+static void
+redeclare(struct engine *e, bool by_packet)
+{
+    struct ofswitch *ofsw = hswitch_from_engine(e)->ofsw;
+
+    if (by_packet) {
+        ofswitch_redeclare_soon(ofsw);
+    } else {
+        ofswitch_redeclare(ofsw);
+    }
+}
+
+static bool
+has_moved(struct engine *e, const struct service *service, ovs_be32 ip,
+          const struct place *old, const struct place *new,
+          ovs_be16 vlan_tci)
+{
+    return neigh_has_moved(hswitch_from_engine(e), service, ip, old, new,
+                           vlan_tci);
+}
+
+static void
+check_member(struct engine *e, struct member *m, const struct place *place)
+{
+    neigh_check_member(hswitch_from_engine(e), m, place);
+}
+
+static void
+probe_member(struct engine *e, struct member *m, bool everywhere)
+{
+    neigh_probe_member(hswitch_from_engine(e), m, everywhere);
+}
+
+static ofp_port_t
+find_port(struct engine *e, const struct member *m, const char *name)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
+    const struct ofswitch *ofsw = hswitch_from_engine(e)->ofsw;
+    ofp_port_t port = ofswitch_port_from_string(ofsw, name);
+
+    if (port == OFPP_NONE) {
+        VLOG_WARN_RL(&rl, "service %s: server %s: %s has no port \"%s\"",
+                     m->service->cfg->name, m->name, ofswitch_name(ofsw),
+                     name);
+    }
+    return port;
+}
+
+static void
+show_state(struct engine *e OVS_UNUSED, const struct member *m,
+           const char *state)
+{
+    config_set_status(&m->uuid, "state", "%s", state);
+}
+
+static const struct engine_ops engine_ops = {
+    .send = send_packet,
+    .pass = pass_packet,
+    .forward = forward_packet,
+    .install = install,
+    .remove = remove_entry,
+    .remove_id = remove_id,
+    .barrier = barrier,
+    .redeclare = redeclare,
+    .has_moved = has_moved,
+    .check_member = check_member,
+    .probe_member = probe_member,
+    .find_port = find_port,
+    .show_state = show_state,
+};
+
 /* Callbacks. */
 
+/* Returns the application's data for a switch, and tells the engine the
+ * time. */
 static struct hswitch *
 hswitch_from_ofswitch(const struct ofswitch *ofsw)
 {
-    return ofswitch_get_data(ofsw, PIPE_APP_HANDOVER);
+    struct hswitch *hsw = ofswitch_get_data(ofsw, PIPE_APP_HANDOVER);
+
+    hsw->engine.now = time_msec();
+    return hsw;
 }
 
 static void
@@ -136,6 +216,13 @@ free_configs(void)
 }
 
 static void
+init(void)
+{
+    /* Leaves room for 256 connections a millisecond. */
+    handover_shared.next_id = (uint64_t) time_wall_msec() << 8;
+}
+
+static void
 destroy(void)
 {
     free_configs();
@@ -144,7 +231,7 @@ destroy(void)
 static void
 configure_switch(struct ofswitch *ofsw, void *aux OVS_UNUSED)
 {
-    services_configure(hswitch_from_ofswitch(ofsw), configs, n_configs);
+    engine_configure(&hswitch_from_ofswitch(ofsw)->engine, configs, n_configs);
 }
 
 static void
@@ -153,10 +240,10 @@ configure(const struct tasukirec_tasuki *root)
     free_configs();
     configs = handover_config_read(root, &n_configs);
 
-    handover_limits.held.max = (root && root->n_max_held_bytes
+    handover_shared.held.max = (root && root->n_max_held_bytes
                                 ? *root->max_held_bytes
                                 : MAX_HELD_BYTES_DEFAULT);
-    handover_limits.max_in_progress
+    handover_shared.max_in_progress
         = (root && root->n_max_connections
            ? MIN(*root->max_connections, UINT32_MAX)
            : MAX_CONNECTIONS_DEFAULT);
@@ -169,14 +256,11 @@ switch_up(struct ofswitch *ofsw)
     struct hswitch *hsw = xzalloc(sizeof *hsw);
 
     hsw->ofsw = ofsw;
-    ovs_list_init(&hsw->services);
-    hmap_init(&hsw->vips);
-    hmap_init(&hsw->members);
-    conns_init(hsw);
-    pairs_init(hsw);
+    engine_init(&hsw->engine, &engine_ops, &handover_shared);
+    hsw->engine.now = time_msec();
     neigh_init(hsw);
     ofswitch_set_data(ofsw, PIPE_APP_HANDOVER, hsw);
-    services_configure(hsw, configs, n_configs);
+    engine_configure(&hsw->engine, configs, n_configs);
 }
 
 /* Nothing is lost: connections that the switch forwards are in its flows. */
@@ -185,12 +269,8 @@ switch_down(struct ofswitch *ofsw)
 {
     struct hswitch *hsw = hswitch_from_ofswitch(ofsw);
 
-    conns_destroy(hsw);
-    pairs_destroy(hsw);
-    services_destroy(hsw);
+    engine_destroy(&hsw->engine);
     neigh_destroy(hsw);
-    hmap_destroy(&hsw->vips);
-    hmap_destroy(&hsw->members);
     free(hsw);
     ofswitch_set_data(ofsw, PIPE_APP_HANDOVER, NULL);
 }
@@ -204,51 +284,69 @@ declare_flows(struct ofswitch *ofsw, struct flow_set *flows)
 static bool
 adopt_flow(struct ofswitch *ofsw, const struct ofputil_flow_stats *fs)
 {
-    return conn_adopt_flow(hswitch_from_ofswitch(ofsw), fs);
+    struct entry entry;
+
+    flow_parse(fs, &entry);
+    return engine_adopt(&hswitch_from_ofswitch(ofsw)->engine, &entry,
+                        fs->duration_sec * 1000LL);
 }
 
 static void
 adopt_done(struct ofswitch *ofsw)
 {
-    conn_adopt_done(hswitch_from_ofswitch(ofsw));
+    size_t n = engine_adopt_done(&hswitch_from_ofswitch(ofsw)->engine);
+
+    if (n) {
+        VLOG_INFO("%s: adopted %"PRIuSIZE" connections", ofswitch_name(ofsw),
+                  n);
+    }
+}
+
+/* What does not parse is the service's to count whose addresses and ports it
+ * has. */
+static void
+handle_segment(struct hswitch *hsw, const struct packet_in *pi)
+{
+    struct segment_in in = {
+        .zone = pi->zone,
+        .port = pi->flow.in_port.ofp_port,
+        .packet = pi->packet,
+    };
+
+    in.error = tcp_segment_parse(pi->packet, &in.seg);
+    if (in.error) {
+        in.seg.ip_src = pi->flow.nw_src;
+        in.seg.ip_dst = pi->flow.nw_dst;
+        in.seg.tp_src = pi->flow.tp_src;
+        in.seg.tp_dst = pi->flow.tp_dst;
+    }
+    engine_segment(&hsw->engine, &in);
 }
 
 static void
 packet_in(struct ofswitch *ofsw, const struct packet_in *pi)
 {
     struct hswitch *hsw = hswitch_from_ofswitch(ofsw);
-    const struct flow *flow = &pi->flow;
 
-    if (flow->dl_type == htons(ETH_TYPE_ARP)) {
+    if (pi->flow.dl_type == htons(ETH_TYPE_ARP)) {
         neigh_handle_arp(hsw, pi);
-        return;
+    } else if (pi->flow.nw_proto == IPPROTO_ICMP) {
+        engine_icmp(&hsw->engine, pi->zone, pi->packet);
+    } else {
+        handle_segment(hsw, pi);
     }
-
-    if (flow->nw_proto == IPPROTO_ICMP) {
-        icmp_from_network(hsw, pi);
-        return;
-    }
-
-    struct service *service = service_lookup(hsw, flow->nw_dst, flow->tp_dst);
-    if (service) {
-        conn_from_client(hsw, service, pi);
-        return;
-    }
-    struct member *m = member_lookup_next(hsw, flow->nw_src, flow->tp_src,
-                                          NULL);
-    if (m) {
-        conn_from_server(hsw, m, pi);
-        return;
-    }
-
-    /* Of a service that was just removed. */
-    handover_count(hsw, NULL, HC_DROP_ORPHAN);
 }
 
 static void
 flow_removed(struct ofswitch *ofsw, const struct ofputil_flow_removed *fr)
 {
-    conn_flow_removed(hswitch_from_ofswitch(ofsw), fr);
+    long long int quiet_ms = (fr->reason == OFPRR_IDLE_TIMEOUT
+                              ? fr->idle_timeout * 1000LL : 0);
+    struct entry entry;
+
+    flow_parse_removed(fr, &entry);
+    engine_entry_removed(&hswitch_from_ofswitch(ofsw)->engine, &entry,
+                         quiet_ms, fr->byte_count);
 }
 
 static void
@@ -257,14 +355,15 @@ port_status(struct ofswitch *ofsw, const struct ofputil_port_status *ps)
     bool live = (ps->reason != OFPPR_DELETE
                  && !(ps->desc.state & OFPUTIL_PS_LINK_DOWN));
 
-    services_port_changed(hswitch_from_ofswitch(ofsw), ps->desc.port_no,
-                          live);
+    engine_port_changed(&hswitch_from_ofswitch(ofsw)->engine,
+                        ps->desc.port_no, live);
 }
 
 static void
 flow_failed(struct ofswitch *ofsw, uint64_t cookie)
 {
-    conn_flow_failed(hswitch_from_ofswitch(ofsw), cookie);
+    engine_entry_failed(&hswitch_from_ofswitch(ofsw)->engine,
+                        flow_conn_id(cookie), flow_is_watch(cookie));
 }
 
 static void
@@ -272,14 +371,13 @@ run_switch(struct ofswitch *ofsw, void *aux OVS_UNUSED)
 {
     struct hswitch *hsw = hswitch_from_ofswitch(ofsw);
 
-    services_run(hsw);
+    engine_run(&hsw->engine);
     neigh_run(hsw);
 }
 
 static void
 run(void)
 {
-    conns_run();
     ofswitch_for_each(PIPE_APP_HANDOVER, run_switch, NULL);
 }
 
@@ -288,14 +386,13 @@ wait_switch(struct ofswitch *ofsw, void *aux OVS_UNUSED)
 {
     struct hswitch *hsw = hswitch_from_ofswitch(ofsw);
 
-    services_wait(hsw);
+    engine_wait(&hsw->engine);
     neigh_wait(hsw);
 }
 
 static void
 wait(void)
 {
-    conns_wait();
     ofswitch_for_each(PIPE_APP_HANDOVER, wait_switch, NULL);
 }
 
@@ -304,8 +401,8 @@ memory_usage_switch(struct ofswitch *ofsw, void *usage)
 {
     const struct hswitch *hsw = hswitch_from_ofswitch(ofsw);
 
-    simap_increase(usage, "connections", hmap_count(&hsw->conns));
-    simap_increase(usage, "pairs", hmap_count(&hsw->pairs));
+    simap_increase(usage, "connections", hmap_count(&hsw->engine.conns));
+    simap_increase(usage, "pairs", hmap_count(&hsw->engine.pairs));
     simap_increase(usage, "neighbors", hmap_count(&hsw->neighs));
 }
 
@@ -313,8 +410,8 @@ static void
 memory_usage(struct simap *usage)
 {
     ofswitch_for_each(PIPE_APP_HANDOVER, memory_usage_switch, usage);
-    simap_increase(usage, "held_bytes", handover_limits.held.used);
-    simap_increase(usage, "in_progress", handover_limits.n_in_progress);
+    simap_increase(usage, "held_bytes", handover_shared.held.used);
+    simap_increase(usage, "in_progress", handover_shared.n_in_progress);
 }
 
 static void
@@ -342,6 +439,7 @@ const struct app_class handover_app = {
     .id = PIPE_APP_HANDOVER,
     .stage = { .table = PIPE_SERVICE, .n_tables = 1 },
     .commands = handover_commands,
+    .init = init,
     .destroy = destroy,
     .check_rows = check_rows,
     .configure = configure,

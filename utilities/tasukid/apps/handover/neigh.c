@@ -12,9 +12,9 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
-#include "service.h"
 #include "timeval.h"
 #include "util.h"
+#include "utilities/tasukid/apps/handover/engine/service.h"
 #include "utilities/tasukid/core/app.h"
 #include "utilities/tasukid/core/ofswitch.h"
 
@@ -41,6 +41,7 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
 struct neigh {
     struct hmap_node hmap_node; /* In hswitch's 'neighs'. */
     struct ovs_list lru_node;   /* In hswitch's 'neigh_lru'. */
+    uint32_t zone;
     ovs_be32 ip;
     struct place place;
     struct place from;          /* Where it was before. */
@@ -50,6 +51,7 @@ struct neigh {
 /* A server that waits to be told where 'target' is. */
 struct asker {
     struct ovs_list node;       /* In hswitch's 'askers'. */
+    uint32_t zone;
     ovs_be32 target;
     ovs_be32 vip;               /* What it calls itself. */
     struct eth_addr mac;
@@ -63,18 +65,19 @@ struct asker {
 static const struct place nowhere = { .port = OFPP_NONE };
 
 static uint32_t
-hash_ip(ovs_be32 ip)
+hash_ip(uint32_t zone, ovs_be32 ip)
 {
-    return hash_int((OVS_FORCE uint32_t) ip, 0);
+    return hash_2words(zone, (OVS_FORCE uint32_t) ip);
 }
 
 static struct neigh *
-neigh_lookup(const struct hswitch *hsw, ovs_be32 ip)
+neigh_lookup(const struct hswitch *hsw, uint32_t zone, ovs_be32 ip)
 {
     struct neigh *neigh;
 
-    HMAP_FOR_EACH_WITH_HASH (neigh, hmap_node, hash_ip(ip), &hsw->neighs) {
-        if (neigh->ip == ip) {
+    HMAP_FOR_EACH_WITH_HASH (neigh, hmap_node, hash_ip(zone, ip),
+                             &hsw->neighs) {
+        if (neigh->zone == zone && neigh->ip == ip) {
             return neigh;
         }
     }
@@ -119,20 +122,23 @@ static void
 neigh_learn(struct hswitch *hsw, const struct service *service, ovs_be32 ip,
             const struct place *place, ovs_be16 vlan_tci)
 {
-    if (!ip || service_lookup_vip(hsw, ip)) {
+    uint32_t zone = service->cfg->zone;
+
+    if (!ip || service_lookup_vip(&hsw->engine, zone, ip)) {
         return;
     }
 
-    struct neigh *neigh = neigh_lookup(hsw, ip);
+    struct neigh *neigh = neigh_lookup(hsw, zone, ip);
     if (!neigh) {
         if (hmap_count(&hsw->neighs) >= NEIGH_MAX) {
             make_room(hsw, place->port);
         }
         neigh = xmalloc(sizeof *neigh);
+        neigh->zone = zone;
         neigh->ip = ip;
         neigh->place = *place;
         neigh->from = nowhere;
-        hmap_insert(&hsw->neighs, &neigh->hmap_node, hash_ip(ip));
+        hmap_insert(&hsw->neighs, &neigh->hmap_node, hash_ip(zone, ip));
         ovs_list_push_back(&hsw->neigh_lru, &neigh->lru_node);
     } else if (!place_equals(&neigh->place, place)) {
         claim_start(hsw, service->cfg, ip, &neigh->place, place, vlan_tci);
@@ -143,9 +149,9 @@ neigh_learn(struct hswitch *hsw, const struct service *service, ovs_be32 ip,
 
 /* Returns the entry for 'ip' if it is fresh enough to tell others, or null. */
 static const struct neigh *
-neigh_find_fresh(const struct hswitch *hsw, ovs_be32 ip)
+neigh_find_fresh(const struct hswitch *hsw, uint32_t zone, ovs_be32 ip)
 {
-    const struct neigh *neigh = neigh_lookup(hsw, ip);
+    const struct neigh *neigh = neigh_lookup(hsw, zone, ip);
 
     return (neigh && time_msec() < neigh->heard + NEIGH_FRESH_MS ? neigh
             : NULL);
@@ -202,9 +208,10 @@ neigh_run(struct hswitch *hsw)
     }
 
     struct place old;
+    uint32_t zone;
     ovs_be32 ip;
-    while (claims_run(hsw, &ip, &old)) {
-        struct neigh *neigh = neigh_lookup(hsw, ip);
+    while (claims_run(hsw, &zone, &ip, &old)) {
+        struct neigh *neigh = neigh_lookup(hsw, zone, ip);
 
         if (neigh && place_equals(&neigh->place, &old)) {
             neigh_delete(hsw, neigh);
@@ -237,8 +244,8 @@ has_moved(const struct neigh *neigh, const struct place *old,
  * several addresses: returns one that is known to be in 'old' still, if there
  * is one, else one that has moved from there to 'new', else null. */
 static const struct neigh *
-find_gateway(const struct hswitch *hsw, const struct place *old,
-             const struct place *new)
+find_gateway(const struct hswitch *hsw, uint32_t zone,
+             const struct place *old, const struct place *new)
 {
     const struct neigh *found = NULL;
     const struct neigh *neigh;
@@ -247,7 +254,9 @@ find_gateway(const struct hswitch *hsw, const struct place *old,
         return NULL;
     }
     LIST_FOR_EACH (neigh, lru_node, &hsw->neigh_lru) {
-        if (place_equals(&neigh->place, old)) {
+        if (neigh->zone != zone) {
+            continue;
+        } else if (place_equals(&neigh->place, old)) {
             return neigh;
         } else if (has_moved(neigh, old, new)) {
             found = neigh;
@@ -263,11 +272,11 @@ neigh_has_moved(struct hswitch *hsw, const struct service *service,
                 ovs_be32 ip, const struct place *old, const struct place *new,
                 ovs_be16 vlan_tci)
 {
-    const struct neigh *neigh = neigh_lookup(hsw, ip);
+    const struct neigh *neigh = neigh_lookup(hsw, service->cfg->zone, ip);
 
     if (!neigh || (!place_equals(&neigh->place, old)
                    && !has_moved(neigh, old, new))) {
-        neigh = find_gateway(hsw, old, new);
+        neigh = find_gateway(hsw, service->cfg->zone, old, new);
     }
     if (neigh && has_moved(neigh, old, new)) {
         return true;
@@ -305,7 +314,8 @@ may_be_in(const struct member *m, const struct place *place)
 }
 
 void
-neigh_check_member(struct member *m, const struct place *place)
+neigh_check_member(struct hswitch *hsw, struct member *m,
+                   const struct place *place)
 {
     long long int now = time_msec();
 
@@ -316,19 +326,17 @@ neigh_check_member(struct member *m, const struct place *place)
         const struct place old = { m->mac, m->port };
 
         if (!place_equals(&old, place)) {
-            claim_start(m->service->hsw, m->service->cfg, m->address, &old,
-                        place, 0);
+            claim_start(hsw, m->service->cfg, m->address, &old, place, 0);
         }
     } else if (now >= m->checked + CHECK_INTERVAL_MS) {
         m->checked = now;
-        neigh_probe_member(m, true);
+        neigh_probe_member(hsw, m, true);
     }
 }
 
 void
-neigh_probe_member(struct member *m, bool everywhere)
+neigh_probe_member(struct hswitch *hsw, struct member *m, bool everywhere)
 {
-    struct hswitch *hsw = m->service->hsw;
     const struct service_config *cfg = m->service->cfg;
 
     /* A server that shares the address answers a probe for it, as it would
@@ -363,20 +371,22 @@ learn_members(struct hswitch *hsw, ovs_be32 address,
               const struct packet_in *pi)
 {
     const struct place from = arp_place(pi);
+    uint32_t zone = pi->zone;
     struct service *service;
     bool found = false;
 
-    LIST_FOR_EACH (service, node, &hsw->services) {
+    LIST_FOR_EACH (service, node, &hsw->engine.services) {
         for (size_t i = 0; i < service->cfg->n_members; i++) {
             struct member *m = service->members[i];
-            if (m->address == address && may_be_in(m, &from)) {
+            if (m->zone == zone && m->address == address
+                && may_be_in(m, &from)) {
                 const struct place place = { m->mac, m->port };
 
                 if (is_placed(m) ? place_equals(&place, &from)
                     : is_answer(m, pi)) {
                     member_set_location(m, from.mac, from.port);
                 } else {
-                    neigh_check_member(m, &from);
+                    neigh_check_member(hsw, m, &from);
                 }
                 found = true;
             }
@@ -392,7 +402,8 @@ move_host(struct hswitch *hsw, const struct packet_in *pi,
           const struct place *old)
 {
     const struct place from = arp_place(pi);
-    struct neigh *neigh = neigh_lookup(hsw, pi->flow.nw_src);
+    uint32_t zone = pi->zone;
+    struct neigh *neigh = neigh_lookup(hsw, zone, pi->flow.nw_src);
     struct service *service;
 
     if (neigh && place_equals(&neigh->place, old)) {
@@ -400,13 +411,13 @@ move_host(struct hswitch *hsw, const struct packet_in *pi,
         neigh->place = from;
         neigh_heard(hsw, neigh);
     }
-    LIST_FOR_EACH (service, node, &hsw->services) {
+    LIST_FOR_EACH (service, node, &hsw->engine.services) {
         for (size_t i = 0; i < service->cfg->n_members; i++) {
             struct member *m = service->members[i];
             const struct place place = { m->mac, m->port };
 
-            if (m->address == pi->flow.nw_src && place_equals(&place, old)
-                && may_be_in(m, &from)) {
+            if (m->zone == zone && m->address == pi->flow.nw_src
+                && place_equals(&place, old) && may_be_in(m, &from)) {
                 member_set_location(m, from.mac, from.port);
             }
         }
@@ -415,16 +426,16 @@ move_host(struct hswitch *hsw, const struct packet_in *pi,
 
 /* Tells 'askers' of 'ip' where it is, if that is known. */
 static void
-answer_askers(struct hswitch *hsw, ovs_be32 ip)
+answer_askers(struct hswitch *hsw, uint32_t zone, ovs_be32 ip)
 {
-    const struct neigh *neigh = neigh_find_fresh(hsw, ip);
+    const struct neigh *neigh = neigh_find_fresh(hsw, zone, ip);
     struct asker *asker;
 
     if (!neigh) {
         return;
     }
     LIST_FOR_EACH_SAFE (asker, node, &hsw->askers) {
-        if (asker->target == ip) {
+        if (asker->zone == zone && asker->target == ip) {
             arp_send(hsw, ARP_OP_REPLY, neigh->place.mac, ip, asker->mac,
                      asker->vip, false, asker->vlan_tci, asker->port);
             asker_delete(asker);
@@ -441,7 +452,8 @@ answer_sharing_server(struct hswitch *hsw, const struct service *service,
                       const struct packet_in *pi)
 {
     ofp_port_t port = pi->flow.in_port.ofp_port;
-    const struct neigh *neigh = neigh_find_fresh(hsw, target);
+    const struct neigh *neigh = neigh_find_fresh(hsw, service->cfg->zone,
+                                                 target);
 
     if (neigh) {
         arp_send(hsw, ARP_OP_REPLY, neigh->place.mac, target,
@@ -454,6 +466,7 @@ answer_sharing_server(struct hswitch *hsw, const struct service *service,
     }
     struct asker *asker = xmalloc(sizeof *asker);
     *asker = (struct asker) {
+        .zone = service->cfg->zone,
         .target = target,
         .vip = vip,
         .mac = pi->flow.arp_sha,
@@ -479,7 +492,7 @@ handle_from_vip(struct hswitch *hsw, const struct service *service,
                      ETH_ADDR_ARGS(pi->flow.arp_sha),
                      pi->flow.in_port.ofp_port, ofswitch_name(hsw->ofsw),
                      IP_ARGS(vip), service->cfg->name);
-        handover_count(hsw, NULL, HC_DROP_ARP);
+        engine_count(&hsw->engine, NULL, HC_DROP_ARP);
         return;
     }
 
@@ -500,7 +513,7 @@ handle_to_vip(struct hswitch *hsw, const struct service *service,
 
         neigh_learn(hsw, service, sender, &from, pi->flow.vlans[0].tci);
         learn_members(hsw, sender, pi);
-        answer_askers(hsw, sender);
+        answer_askers(hsw, service->cfg->zone, sender);
     } else if (learn_members(hsw, service->cfg->vip, pi)) {
         /* A probe by a server that is about to take the address it shares:
          * do not tell it that somebody else has it. */
@@ -530,12 +543,15 @@ neigh_handle_arp(struct hswitch *hsw, const struct packet_in *pi)
         move_host(hsw, pi, &old);
     }
 
-    const struct service *service = service_lookup_vip(hsw, pi->flow.nw_src);
+    const struct engine *e = &hsw->engine;
+    uint32_t zone = pi->zone;
+    const struct service *service = service_lookup_vip(e, zone,
+                                                       pi->flow.nw_src);
     if (service) {
         handle_from_vip(hsw, service, pi);
         return;
     }
-    service = service_lookup_vip(hsw, pi->flow.nw_dst);
+    service = service_lookup_vip(e, zone, pi->flow.nw_dst);
     if (service) {
         handle_to_vip(hsw, service, pi);
     }

@@ -34,11 +34,12 @@ bool neigh_has_moved(struct hswitch *, const struct service *, ovs_be32 ip,
 
 /* Asks for the MAC address of 'm', at the port where it was last if it is
  * anywhere, or everywhere. */
-void neigh_probe_member(struct member *m, bool everywhere);
+void neigh_probe_member(struct hswitch *, struct member *m, bool everywhere);
 
 /* Something that claims to be from 'm' came from 'place', where 'm' was not:
  * asks where it is, now and then. */
-void neigh_check_member(struct member *m, const struct place *place);
+void neigh_check_member(struct hswitch *, struct member *m,
+                        const struct place *place);
 
 /* Periodic work. */
 void neigh_run(struct hswitch *);

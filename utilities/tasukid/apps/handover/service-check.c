@@ -10,8 +10,8 @@
 #include "flow.h"
 #include "openflow/openflow.h"
 #include "packets.h"
-#include "rule-check.h"
 #include "util.h"
+#include "utilities/tasukid/apps/handover/engine/rule-check.h"
 #include "utilities/tasukid/core/row-check.h"
 #include "utilities/tasukid/tasuki-idl.h"
 

@@ -4,11 +4,11 @@
 #include <config.h>
 #include "service-config.h"
 
-#include "service.h"
 #include "smap.h"
 #include "util.h"
+#include "utilities/tasukid/apps/handover/engine/rule-check.h"
+#include "utilities/tasukid/apps/handover/engine/service.h"
 #include "utilities/tasukid/core/config-db.h"
-#include "utilities/tasukid/apps/handover/rule-check.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
 /* The core has checked each row (row-check.h), and what of it is a string is

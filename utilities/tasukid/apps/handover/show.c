@@ -4,12 +4,14 @@
 #include <config.h>
 #include "show.h"
 
-#include "conn.h"
+#include "handover.h"
 #include "openvswitch/dynamic-string.h"
 #include "packets.h"
 #include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
+#include "utilities/tasukid/apps/handover/engine/conn.h"
+#include "utilities/tasukid/apps/handover/engine/life.h"
 #include "utilities/tasukid/core/ofswitch.h"
 #include "utilities/tasukid/core/pipeline.h"
 
@@ -51,6 +53,15 @@ reply(struct unixctl_conn *conn, int argc, const char *argv[],
     ds_destroy(&q.ds);
 }
 
+static const struct engine *
+get_engine(const struct ofswitch *ofsw)
+{
+    struct hswitch *hsw = ofswitch_get_data(ofsw, PIPE_APP_HANDOVER);
+
+    hsw->engine.now = time_msec();
+    return &hsw->engine;
+}
+
 static void
 format_member(const struct member *m, struct ds *ds)
 {
@@ -80,11 +91,11 @@ format_member(const struct member *m, struct ds *ds)
 static void
 show_switch(struct ofswitch *ofsw, void *q_)
 {
-    struct hswitch *hsw = ofswitch_get_data(ofsw, PIPE_APP_HANDOVER);
+    const struct engine *e = get_engine(ofsw);
     const struct service *service;
     struct query *q = q_;
 
-    LIST_FOR_EACH (service, node, &hsw->services) {
+    LIST_FOR_EACH (service, node, &e->services) {
         if (!query_wants(q, service)) {
             continue;
         }
@@ -111,15 +122,15 @@ show(struct unixctl_conn *conn, int argc, const char *argv[],
 static void
 connections_switch(struct ofswitch *ofsw, void *q_)
 {
-    struct hswitch *hsw = ofswitch_get_data(ofsw, PIPE_APP_HANDOVER);
+    const struct engine *e = get_engine(ofsw);
     const struct service *service;
     const struct conn *conn;
     struct query *q = q_;
 
-    LIST_FOR_EACH (service, node, &hsw->services) {
+    LIST_FOR_EACH (service, node, &e->services) {
         query_wants(q, service);
     }
-    HMAP_FOR_EACH (conn, node, &hsw->conns) {
+    HMAP_FOR_EACH (conn, node, &e->conns) {
         if (query_wants(q, conn->service)) {
             conn_format(conn, &q->ds);
             ds_put_char(&q->ds, '\n');
@@ -149,11 +160,11 @@ format_counters(const uint64_t counters[HC_N], struct ds *ds)
 static void
 stats_switch(struct ofswitch *ofsw, void *q_)
 {
-    struct hswitch *hsw = ofswitch_get_data(ofsw, PIPE_APP_HANDOVER);
+    const struct engine *e = get_engine(ofsw);
     const struct service *service;
     struct query *q = q_;
 
-    LIST_FOR_EACH (service, node, &hsw->services) {
+    LIST_FOR_EACH (service, node, &e->services) {
         if (query_wants(q, service)) {
             ds_put_format(&q->ds, "service %s on %s:\n", service->cfg->name,
                           ofswitch_name(ofsw));
@@ -163,12 +174,12 @@ stats_switch(struct ofswitch *ofsw, void *q_)
     if (!q->service) {
         ds_put_format(&q->ds, "switch %s:\n", ofswitch_name(ofsw));
         ds_put_format(&q->ds, "    %-18s %10"PRIuSIZE"\n", "records",
-                      hmap_count(&hsw->conns));
+                      hmap_count(&e->conns));
         ds_put_format(&q->ds, "    %-18s %10"PRIuSIZE"\n", "direct_pairs",
-                      hsw->n_direct);
+                      e->n_direct);
         ds_put_format(&q->ds, "    %-18s %10"PRIuSIZE"\n", "held_bytes",
-                      handover_limits.held.used);
-        format_counters(hsw->counters, &q->ds);
+                      handover_shared.held.used);
+        format_counters(e->counters, &q->ds);
     }
 }
 

@@ -10,7 +10,7 @@
  * shared by reference count.  'struct service' and 'struct member' are what
  * has become of it on one switch. */
 
-#include "handover.h"
+#include "engine.h"
 #include "hash.h"
 #include "openvswitch/types.h"
 #include "openvswitch/uuid.h"
@@ -39,6 +39,7 @@ struct service_config {
     unsigned int ref_cnt;
     struct uuid uuid;           /* Of the row in table Service. */
     char *name;
+    uint32_t zone;              /* Of the service and its servers. */
     ovs_be32 vip;
     ovs_be16 port;
     struct eth_addr mac;        /* What ARP says about 'vip'. */
@@ -55,8 +56,8 @@ struct service_config {
     struct rule_set rules;
 };
 
-/* Returns a configuration with default values, no members and no rules, and
- * the MAC address that is made from 'vip'. */
+/* Returns a configuration with default values, in zone 0, no members and no
+ * rules, and the MAC address that is made from 'vip'. */
 struct service_config *service_config_create(const struct uuid *,
                                              const char *name, ovs_be32 vip,
                                              ovs_be16 port);
@@ -72,12 +73,14 @@ struct member_config *service_config_add_member(struct service_config *,
 /* One server, as one service on one switch sees it.  It lives as long as the
  * configuration has it or a connection uses it. */
 struct member {
-    struct hmap_node hmap_node; /* In hswitch's 'members' if 'configured'. */
+    struct hmap_node hmap_node; /* In engine's 'members' if 'configured'. */
+    struct engine *engine;
     struct service *service;    /* Null once that is gone. */
     unsigned int ref_cnt;
     bool configured;
     struct uuid uuid;
     char *name;
+    uint32_t zone;
     ovs_be32 address;
     ovs_be16 tp_port;           /* Where it listens. */
     unsigned int weight;
@@ -108,9 +111,9 @@ struct member {
 };
 
 struct service {
-    struct ovs_list node;       /* In hswitch's 'services'. */
-    struct hmap_node hmap_node; /* In hswitch's 'vips'. */
-    struct hswitch *hsw;
+    struct ovs_list node;       /* In engine's 'services'. */
+    struct hmap_node hmap_node; /* In engine's 'vips'. */
+    struct engine *engine;
     struct service_config *cfg;
     struct member **members;    /* Parallel to cfg->members. */
 
@@ -124,35 +127,43 @@ struct service {
     uint64_t counters[HC_N];
 };
 
-/* Brings the services of 'hsw' in line with the 'n' configurations in 'cfgs'.
- * Services that are gone take their connections with them; members that are
- * gone keep theirs.  services_destroy() wants conns_destroy() before. */
-void services_configure(struct hswitch *hsw,
-                        struct service_config *const *cfgs, size_t n);
-void services_destroy(struct hswitch *);
+/* Returns a new service, to be given a configuration by service_configure():
+ * members that it had before and that stay keep what is known about them. */
+struct service *service_create(struct engine *, const struct service_config *);
+void service_configure(struct service *, const struct service_config *);
 
-/* Periodic work: asks for MAC addresses. */
-void services_run(struct hswitch *);
-void services_wait(struct hswitch *);
+/* No connection may be left. */
+void service_destroy(struct service *);
 
-struct service *service_lookup(const struct hswitch *, ovs_be32 vip,
-                               ovs_be16 port);
+/* Returns true if 'service' is the one that 'cfg' means.  A service that has
+ * another address is another service, also if it is the same row. */
+bool service_is(const struct service *, const struct service_config *cfg);
+
+/* A port came, went or changed: members that are configured with its name
+ * follow it. */
+void service_port_changed(struct service *, ofp_port_t port, bool live);
+
+struct service *service_lookup(const struct engine *, uint32_t zone,
+                               ovs_be32 vip, ovs_be16 port);
 
 /* Returns any service with address 'vip', or null. */
-struct service *service_lookup_vip(const struct hswitch *, ovs_be32 vip);
+struct service *service_lookup_vip(const struct engine *, uint32_t zone,
+                                   ovs_be32 vip);
 
-/* Returns the member that gets what is sent to 'vip' and is not for one of the
- * services: one that has the address itself.  Null if there is none. */
-struct member *service_vip_owner(const struct hswitch *, ovs_be32 vip);
+/* Returns the member that gets what is sent to the address of 'service' and is
+ * not for one of the services there: one that has the address itself.  Null if
+ * there is none. */
+struct member *service_vip_owner(const struct service *);
 
 /* Iterates through members with an address and port. */
-struct member *member_lookup_next(const struct hswitch *, ovs_be32 address,
-                                  ovs_be16 port, const struct member *prev);
+struct member *member_lookup_next(const struct engine *, uint32_t zone,
+                                  ovs_be32 address, ovs_be16 port,
+                                  const struct member *prev);
 
 static inline uint32_t
-hash_endpoint(ovs_be32 address, ovs_be16 port)
+hash_endpoint(uint32_t zone, ovs_be32 address, ovs_be16 port)
 {
-    return hash_2words((OVS_FORCE uint32_t) address,
+    return hash_3words(zone, (OVS_FORCE uint32_t) address,
                        (OVS_FORCE uint32_t) port);
 }
 
@@ -164,10 +175,10 @@ hash_endpoint(ovs_be32 address, ovs_be16 port)
 struct member *member_create(struct service *, const struct uuid *,
                              const char *name);
 void member_configure(struct member *, const struct member_config *);
-void member_unconfigure(struct hswitch *, struct member *);
+void member_unconfigure(struct member *);
 
-/* Periodic work. */
-void member_run(struct member *, long long int now);
+/* Periodic work: asks where it is. */
+void member_run(struct member *);
 void member_wait(const struct member *);
 
 struct member *member_ref(struct member *);
@@ -195,10 +206,6 @@ bool member_is_source(const struct member *m, struct eth_addr mac,
 /* Notes where 'm' is.  Port OFPP_NONE leaves the port as it is. */
 void member_set_location(struct member *m, struct eth_addr mac,
                          ofp_port_t port);
-
-/* A port of the switch came, went or changed: members that are configured
- * with a port's name follow it. */
-void services_port_changed(struct hswitch *, ofp_port_t port, bool live);
 
 /* Notes that a handshake with 'm' failed, for the given reason, or worked. */
 void member_failed(struct member *, const char *reason);

@@ -6,14 +6,10 @@
 
 #include <stdlib.h>
 
-#include "neigh.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
-#include "timeval.h"
 #include "util.h"
-#include "utilities/tasukid/core/config-db.h"
-#include "utilities/tasukid/core/ofswitch.h"
 #include "uuid.h"
 
 VLOG_DEFINE_THIS_MODULE(handover_member);
@@ -33,7 +29,7 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
 #define PROBE_RESOLVED_MS 30000
 #define PROBE_GIVE_UP_MS (3 * PROBE_RESOLVED_MS + PROBE_UNRESOLVED_MS)
 
-/* How often to show in the database that something has changed. */
+/* How often to show that something has changed. */
 #define PUBLISH_INTERVAL_MS 1000
 
 struct member *
@@ -42,7 +38,9 @@ member_create(struct service *service, const struct uuid *uuid,
 {
     struct member *m = xzalloc(sizeof *m);
 
+    m->engine = service->engine;
     m->service = service;
+    m->zone = service->cfg->zone;
     m->ref_cnt = 1;
     m->uuid = *uuid;
     m->name = xstrdup(name);
@@ -95,12 +93,13 @@ member_is_source(const struct member *m, struct eth_addr mac, ofp_port_t port)
             : m->port != OFPP_NONE && m->port == port);
 }
 
-/* Static flows lead only to servers that share the service's address. */
+/* Apart from connections' entries, only those to servers that share the
+ * service's address depend on where servers are. */
 static void
 redeclare(const struct member *m)
 {
     if (member_shares_vip(m)) {
-        ofswitch_redeclare_soon(m->service->hsw->ofsw);
+        m->engine->ops->redeclare(m->engine, true);
     }
 }
 
@@ -109,7 +108,7 @@ member_set_location(struct member *m, struct eth_addr mac, ofp_port_t port)
 {
     bool changed = false;
 
-    m->seen = time_msec();
+    m->seen = m->engine->now;
     m->next_probe = m->seen + PROBE_RESOLVED_MS;
     if (!m->mac_configured && !eth_addr_equals(m->mac, mac)) {
         m->mac = mac;
@@ -132,7 +131,7 @@ member_set_location(struct member *m, struct eth_addr mac, ofp_port_t port)
 void
 member_configure(struct member *m, const struct member_config *cfg)
 {
-    struct hswitch *hsw = m->service->hsw;
+    struct engine *e = m->engine;
 
     if (strcmp(m->name, cfg->name)) {
         free(m->name);
@@ -144,7 +143,7 @@ member_configure(struct member *m, const struct member_config *cfg)
                       || m->mac_configured != cfg->has_mac);
     if (!m->configured || elsewhere) {
         if (m->configured) {
-            hmap_remove(&hsw->members, &m->hmap_node);
+            hmap_remove(&e->members, &m->hmap_node);
         }
         m->configured = true;
         m->address = cfg->address;
@@ -152,8 +151,8 @@ member_configure(struct member *m, const struct member_config *cfg)
         m->mac = eth_addr_zero;
         m->next_probe = LLONG_MIN;
         m->failed_until = LLONG_MIN;
-        hmap_insert(&hsw->members, &m->hmap_node,
-                    hash_endpoint(m->address, m->tp_port));
+        hmap_insert(&e->members, &m->hmap_node,
+                    hash_endpoint(m->zone, m->address, m->tp_port));
     }
 
     m->mac_configured = cfg->has_mac;
@@ -161,14 +160,8 @@ member_configure(struct member *m, const struct member_config *cfg)
         m->mac = cfg->mac;
     }
 
-    ofp_port_t port = (cfg->ofport
-                       ? ofswitch_port_from_string(hsw->ofsw, cfg->ofport)
+    ofp_port_t port = (cfg->ofport ? e->ops->find_port(e, m, cfg->ofport)
                        : OFPP_NONE);
-    if (cfg->ofport && port == OFPP_NONE) {
-        VLOG_WARN_RL(&rl, "service %s: server %s: %s has no port \"%s\"",
-                     m->service->cfg->name, m->name,
-                     ofswitch_name(hsw->ofsw), cfg->ofport);
-    }
     if (cfg->ofport || m->port_configured) {
         if (m->port != port && !m->mac_configured) {
             m->mac = eth_addr_zero;
@@ -181,26 +174,26 @@ member_configure(struct member *m, const struct member_config *cfg)
 
 /* Takes 'm' out of the configuration. */
 void
-member_unconfigure(struct hswitch *hsw, struct member *m)
+member_unconfigure(struct member *m)
 {
     if (m->configured) {
-        hmap_remove(&hsw->members, &m->hmap_node);
+        hmap_remove(&m->engine->members, &m->hmap_node);
         m->configured = false;
     }
     member_unref(m);
 }
 
 struct member *
-member_lookup_next(const struct hswitch *hsw, ovs_be32 address, ovs_be16 port,
-                   const struct member *prev)
+member_lookup_next(const struct engine *e, uint32_t zone, ovs_be32 address,
+                   ovs_be16 port, const struct member *prev)
 {
-    uint32_t hash = hash_endpoint(address, port);
+    uint32_t hash = hash_endpoint(zone, address, port);
     struct hmap_node *node = (prev ? hmap_next_with_hash(&prev->hmap_node)
-                              : hmap_first_with_hash(&hsw->members, hash));
+                              : hmap_first_with_hash(&e->members, hash));
 
     for (; node; node = hmap_next_with_hash(node)) {
         struct member *m = CONTAINER_OF(node, struct member, hmap_node);
-        if (m->address == address && m->tp_port == port) {
+        if (m->zone == zone && m->address == address && m->tp_port == port) {
             return m;
         }
     }
@@ -210,7 +203,7 @@ member_lookup_next(const struct hswitch *hsw, ovs_be32 address, ovs_be16 port,
 bool
 member_has_failed(const struct member *m)
 {
-    return time_msec() < m->failed_until;
+    return m->engine->now < m->failed_until;
 }
 
 const char *
@@ -220,7 +213,7 @@ member_status(const struct member *m)
             : member_is_resolved(m) ? "up" : "unresolved");
 }
 
-/* Shows in the database how 'm' is, if that has changed.  A server that takes
+/* Has people shown how 'm' is, if that has changed.  A server that takes
  * some connections and refuses others changes with each. */
 static void
 member_publish(struct member *m, long long int now)
@@ -230,7 +223,7 @@ member_publish(struct member *m, long long int now)
     if (status != m->status && now >= m->next_publish) {
         m->status = status;
         m->next_publish = now + PUBLISH_INTERVAL_MS;
-        config_set_status(&m->uuid, "state", "%s", status);
+        m->engine->ops->show_state(m->engine, m, status);
     }
 }
 
@@ -242,10 +235,10 @@ member_failed(struct member *m, const char *reason)
                      m->service ? m->service->cfg->name : "(removed)",
                      m->name, reason);
     }
-    m->failed_until = time_msec() + FAIL_TIMEOUT_MS;
+    m->failed_until = m->engine->now + FAIL_TIMEOUT_MS;
 
     /* It may have gone to another machine. */
-    m->next_probe = MIN(m->next_probe, time_msec());
+    m->next_probe = MIN(m->next_probe, m->engine->now);
 }
 
 void
@@ -259,7 +252,7 @@ member_worked(struct member *m)
         m->n_failures = 0;
         m->failed_until = LLONG_MIN;
     }
-    m->seen = time_msec();
+    m->seen = m->engine->now;
 }
 
 void
@@ -275,13 +268,15 @@ member_learn_options(struct member *m, const struct tcp_segment *syn,
     m->missing_opts = ((m->missing_opts & ~synack->opts.present) | missing);
     m->missing_ecn = ecn_offered ? ecn_missing : m->missing_ecn;
     if (missing || ecn_missing) {
-        m->missing_until = time_msec() + MISSING_OPTS_MS;
+        m->missing_until = m->engine->now + MISSING_OPTS_MS;
     }
 }
 
 void
-member_run(struct member *m, long long int now)
+member_run(struct member *m)
 {
+    long long int now = m->engine->now;
+
     member_publish(m, now);
     if (m->mac_configured) {
         return;
@@ -293,8 +288,8 @@ member_run(struct member *m, long long int now)
         redeclare(m);
     }
     if (now >= m->next_probe) {
-        neigh_probe_member(m, !member_is_resolved(m)
-                              || now - m->seen >= PROBE_RESOLVED_MS);
+        m->engine->ops->probe_member(m->engine, m, !member_is_resolved(m)
+                                     || now - m->seen >= PROBE_RESOLVED_MS);
         m->next_probe = now + (member_is_resolved(m)
                                && now - m->seen < PROBE_RESOLVED_MS
                                ? PROBE_RESOLVED_MS : PROBE_UNRESOLVED_MS);

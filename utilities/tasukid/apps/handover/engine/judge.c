@@ -10,8 +10,8 @@
 #include "bitmap.h"
 #include "rules.h"
 #include "util.h"
-#include "utilities/tasukid/apps/handover/pattern-set.h"
-#include "utilities/tasukid/apps/handover/rule-check.h"
+#include "pattern-set.h"
+#include "rule-check.h"
 
 void
 judge_init(struct judge *judge, const struct rule_set *rules)

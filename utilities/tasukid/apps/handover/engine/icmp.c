@@ -2,7 +2,7 @@
  * Copyright (c) 2026 the Tasuki developers. */
 
 #include <config.h>
-#include "icmp.h"
+#include "engine.h"
 
 #include <netinet/in.h>
 
@@ -12,7 +12,6 @@
 #include "packets.h"
 #include "unaligned.h"
 #include "util.h"
-#include "utilities/tasukid/core/app.h"
 
 /* What a quote has to have of TCP: ports and sequence number (RFC 792). */
 #define QUOTED_TCP_LEN 8
@@ -56,60 +55,65 @@ parse(struct dp_packet *packet, struct icmp_error *e)
 }
 
 static struct conn *
-find_connection(const struct hswitch *hsw, const struct icmp_error *e)
+find_connection(const struct engine *e, uint32_t zone,
+                const struct icmp_error *err)
 {
     const struct service *service = service_lookup(
-        hsw, get_16aligned_be32(&e->quoted_ip->ip_src),
-        e->quoted_tcp->tcp_src);
+        e, zone, get_16aligned_be32(&err->quoted_ip->ip_src),
+        err->quoted_tcp->tcp_src);
 
     return (service
-            ? conn_lookup(hsw, service,
-                          get_16aligned_be32(&e->quoted_ip->ip_dst),
-                          e->quoted_tcp->tcp_dst)
+            ? conn_lookup(service,
+                          get_16aligned_be32(&err->quoted_ip->ip_dst),
+                          err->quoted_tcp->tcp_dst)
             : NULL);
 }
 
-/* Makes the quote in 'e' one of what the server of 'conn' sent. */
+/* Makes the quote in 'err' one of what the server of 'conn' sent. */
 static void
-rewrite_quote(const struct conn *conn, struct icmp_error *e)
+rewrite_quote(const struct conn *conn, struct icmp_error *err)
 {
     const struct member *m = conn->member;
-    uint32_t seq = ntohl(get_16aligned_be32(&e->quoted_tcp->tcp_seq));
+    uint32_t seq = ntohl(get_16aligned_be32(&err->quoted_tcp->tcp_seq));
 
-    e->quoted_ip->ip_csum = recalc_csum32(
-        e->quoted_ip->ip_csum, get_16aligned_be32(&e->quoted_ip->ip_src),
+    err->quoted_ip->ip_csum = recalc_csum32(
+        err->quoted_ip->ip_csum, get_16aligned_be32(&err->quoted_ip->ip_src),
         m->address);
-    put_16aligned_be32(&e->quoted_ip->ip_src, m->address);
-    e->quoted_tcp->tcp_src = m->tp_port;
-    put_16aligned_be32(&e->quoted_tcp->tcp_seq,
+    put_16aligned_be32(&err->quoted_ip->ip_src, m->address);
+    err->quoted_tcp->tcp_src = m->tp_port;
+    put_16aligned_be32(&err->quoted_tcp->tcp_seq,
                        htonl(seq + conn->seq_delta));
-    e->icmp->icmp_csum = 0;
-    e->icmp->icmp_csum = csum(e->icmp, e->icmp_len);
+    err->icmp->icmp_csum = 0;
+    err->icmp->icmp_csum = csum(err->icmp, err->icmp_len);
 }
 
+/* A router on the way to a client that finds a segment too large, or no way to
+ * go on, tells its sender, which is the service as far as it knows.  The server
+ * that sent the segment gets to know if it finds its own address, port and
+ * sequence number in what the router quotes. */
 void
-icmp_from_network(struct hswitch *hsw, const struct packet_in *pi)
+engine_icmp(struct engine *e, uint32_t zone, const struct dp_packet *packet_)
 {
-    struct dp_packet *packet = dp_packet_clone(pi->packet);
-    struct icmp_error e;
+    struct dp_packet *packet = dp_packet_clone(packet_);
+    struct icmp_error err;
 
-    const struct conn *conn = parse(packet, &e) ? find_connection(hsw, &e)
-                              : NULL;
+    const struct conn *conn = (parse(packet, &err)
+                               ? find_connection(e, zone, &err) : NULL);
     if (!conn || !conn->member || eth_addr_is_zero(conn->member_mac)) {
-        handover_count(hsw, NULL, HC_DROP_ICMP);
+        engine_count(e, NULL, HC_DROP_ICMP);
         dp_packet_delete(packet);
         return;
     }
 
-    rewrite_quote(conn, &e);
-    e.ip->ip_csum = recalc_csum32(e.ip->ip_csum,
-                                  get_16aligned_be32(&e.ip->ip_dst),
-                                  conn->member->address);
-    put_16aligned_be32(&e.ip->ip_dst, conn->member->address);
+    rewrite_quote(conn, &err);
+    err.ip->ip_csum = recalc_csum32(err.ip->ip_csum,
+                                    get_16aligned_be32(&err.ip->ip_dst),
+                                    conn->member->address);
+    put_16aligned_be32(&err.ip->ip_dst, conn->member->address);
 
     struct eth_header *eth = dp_packet_data(packet);
     eth->eth_src = conn->service->cfg->mac;
     eth->eth_dst = conn->member_mac;
-    handover_count(hsw, conn->service, HC_ICMP);
-    hswitch_send(hsw, packet, conn->member_port);
+    engine_count(e, conn->service, HC_ICMP);
+    engine_send(e, packet, conn->member_port);
 }

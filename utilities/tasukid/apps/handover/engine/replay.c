@@ -2,18 +2,17 @@
  * Copyright (c) 2026 the Tasuki developers. */
 
 #include <config.h>
-#include "handshake.h"
+#include "replay.h"
 
 #include "challenge.h"
 #include "dp-packet.h"
+#include "engine.h"
+#include "life.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "pair.h"
-#include "timeval.h"
 #include "util.h"
-#include "utilities/tasukid/core/app.h"
-#include "utilities/tasukid/core/ofswitch.h"
 
 VLOG_DEFINE_THIS_MODULE(handover_replay);
 
@@ -41,13 +40,6 @@ mss_of(const struct tcp_options *opts)
 {
     return (opts->present & TCP_OPT_MSS ? MAX(opts->mss, TCP_MSS_MIN)
             : TCP_MSS_DEFAULT);
-}
-
-uint16_t
-handshake_client_window(const struct conn *conn)
-{
-    return MIN((uint32_t) conn->hs->window << conn->client_wscale,
-               UINT16_MAX);
 }
 
 /* Sends bytes [start, end) of what is held to the server, cut for it, and a
@@ -160,9 +152,9 @@ send_frag_needed(struct conn *conn)
         .tos = hs->tos,
         .len = MIN(held - una, hs->told_mss),
     };
-    hswitch_send(conn->service->hsw,
-                 tcp_segment_compose_frag_needed(&seg, mss + HEADERS_LEN),
-                 conn->client_port);
+    engine_send(conn->service->engine,
+                tcp_segment_compose_frag_needed(&seg, mss + HEADERS_LEN),
+                conn->client_port);
 }
 
 static void
@@ -192,13 +184,13 @@ finish(struct conn *conn)
 }
 
 /* The server has everything that the client will not send again.  Gives it the
- * rest of what is held, and the connection to the switch.
+ * rest of what is held, and has the connection forwarded.
  *
  * The server's answers must not reach the client as they are, so that their
- * flow comes first; the client's next segments must not overtake what is held,
- * so that theirs comes last. */
+ * entry comes first; the client's next segments must not overtake what is
+ * held, so that theirs comes last. */
 static void
-hand_to_switch(struct conn *conn)
+hand_over(struct conn *conn)
 {
     conn_install(conn, CONN_TO_CLIENT);
     if (conn->hs->target != &conn->hs->first) {
@@ -213,7 +205,7 @@ static void
 deliver(struct conn *conn, struct peer *target)
 {
     struct handshake *hs = conn->hs;
-    struct ofswitch *ofsw = conn->service->hsw->ofsw;
+    struct engine *e = conn->service->engine;
 
     conn_set_member(conn, target->m);
     if (!conn->watched) {
@@ -228,14 +220,14 @@ deliver(struct conn *conn, struct peer *target)
         /* The client will not send that again: stay in between until the
          * server has it. */
         hs->rto = DELIVER_RTO_MS;
-        hs->deadline = time_msec() + DELIVER_TIMEOUT_MS;
-        conn_set_timer(conn, time_msec() + hs->rto);
+        hs->deadline = conn_now(conn) + DELIVER_TIMEOUT_MS;
+        conn_set_timer(conn, conn_now(conn) + hs->rto);
         send_contiguous(conn);
     } else {
-        hand_to_switch(conn);
+        hand_over(conn);
     }
     if (target != &hs->first) {
-        ofswitch_barrier(ofsw);
+        e->ops->barrier(e);
         peer_reset(conn, &hs->first);
         pair_unwatch(conn, hs->first.m);
     }
@@ -295,19 +287,6 @@ replay_move(struct conn *conn)
     deliver(conn, &conn->hs->second);
 }
 
-void
-replay_start(struct conn *conn)
-{
-    struct handshake *hs = conn->hs;
-
-    conn_cancel_timer(conn);
-    if (hs->first.alive && !hs->n_candidates) {
-        replay_keep(conn);
-    } else {
-        handshake_try_next(conn);
-    }
-}
-
 /* In between. */
 
 /* Both numbers count (RFC 5961 section 5.2). */
@@ -326,9 +305,9 @@ acceptable_from_server(const struct conn *conn, const struct tcp_segment *seg)
 }
 
 void
-replay_from_server(struct conn *conn, const struct packet_in *pi,
-                   const struct tcp_segment *seg)
+replay_from_server(struct conn *conn, const struct segment_in *in)
 {
+    const struct tcp_segment *seg = &in->seg;
     struct handshake *hs = conn->hs;
 
     if (seg->flags & TCP_SYN) {
@@ -345,14 +324,13 @@ replay_from_server(struct conn *conn, const struct packet_in *pi,
     if (!acceptable_from_server(conn, seg)) {
         /* The client judges it. */
         if (challenge_allows(conn)) {
-            conn_forward(conn, CONN_TO_CLIENT, pi->packet,
-                         pi->flow.in_port.ofp_port);
+            conn_forward(conn, CONN_TO_CLIENT, in);
         }
         conn_count(conn, HC_DROP_UNEXPECTED);
         return;
     }
 
-    conn_forward(conn, CONN_TO_CLIENT, pi->packet, pi->flow.in_port.ofp_port);
+    conn_forward(conn, CONN_TO_CLIENT, in);
     if (seg->flags & TCP_RST) {
         conn_count(conn, HC_SERVER_RESET);
         conn_destroy(conn);
@@ -371,7 +349,7 @@ replay_from_server(struct conn *conn, const struct packet_in *pi,
     hs->snd_una = acked;
     hs->snd_wnd = (uint32_t) seg->window << wscale_of(&hs->target->opts);
     if (hs->snd_una >= hs->acked) {
-        hand_to_switch(conn);
+        hand_over(conn);
         finish(conn);
     } else {
         send_contiguous(conn);
@@ -383,14 +361,14 @@ replay_timeout(struct conn *conn)
 {
     struct handshake *hs = conn->hs;
 
-    if (time_msec() >= hs->deadline) {
+    if (conn_now(conn) >= hs->deadline) {
         /* The client believes that its request has arrived. */
         conn_count(conn, HC_DELIVER_FAILED);
-        handshake_abort(conn, true);
+        conn_abort(conn, true);
         return;
     }
     hs->snd_nxt = hs->snd_una;
     send_contiguous(conn);
     hs->rto *= 2;
-    conn_set_timer(conn, MIN(time_msec() + hs->rto, hs->deadline));
+    conn_set_timer(conn, MIN(conn_now(conn) + hs->rto, hs->deadline));
 }

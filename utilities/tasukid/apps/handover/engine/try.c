@@ -2,13 +2,14 @@
  * Copyright (c) 2026 the Tasuki developers. */
 
 #include <config.h>
-#include "handshake.h"
+#include "try.h"
 
+#include "engine.h"
+#include "life.h"
 #include "packets.h"
 #include "pair.h"
-#include "timeval.h"
+#include "replay.h"
 #include "util.h"
-#include "utilities/tasukid/core/app.h"
 
 /* Shaking hands with servers, one after the other until one does. */
 
@@ -31,64 +32,6 @@
 /* How long a client may take to reset one that it does not know. */
 #define CONTESTED_RTO_MS 100
 
-void
-peer_clear(struct peer *peer)
-{
-    member_unref(peer->m);
-    memset(peer, 0, sizeof *peer);
-}
-
-/* A reset that a server accepts carries the very sequence number it expects
- * next (RFC 5961 section 3.2): nothing after the SYN has reached it, unless
- * what is held is being delivered to it. */
-void
-peer_reset(struct conn *conn, struct peer *peer)
-{
-    const struct handshake *hs = conn->hs;
-
-    if (peer->m && peer->alive && member_is_resolved(peer->m)) {
-        conn_send_to_member(conn, peer->m, &(struct tcp_segment) {
-            .seq = (hs->target == peer
-                    ? hs->hold.base + hs->snd_nxt + hs->fin_sent
-                    : conn->client_isn + 1),
-            .ack = peer->snd_nxt,
-            .flags = TCP_RST | TCP_ACK,
-            .tos = hs->tos,
-        });
-    }
-    peer->alive = false;
-}
-
-void
-handshake_reset_sender(struct conn *conn, const struct member *m,
-             const struct tcp_segment *seg)
-{
-    conn_send_to_member(conn, m, &(struct tcp_segment) {
-        .seq = seg->ack,
-        .flags = TCP_RST,
-    });
-}
-
-void
-peer_ack(struct conn *conn, struct peer *peer)
-{
-    const struct handshake *hs = conn->hs;
-
-    conn_send_to_member(conn, peer->m, &(struct tcp_segment) {
-        .seq = conn->client_isn + 1,
-        .ack = peer->snd_nxt,
-        .flags = TCP_ACK,
-        .tos = hs->tos,
-        .window = handshake_client_window(conn),
-        .opts = {
-            .present = peer->opts.present & TCP_OPT_TS,
-            .tsval = hs->tsval,
-            .tsecr = peer->tsval,
-        },
-    });
-    peer->acked = true;
-}
-
 /* The server that is being tried. */
 static struct peer *
 trying(struct conn *conn)
@@ -98,7 +41,7 @@ trying(struct conn *conn)
 }
 
 void
-handshake_compose_syn(const struct conn *conn, struct tcp_segment *syn)
+try_compose_syn(const struct conn *conn, struct tcp_segment *syn)
 {
     const struct handshake *hs = conn->hs;
 
@@ -124,7 +67,7 @@ send_syn(struct conn *conn)
 {
     const struct member *m = trying(conn)->m;
     struct handshake *hs = conn->hs;
-    long long int now = time_msec();
+    long long int now = conn_now(conn);
     struct tcp_segment syn;
 
     if (now < hs->not_before || !member_is_resolved(m)) {
@@ -132,7 +75,7 @@ send_syn(struct conn *conn)
                                   : now + RESOLVE_RETRY_MS), hs->deadline));
         return;
     }
-    handshake_compose_syn(conn, &syn);
+    try_compose_syn(conn, &syn);
     conn_send_to_member(conn, m, &syn);
     conn_set_timer(conn, MIN(now + hs->rto, hs->deadline));
     hs->rto *= 2;
@@ -197,11 +140,11 @@ prove(struct conn *conn)
             .tsecr = peer->tsval,
         },
     });
-    conn_set_timer(conn, MIN(time_msec() + hs->rto, hs->deadline));
+    conn_set_timer(conn, MIN(conn_now(conn) + hs->rto, hs->deadline));
 }
 
 void
-handshake_try_next(struct conn *conn)
+try_next(struct conn *conn)
 {
     struct handshake *hs = conn->hs;
     struct peer *peer = trying(conn);
@@ -233,9 +176,22 @@ handshake_try_next(struct conn *conn)
     hs->n_resets = 0;
     hs->contested = false;
     hs->watching = false;
-    hs->deadline = time_msec() + hs->cfg->connect_timeout;
+    hs->deadline = conn_now(conn) + hs->cfg->connect_timeout;
     watch(conn);
     send_syn(conn);
+}
+
+void
+try_replay(struct conn *conn)
+{
+    struct handshake *hs = conn->hs;
+
+    conn_cancel_timer(conn);
+    if (hs->first.alive && !hs->n_candidates) {
+        replay_keep(conn);
+    } else {
+        try_next(conn);
+    }
 }
 
 static void
@@ -246,14 +202,14 @@ try_failed(struct conn *conn, enum handover_counter why)
                                     ? "refuses connections"
                                     : "does not answer"));
     conn->hs->refused |= why == HC_REFUSED;
-    handshake_try_next(conn);
+    try_next(conn);
 }
 
 void
-handshake_not_watched(struct conn *conn)
+try_not_watched(struct conn *conn)
 {
     if (conn->state == CONN_SYN_SENT || conn->state == CONN_REPLAY) {
-        handshake_try_next(conn);
+        try_next(conn);
     }
 }
 
@@ -263,14 +219,15 @@ handshake_not_watched(struct conn *conn)
  * segment.  If it does not know the connection it resets it, and the server
  * takes the next SYN; if the server does not, the ports are taken. */
 static void
-contest(struct conn *conn, const struct packet_in *pi,
-        const struct tcp_segment *seg)
+contest(struct conn *conn, const struct segment_in *in)
 {
+    const struct tcp_segment *seg = &in->seg;
+    struct engine *e = conn->service->engine;
     struct handshake *hs = conn->hs;
 
-    hswitch_pass(conn->service->hsw, pi->packet, pi->flow.in_port.ofp_port);
+    e->ops->pass(e, in->packet, in->port);
     if (seg->flags & TCP_ACK && !(seg->flags & TCP_RST) && !hs->contested) {
-        long long int now = time_msec();
+        long long int now = conn_now(conn);
 
         hs->contested = true;
         hs->rto = CONTESTED_RTO_MS;
@@ -279,16 +236,28 @@ contest(struct conn *conn, const struct packet_in *pi,
     }
 }
 
-bool
-handshake_try_from_server(struct conn *conn, const struct packet_in *pi,
-                          const struct tcp_segment *seg)
+/* Resets whatever connection 'm', the sender of '*seg', which does not fit
+ * ours, has in mind (RFC 9293 section 3.10.7.3, first check). */
+static void
+reset_sender(struct conn *conn, const struct member *m,
+             const struct tcp_segment *seg)
 {
+    conn_send_to_member(conn, m, &(struct tcp_segment) {
+        .seq = seg->ack,
+        .flags = TCP_RST,
+    });
+}
+
+bool
+try_from_server(struct conn *conn, const struct segment_in *in)
+{
+    const struct tcp_segment *seg = &in->seg;
     struct handshake *hs = conn->hs;
     struct peer *peer = trying(conn);
     bool ours = seg->flags & TCP_ACK && seg->ack == conn->client_isn + 1;
 
     if (!ours && !member_shares_vip(peer->m)) {
-        contest(conn, pi, seg);
+        contest(conn, in);
         return false;
     }
     if (seg->flags & TCP_RST) {
@@ -304,7 +273,7 @@ handshake_try_from_server(struct conn *conn, const struct packet_in *pi,
     if (!ours && seg->flags & TCP_ACK) {
         /* It still has an older connection with these ports. */
         if (hs->n_resets++ < MAX_RESETS) {
-            handshake_reset_sender(conn, peer->m, seg);
+            reset_sender(conn, peer->m, seg);
             hs->rto = SYN_RTO_MS;
             send_syn(conn);
         }
@@ -316,7 +285,7 @@ handshake_try_from_server(struct conn *conn, const struct packet_in *pi,
     }
 
     struct tcp_segment syn;
-    handshake_compose_syn(conn, &syn);
+    try_compose_syn(conn, &syn);
     member_learn_options(peer->m, &syn, seg);
     member_worked(peer->m);
 
@@ -336,11 +305,11 @@ handshake_try_from_server(struct conn *conn, const struct packet_in *pi,
 }
 
 void
-handshake_try_timeout(struct conn *conn)
+try_timeout(struct conn *conn)
 {
     struct handshake *hs = conn->hs;
 
-    if (time_msec() < hs->deadline) {
+    if (conn_now(conn) < hs->deadline) {
         if (!conn->watched) {
             watch(conn);
         }
@@ -348,7 +317,7 @@ handshake_try_timeout(struct conn *conn)
     } else if (hs->contested) {
         /* Not the server's fault. */
         conn_count(conn, HC_COLLIDED);
-        handshake_try_next(conn);
+        try_next(conn);
     } else {
         try_failed(conn, HC_SILENT);
     }

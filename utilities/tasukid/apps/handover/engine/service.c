@@ -7,12 +7,8 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "conn.h"
-#include "openvswitch/poll-loop.h"
 #include "random.h"
-#include "timeval.h"
 #include "util.h"
-#include "utilities/tasukid/core/ofswitch.h"
 #include "uuid.h"
 
 /* Configuration. */
@@ -97,13 +93,15 @@ service_config_add_member(struct service_config *cfg, const struct uuid *uuid,
 /* Services. */
 
 struct service *
-service_lookup(const struct hswitch *hsw, ovs_be32 vip, ovs_be16 port)
+service_lookup(const struct engine *e, uint32_t zone, ovs_be32 vip,
+               ovs_be16 port)
 {
     struct service *service;
 
-    HMAP_FOR_EACH_WITH_HASH (service, hmap_node, hash_endpoint(vip, port),
-                             &hsw->vips) {
-        if (service->cfg->vip == vip && service->cfg->port == port) {
+    HMAP_FOR_EACH_WITH_HASH (service, hmap_node,
+                             hash_endpoint(zone, vip, port), &e->vips) {
+        if (service->cfg->zone == zone && service->cfg->vip == vip
+            && service->cfg->port == port) {
             return service;
         }
     }
@@ -111,12 +109,12 @@ service_lookup(const struct hswitch *hsw, ovs_be32 vip, ovs_be16 port)
 }
 
 struct service *
-service_lookup_vip(const struct hswitch *hsw, ovs_be32 vip)
+service_lookup_vip(const struct engine *e, uint32_t zone, ovs_be32 vip)
 {
     struct service *service;
 
-    LIST_FOR_EACH (service, node, &hsw->services) {
-        if (service->cfg->vip == vip) {
+    LIST_FOR_EACH (service, node, &e->services) {
+        if (service->cfg->zone == zone && service->cfg->vip == vip) {
             return service;
         }
     }
@@ -135,13 +133,14 @@ service_find_member(const struct service *service, const struct uuid *uuid)
 }
 
 struct member *
-service_vip_owner(const struct hswitch *hsw, ovs_be32 vip)
+service_vip_owner(const struct service *any)
 {
     const struct service *service;
     struct member *owner = NULL;
 
-    LIST_FOR_EACH (service, node, &hsw->services) {
-        if (service->cfg->vip != vip) {
+    LIST_FOR_EACH (service, node, &any->engine->services) {
+        if (service->cfg->zone != any->cfg->zone
+            || service->cfg->vip != any->cfg->vip) {
             continue;
         }
         for (size_t i = 0; i < service->cfg->n_members; i++) {
@@ -158,24 +157,22 @@ service_vip_owner(const struct hswitch *hsw, ovs_be32 vip)
     return owner;
 }
 
-static struct service *
-service_create(struct hswitch *hsw, const struct service_config *cfg)
+struct service *
+service_create(struct engine *e, const struct service_config *cfg)
 {
     struct service *service = xzalloc(sizeof *service);
 
-    service->hsw = hsw;
+    service->engine = e;
     service->cfg = service_config_ref(cfg);
     ovs_list_init(&service->half_open);
     ovs_list_init(&service->waiting);
-    ovs_list_push_back(&hsw->services, &service->node);
-    hmap_insert(&hsw->vips, &service->hmap_node,
-                hash_endpoint(cfg->vip, cfg->port));
+    ovs_list_push_back(&e->services, &service->node);
+    hmap_insert(&e->vips, &service->hmap_node,
+                hash_endpoint(cfg->zone, cfg->vip, cfg->port));
     return service;
 }
 
-/* Gives 'service' the members that 'cfg' lists, and makes that its
- * configuration.  Members that stay keep what is known about them. */
-static void
+void
 service_configure(struct service *service, const struct service_config *cfg)
 {
     struct service_config *old_cfg = service->cfg;
@@ -208,123 +205,61 @@ service_configure(struct service *service, const struct service_config *cfg)
 
     for (size_t j = 0; j < n_old; j++) {
         if (old[j]) {
-            member_unconfigure(service->hsw, old[j]);
+            member_unconfigure(old[j]);
         }
     }
     free(old);
     service_config_unref(old_cfg);
 }
 
-/* No connection may be left. */
-static void
+void
 service_destroy(struct service *service)
 {
-    struct hswitch *hsw = service->hsw;
+    struct engine *e = service->engine;
 
     for (size_t i = 0; i < service->cfg->n_members; i++) {
         service->members[i]->service = NULL;
-        member_unconfigure(hsw, service->members[i]);
+        member_unconfigure(service->members[i]);
     }
     free(service->members);
-    hmap_remove(&hsw->vips, &service->hmap_node);
+    hmap_remove(&e->vips, &service->hmap_node);
     ovs_list_remove(&service->node);
     service_config_unref(service->cfg);
     free(service);
 }
 
-/* A service that has another address is another service, also if it is the
- * same row. */
-static bool
-is_same_service(const struct service_config *a, const struct service_config *b)
+bool
+service_is(const struct service *service, const struct service_config *cfg)
 {
-    return (uuid_equals(&a->uuid, &b->uuid) && a->vip == b->vip
-            && a->port == b->port && eth_addr_equals(a->mac, b->mac));
+    return (uuid_equals(&service->cfg->uuid, &cfg->uuid)
+            && service->cfg->zone == cfg->zone
+            && service->cfg->vip == cfg->vip
+            && service->cfg->port == cfg->port
+            && eth_addr_equals(service->cfg->mac, cfg->mac));
 }
 
 void
-services_configure(struct hswitch *hsw, struct service_config *const *cfgs,
-                   size_t n)
+service_port_changed(struct service *service, ofp_port_t port, bool live)
 {
-    struct service *service;
+    for (size_t i = 0; i < service->cfg->n_members; i++) {
+        struct member *m = service->members[i];
+        bool was_here = m->port == port;
 
-    LIST_FOR_EACH_SAFE (service, node, &hsw->services) {
-        bool keep = false;
-        for (size_t i = 0; i < n && !keep; i++) {
-            keep = is_same_service(service->cfg, cfgs[i]);
-        }
-        if (!keep) {
-            conns_flush_service(service);
-            service_destroy(service);
-        }
-    }
-
-    for (size_t i = 0; i < n; i++) {
-        service = service_lookup(hsw, cfgs[i]->vip, cfgs[i]->port);
-        if (!service) {
-            service = service_create(hsw, cfgs[i]);
-        }
-        service_configure(service, cfgs[i]);
-    }
-}
-
-void
-services_destroy(struct hswitch *hsw)
-{
-    struct service *service;
-
-    LIST_FOR_EACH_SAFE (service, node, &hsw->services) {
-        service_destroy(service);
-    }
-}
-
-void
-services_run(struct hswitch *hsw)
-{
-    long long int now = time_msec();
-    struct member *m;
-
-    HMAP_FOR_EACH (m, hmap_node, &hsw->members) {
-        member_run(m, now);
-    }
-}
-
-void
-services_wait(struct hswitch *hsw)
-{
-    struct member *m;
-
-    HMAP_FOR_EACH (m, hmap_node, &hsw->members) {
-        member_wait(m);
-    }
-}
-
-void
-services_port_changed(struct hswitch *hsw, ofp_port_t port, bool live)
-{
-    struct service *service;
-
-    LIST_FOR_EACH (service, node, &hsw->services) {
-        for (size_t i = 0; i < service->cfg->n_members; i++) {
-            struct member *m = service->members[i];
-            bool was_here = m->port == port;
-
-            member_configure(m, &service->cfg->members[i]);
-            if ((was_here || m->port == port) && !m->mac_configured) {
-                if (!live) {
-                    m->mac = eth_addr_zero;
-                }
-                m->next_probe = LLONG_MIN;
+        member_configure(m, &service->cfg->members[i]);
+        if ((was_here || m->port == port) && !m->mac_configured) {
+            if (!live) {
+                m->mac = eth_addr_zero;
             }
+            m->next_probe = LLONG_MIN;
         }
     }
-    ofswitch_redeclare(hsw->ofsw);
 }
 
 uint8_t
 service_common_options(const struct service *service, bool *ecn)
 {
     uint8_t opts = UINT8_MAX;
-    long long int now = time_msec();
+    long long int now = service->engine->now;
 
     *ecn = true;
     for (size_t i = 0; i < service->cfg->n_members; i++) {

@@ -10,7 +10,7 @@
 #include <strings.h>
 
 #include "util.h"
-#include "utilities/tasukid/apps/handover/pattern-set.h"
+#include "pattern-set.h"
 #include "uuid.h"
 
 struct rule *

@@ -2,16 +2,21 @@
  * Copyright (c) 2026 the Tasuki developers. */
 
 #include <config.h>
-#include "handshake.h"
+#include "machine.h"
 
 #include <stdlib.h>
 
 #include "challenge.h"
-#include "dp-packet.h"
+#include "engine.h"
+#include "inspect.h"
+#include "life.h"
 #include "packets.h"
-#include "timeval.h"
+#include "replay.h"
+#include "try.h"
 #include "util.h"
-#include "utilities/tasukid/core/app.h"
+
+/* Most connections to keep track of, a switch: some 200 MB. */
+#define MAX_TRACKED 1000000
 
 /* How long a client may take to finish its handshake: three retransmissions of
  * the SYN-ACK. */
@@ -20,62 +25,57 @@
 /* How far beyond what was acknowledged a client may send. */
 #define MAX_CLIENT_WINDOW (1 << 20)
 
-void
-handshake_reset_client(struct conn *conn)
-{
-    const struct handshake *hs = conn->hs;
-    bool synchronized = conn->state != CONN_SYN_SENT;
+/* Opening. */
 
-    conn_send_to_client(conn, &(struct tcp_segment) {
-        .seq = (hs->target ? hs->server_nxt - conn->seq_delta
-                : synchronized ? hs->first.snd_nxt : 0),
-        .ack = (synchronized ? tcp_hold_rcv_nxt(&hs->hold)
-                : conn->client_isn + 1),
-        .flags = TCP_RST | TCP_ACK,
-    });
+bool
+machine_can_track(const struct engine *e)
+{
+    return hmap_count(&e->conns) < MAX_TRACKED;
 }
 
-/* Life. */
-
-void
-handshake_clear_candidates(struct handshake *hs)
+/* Makes room for one more connection in progress, or returns false. */
+static bool
+make_room(struct service *service)
 {
-    for (size_t i = 0; i < hs->n_candidates; i++) {
-        member_unref(hs->candidates[i]);
+    const struct engine_shared *shared = service->engine->shared;
+
+    if (!machine_can_track(service->engine)) {
+        return false;
     }
-    hs->n_candidates = hs->next_candidate = 0;
-}
-
-void
-handshake_add_candidate(struct handshake *hs, struct member *m)
-{
-    if (hs->n_candidates < SERVICE_MAX_CANDIDATES) {
-        hs->candidates[hs->n_candidates++] = member_ref(m);
+    if (service->n_in_progress < service->cfg->max_connections
+        && shared->n_in_progress < shared->max_in_progress) {
+        return true;
     }
+
+    /* Those that never finished their handshake first, then those that have
+     * not sent a request: they go on without inspection.  So does a client
+     * whose answer to the SYN-ACK is still on its way, behind a flood of SYNs:
+     * its server is not told to forget it, see join_orphan(). */
+    if (!ovs_list_is_empty(&service->half_open)) {
+        struct handshake *hs = CONTAINER_OF(
+            ovs_list_front(&service->half_open), struct handshake, node);
+        conn_count(hs->conn, HC_EVICTED);
+        if (hs->conn->state == CONN_SYN_RCVD) {
+            conn_destroy(hs->conn);
+        } else {
+            conn_abort(hs->conn, false);
+        }
+        return true;
+    }
+    if (!ovs_list_is_empty(&service->waiting)) {
+        struct handshake *hs = CONTAINER_OF(
+            ovs_list_front(&service->waiting), struct handshake, node);
+        inspect_end(hs->conn, HC_OVERLOAD);
+        return true;
+    }
+    return false;
 }
 
-void
-handshake_set_state(struct conn *conn, enum conn_state state)
+static void
+start(struct conn *conn, const struct tcp_segment *syn, bool replaces)
 {
     struct service *service = conn->service;
-    struct handshake *hs = conn->hs;
-
-    conn->state = state;
-    ovs_list_remove(&hs->node);
-    if (state == CONN_SYN_SENT || state == CONN_SYN_RCVD) {
-        ovs_list_push_back(&service->half_open, &hs->node);
-    } else if (state == CONN_ESTABLISHED || state == CONN_INSPECT) {
-        ovs_list_push_back(&service->waiting, &hs->node);
-    } else {
-        ovs_list_init(&hs->node);
-    }
-}
-
-void
-handshake_start(struct conn *conn, const struct tcp_segment *syn,
-                bool replaces)
-{
-    struct service *service = conn->service;
+    struct engine_shared *shared = service->engine->shared;
     struct handshake *hs = xzalloc(sizeof *hs);
     bool ecn;
 
@@ -83,7 +83,7 @@ handshake_start(struct conn *conn, const struct tcp_segment *syn,
     hs->conn = conn;
     hs->cfg = service_config_ref(service->cfg);
     service->n_in_progress++;
-    handover_limits.n_in_progress++;
+    shared->n_in_progress++;
     ovs_list_init(&hs->node);
     handshake_set_state(conn, CONN_SYN_SENT);
 
@@ -97,8 +97,8 @@ handshake_start(struct conn *conn, const struct tcp_segment *syn,
     hs->syn_window = hs->window = syn->window;
     hs->tos = syn->tos;
     hs->tsval = syn->opts.tsval;
-    hs->not_before = replaces ? time_msec() + HANDOVER_DATAPATH_WAIT_MS : 0;
-    tcp_hold_init(&hs->hold, &handover_limits.held, conn->client_isn + 1,
+    hs->not_before = replaces ? conn_now(conn) + ENTRY_REMOVAL_MS : 0;
+    tcp_hold_init(&hs->hold, &shared->held, conn->client_isn + 1,
                   hs->cfg->inspect_bytes);
     judge_init(&hs->judge, &hs->cfg->rules);
 
@@ -107,64 +107,21 @@ handshake_start(struct conn *conn, const struct tcp_segment *syn,
     for (size_t i = 0; i < n; i++) {
         handshake_add_candidate(hs, candidates[i]);
     }
-    handshake_try_next(conn);
+    try_next(conn);
 }
 
 void
-handshake_destroy(struct conn *conn)
+machine_open(struct service *service, ofp_port_t in_port,
+             const struct tcp_segment *syn, bool replaces)
 {
-    struct handshake *hs = conn->hs;
+    struct engine *e = service->engine;
 
-    if (!hs) {
+    if (!make_room(service)) {
+        engine_count(e, service, HC_DROP_CONN_LIMIT);
         return;
     }
-    conn->hs = NULL;
-    conn->service->n_in_progress--;
-    handover_limits.n_in_progress--;
-    ovs_list_remove(&hs->node);
-    handshake_clear_candidates(hs);
-    peer_clear(&hs->first);
-    peer_clear(&hs->second);
-    tcp_hold_destroy(&hs->hold);
-    judge_destroy(&hs->judge);
-    service_config_unref(hs->cfg);
-    free(hs);
-}
-
-void
-handshake_abort(struct conn *conn, bool tell_client)
-{
-    if (tell_client && conn->state != CONN_SYN_SENT) {
-        handshake_reset_client(conn);
-    }
-    peer_reset(conn, &conn->hs->first);
-    peer_reset(conn, &conn->hs->second);
-    conn_destroy(conn);
-}
-
-/* Relays the first server's SYN-ACK. */
-static void
-relay_synack(struct conn *conn)
-{
-    struct handshake *hs = conn->hs;
-    const struct peer *first = &hs->first;
-    uint16_t mss = (first->opts.present & TCP_OPT_MSS ? first->opts.mss
-                    : TCP_MSS_DEFAULT);
-    struct tcp_segment seg = {
-        .seq = first->isn,
-        .ack = conn->client_isn + 1,
-        .flags = first->flags & (TCP_SYN | TCP_ACK | TCP_ECE),
-        .window = first->window,
-        .tos = first->tos,
-        .opts = first->opts,
-    };
-
-    hs->told_mss = service_clamp_mss(conn->service, mss);
-    seg.opts.present |= TCP_OPT_MSS;
-    seg.opts.mss = hs->told_mss;
-    seg.opts.tsval = first->tsval;
-    seg.opts.tsecr = hs->tsval;
-    conn_send_to_client(conn, &seg);
+    engine_count(e, service, HC_CONNECTIONS);
+    start(conn_create(service, in_port, syn, true), syn, replaces);
 }
 
 /* Segments from the client. */
@@ -196,7 +153,7 @@ note_client(struct handshake *hs, const struct tcp_segment *seg)
 /* RFC 5961 section 3.2, with two numbers that are expected next: what we
  * acknowledged and what we hold. */
 bool
-handshake_accepts_reset(const struct conn *conn, const struct tcp_segment *seg)
+machine_accepts_reset(const struct conn *conn, const struct tcp_segment *seg)
 {
     const struct handshake *hs = conn->hs;
 
@@ -207,18 +164,18 @@ handshake_accepts_reset(const struct conn *conn, const struct tcp_segment *seg)
 static void
 reset_from_client(struct conn *conn, const struct tcp_segment *seg)
 {
-    if (!handshake_accepts_reset(conn, seg)) {
+    if (!machine_accepts_reset(conn, seg)) {
         int32_t ofs = seg->seq - conn->hs->hold.base;
 
         conn_count(conn, HC_DROP_UNEXPECTED);
         if (conn->state != CONN_SYN_SENT && ofs >= 0
             && ofs <= MAX_CLIENT_WINDOW && challenge_allows(conn)) {
-            handshake_challenge(conn);
+            inspect_ack_again(conn);
         }
         return;
     }
     conn_count(conn, HC_CLIENT_RESET);
-    handshake_abort(conn, false);
+    conn_abort(conn, false);
 }
 
 /* The client repeats its SYN: it has not got our SYN-ACK. */
@@ -236,7 +193,7 @@ syn_again(struct conn *conn, const struct tcp_segment *seg)
     if (same && conn->state == CONN_SYN_RCVD
         && member_is_resolved(hs->first.m)) {
         struct tcp_segment syn;
-        handshake_compose_syn(conn, &syn);
+        try_compose_syn(conn, &syn);
         conn_send_to_member(conn, hs->first.m, &syn);
         return;
     }
@@ -244,9 +201,9 @@ syn_again(struct conn *conn, const struct tcp_segment *seg)
 }
 
 void
-handshake_from_client(struct conn *conn, const struct packet_in *pi,
-                      const struct tcp_segment *seg)
+machine_from_client(struct conn *conn, const struct segment_in *in)
 {
+    const struct tcp_segment *seg = &in->seg;
     struct handshake *hs = conn->hs;
 
     if (seg->flags & TCP_SYN) {
@@ -269,13 +226,13 @@ handshake_from_client(struct conn *conn, const struct packet_in *pi,
             return;
         }
         handshake_set_state(conn, CONN_ESTABLISHED);
-        conn_set_timer(conn, time_msec() + hs->cfg->idle_timeout * 1000LL);
-        handshake_inspect(conn, pi, seg);
+        conn_set_timer(conn, conn_now(conn) + hs->cfg->idle_timeout * 1000LL);
+        inspect_from_client(conn, in);
         break;
 
     case CONN_ESTABLISHED:
     case CONN_INSPECT:
-        handshake_inspect(conn, pi, seg);
+        inspect_from_client(conn, in);
         break;
 
     case CONN_REPLAY:
@@ -295,20 +252,45 @@ handshake_from_client(struct conn *conn, const struct packet_in *pi,
 
 /* Segments from servers. */
 
+/* Relays the first server's SYN-ACK. */
+static void
+relay_synack(struct conn *conn)
+{
+    struct handshake *hs = conn->hs;
+    const struct peer *first = &hs->first;
+    uint16_t mss = (first->opts.present & TCP_OPT_MSS ? first->opts.mss
+                    : TCP_MSS_DEFAULT);
+    struct tcp_segment seg = {
+        .seq = first->isn,
+        .ack = conn->client_isn + 1,
+        .flags = first->flags & (TCP_SYN | TCP_ACK | TCP_ECE),
+        .window = first->window,
+        .tos = first->tos,
+        .opts = first->opts,
+    };
+
+    hs->told_mss = service_clamp_mss(conn->service, mss);
+    seg.opts.present |= TCP_OPT_MSS;
+    seg.opts.mss = hs->told_mss;
+    seg.opts.tsval = first->tsval;
+    seg.opts.tsecr = hs->tsval;
+    conn_send_to_client(conn, &seg);
+}
+
 /* The first server says something while the request is not known: it gives up
  * waiting for it, or is not an HTTP server.  What it said is the client's to
  * see, and from then on no other server can take over. */
 static void
-server_spoke(struct conn *conn, const struct packet_in *pi)
+server_spoke(struct conn *conn, const struct segment_in *in)
 {
-    handshake_decide_default(conn, HC_SERVER_SPOKE);
-    conn_forward(conn, CONN_TO_CLIENT, pi->packet, pi->flow.in_port.ofp_port);
+    inspect_end(conn, HC_SERVER_SPOKE);
+    conn_forward(conn, CONN_TO_CLIENT, in);
 }
 
 static void
-inspecting_from_server(struct conn *conn, const struct packet_in *pi,
-                       const struct tcp_segment *seg)
+inspecting_from_server(struct conn *conn, const struct segment_in *in)
 {
+    const struct tcp_segment *seg = &in->seg;
     struct handshake *hs = conn->hs;
     struct peer *first = &hs->first;
 
@@ -334,41 +316,35 @@ inspecting_from_server(struct conn *conn, const struct packet_in *pi,
                || !first->alive) {
         conn_count(conn, HC_DROP_UNEXPECTED);
     } else if (seg->len || seg->flags & TCP_FIN) {
-        server_spoke(conn, pi);
+        server_spoke(conn, in);
     }
 }
 
 /* Only the one who got our SYN can have answered it, so that the port of a
  * server that is not known yet is where that came from. */
 static void
-note_port(struct member *m, const struct packet_in *pi)
+note_port(struct member *m, const struct segment_in *in)
 {
     if (m->configured && m->port == OFPP_NONE) {
-        member_set_location(m, m->mac, pi->flow.in_port.ofp_port);
+        member_set_location(m, m->mac, in->port);
     }
 }
 
-bool
-handshake_involves(const struct conn *conn, const struct member *m)
-{
-    return m == conn->hs->first.m || m == conn->hs->second.m;
-}
-
 void
-handshake_from_server(struct conn *conn, struct member *m,
-                      const struct packet_in *pi,
-                      const struct tcp_segment *seg)
+machine_from_server(struct conn *conn, struct member *m,
+                    const struct segment_in *in)
 {
+    const struct tcp_segment *seg = &in->seg;
     struct handshake *hs = conn->hs;
 
     switch ((enum conn_state) conn->state) {
     case CONN_SYN_SENT:
-        if (handshake_try_from_server(conn, pi, seg)) {
-            note_port(m, pi);
+        if (try_from_server(conn, in)) {
+            note_port(m, in);
             handshake_set_state(conn, CONN_SYN_RCVD);
             conn->first = member_ref(m);
             handshake_clear_candidates(hs);
-            conn_set_timer(conn, time_msec() + HALF_OPEN_TIMEOUT_MS);
+            conn_set_timer(conn, conn_now(conn) + HALF_OPEN_TIMEOUT_MS);
             relay_synack(conn);
         }
         break;
@@ -376,13 +352,13 @@ handshake_from_server(struct conn *conn, struct member *m,
     case CONN_SYN_RCVD:
     case CONN_ESTABLISHED:
     case CONN_INSPECT:
-        inspecting_from_server(conn, pi, seg);
+        inspecting_from_server(conn, in);
         break;
 
     case CONN_REPLAY:
         if (m == hs->second.m) {
-            if (handshake_try_from_server(conn, pi, seg)) {
-                note_port(m, pi);
+            if (try_from_server(conn, in)) {
+                note_port(m, in);
                 replay_move(conn);
             }
         } else if (seg->flags & TCP_RST && seg->seq == hs->first.snd_nxt) {
@@ -393,7 +369,7 @@ handshake_from_server(struct conn *conn, struct member *m,
 
     case CONN_DELIVER:
         if (m == conn->member) {
-            replay_from_server(conn, pi, seg);
+            replay_from_server(conn, in);
         }
         break;
 
@@ -404,27 +380,29 @@ handshake_from_server(struct conn *conn, struct member *m,
     }
 }
 
+/* Time. */
+
 void
-handshake_timeout(struct conn *conn)
+machine_timeout(struct conn *conn)
 {
     switch ((enum conn_state) conn->state) {
     case CONN_SYN_SENT:
     case CONN_REPLAY:
-        handshake_try_timeout(conn);
+        try_timeout(conn);
         break;
 
     case CONN_SYN_RCVD:
         conn_count(conn, HC_HALF_OPEN_TIMEOUT);
-        handshake_abort(conn, false);
+        conn_abort(conn, false);
         break;
 
     case CONN_ESTABLISHED:
         conn_count(conn, HC_IDLE_TIMEOUT);
-        handshake_abort(conn, true);
+        conn_abort(conn, true);
         break;
 
     case CONN_INSPECT:
-        handshake_decide_default(conn, HC_INSPECT_TIMEOUT);
+        inspect_end(conn, HC_INSPECT_TIMEOUT);
         break;
 
     case CONN_DELIVER:

@@ -2,12 +2,12 @@
  * Copyright (c) 2026 the Tasuki developers. */
 
 #include <config.h>
-#include "handshake.h"
+#include "inspect.h"
 
+#include "engine.h"
 #include "packets.h"
-#include "timeval.h"
+#include "try.h"
 #include "util.h"
-#include "utilities/tasukid/core/app.h"
 
 /* Holding what the client sends until it says which server should answer. */
 
@@ -45,7 +45,7 @@ send_ack(struct conn *conn, uint32_t acked)
 }
 
 void
-handshake_challenge(struct conn *conn)
+inspect_ack_again(struct conn *conn)
 {
     send_ack(conn, conn->hs->acked);
 }
@@ -64,7 +64,7 @@ ack_held(struct conn *conn)
 }
 
 void
-handshake_decide_default(struct conn *conn, enum handover_counter why)
+inspect_end(struct conn *conn, enum handover_counter why)
 {
     struct handshake *hs = conn->hs;
 
@@ -78,7 +78,7 @@ handshake_decide_default(struct conn *conn, enum handover_counter why)
         }
     }
     handshake_set_state(conn, CONN_REPLAY);
-    replay_start(conn);
+    try_replay(conn);
 }
 
 static void
@@ -94,7 +94,7 @@ decide_rule(struct conn *conn, const struct rule *rule)
         handshake_add_candidate(hs, candidates[i]);
     }
     handshake_set_state(conn, CONN_REPLAY);
-    replay_start(conn);
+    try_replay(conn);
 }
 
 /* Looks at what is held.  Returns true if that was enough for a decision. */
@@ -109,30 +109,17 @@ inspect(struct conn *conn)
     if (verdict == VERDICT_RULE) {
         decide_rule(conn, rule);
     } else if (verdict == VERDICT_NO_RULE) {
-        handshake_decide_default(conn, HC_BY_DEFAULT);
+        inspect_end(conn, HC_BY_DEFAULT);
     } else if (verdict == VERDICT_NOT_HTTP) {
-        handshake_decide_default(conn, HC_NOT_HTTP);
+        inspect_end(conn, HC_NOT_HTTP);
     } else if (tcp_hold_is_complete(&hs->hold)) {
-        handshake_decide_default(conn, HC_CLIENT_FIN);
+        inspect_end(conn, HC_CLIENT_FIN);
     } else if (tcp_hold_is_full(&hs->hold)) {
-        handshake_decide_default(conn, HC_INSPECT_LIMIT);
+        inspect_end(conn, HC_INSPECT_LIMIT);
     } else {
         return false;
     }
     return true;
-}
-
-enum tcp_hold_result
-handshake_hold(struct conn *conn, const struct tcp_segment *seg)
-{
-    enum tcp_hold_result result = tcp_hold_add(&conn->hs->hold, seg->seq,
-                                               seg->payload, seg->len,
-                                               seg->flags & TCP_FIN);
-
-    if (result == TCP_HOLD_BEYOND || result == TCP_HOLD_FRAGMENTED) {
-        conn_count(conn, HC_DROP_HOLD);
-    }
-    return result;
 }
 
 /* The first byte that is new, and nothing else, starts the time that a request
@@ -145,15 +132,15 @@ start_inspection(struct conn *conn)
 
     if (conn->state == CONN_ESTABLISHED) {
         handshake_set_state(conn, CONN_INSPECT);
-        hs->inspect_deadline = time_msec() + hs->cfg->inspect_timeout;
+        hs->inspect_deadline = conn_now(conn) + hs->cfg->inspect_timeout;
         conn_set_timer(conn, hs->inspect_deadline);
     }
 }
 
 void
-handshake_inspect(struct conn *conn, const struct packet_in *pi,
-                const struct tcp_segment *seg)
+inspect_from_client(struct conn *conn, const struct segment_in *in)
 {
+    const struct tcp_segment *seg = &in->seg;
     struct handshake *hs = conn->hs;
 
     if (!seg->len && !(seg->flags & TCP_FIN)) {
@@ -171,10 +158,9 @@ handshake_inspect(struct conn *conn, const struct packet_in *pi,
         /* What could not be held can be passed on if nothing was. */
         bool pass = !tcp_hold_contiguous(&hs->hold) && hs->first.alive;
 
-        handshake_decide_default(conn, HC_HELD_LIMIT);
+        inspect_end(conn, HC_HELD_LIMIT);
         if (pass) {
-            conn_forward(conn, CONN_TO_SERVER, pi->packet,
-                         pi->flow.in_port.ofp_port);
+            conn_forward(conn, CONN_TO_SERVER, in);
         }
         return;
     }

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKID_HANDOVER_ENGINE_H
+#define TASUKID_HANDOVER_ENGINE_H 1
+
+/* The TCP engine of the handover application: a connection to a service is
+ * accepted by one server and continued by the one that its request asks for.
+ *
+ * Segments come in, actions go out.  The engine knows no switch, no OpenFlow,
+ * no database and no clock: its owner tells it the time and calls the functions
+ * below, and does what the engine asks through 'struct engine_ops'.
+ *
+ * No file calls one that is above it here:
+ *
+ *   engine.c         configuration, time
+ *   dispatch.c       segments to connections
+ *   icmp.c           ICMP errors about segments of servers
+ *   adopt.c          connections that the owner found after a restart
+ *
+ *   forwarded.c      a connection that is forwarded without the engine
+ *   ending.c         what says that a connection is over, and the one after it
+ *   machine.c        a connection until then: what each segment does
+ *   inspect.c        holding the request and choosing a server
+ *   try.c            shaking hands with servers
+ *   replay.c         handing the connection over
+ *
+ *   life.c           the end of a connection; its entries
+ *   handshake.c      what is known of a connection that is not forwarded yet
+ *   challenge.c      asking a server whether it still has a connection
+ *   conn.c           table of connections, timers, sending
+ *   pair.c           hosts that talk to a server directly, too
+ *   entry.c          what is to be forwarded, as values
+ *   service.c        services, and choosing a server
+ *   member.c         their servers
+ *   counters.c       what happened, in numbers
+ *
+ *   judge.c          which rule a request matches
+ *   rules.c          the rules of a service
+ *   pattern-set.c    many patterns at once
+ *   rule-check.c     which conditions make no sense
+ *   glob.c           patterns
+ *
+ * Everything that has an address belongs to a zone, 0 for that of no tenant:
+ * the same address in two zones is two hosts. */
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "counters.h"
+#include "entry.h"
+#include "heap.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
+#include "openvswitch/types.h"
+#include "place.h"
+#include "rate.h"
+#include "utilities/tasukid/protocol/tcp-hold.h"
+#include "utilities/tasukid/protocol/tcp-segment.h"
+
+struct dp_packet;
+struct engine;
+struct member;
+struct service;
+struct service_config;
+
+/* What the engine asks of its owner.  None of these may call the engine. */
+struct engine_ops {
+    /* Sends 'packet' out of 'port', or wherever its destination is if 'port'
+     * is OFPP_NONE, and frees it. */
+    void (*send)(struct engine *, struct dp_packet *packet, ofp_port_t port);
+
+    /* Passes on 'packet', which came in on 'in_port' and stays the engine's,
+     * as if it had not come here. */
+    void (*pass)(struct engine *, const struct dp_packet *packet,
+                 ofp_port_t in_port);
+
+    /* Does to 'packet', which came in on 'in_port' and stays the engine's,
+     * what '*entry' says, whether or not it is installed. */
+    void (*forward)(struct engine *, const struct entry *entry,
+                    const struct dp_packet *packet, ofp_port_t in_port);
+
+    /* Installs '*entry', in place of one for the same segments; removes one
+     * that is for the same segments and has the same id; removes all that
+     * have 'id', those of kind ENTRY_WATCH only if 'watched'. */
+    void (*install)(struct engine *, const struct entry *entry);
+    void (*remove)(struct engine *, const struct entry *entry);
+    void (*remove_id)(struct engine *, uint64_t id, bool watched);
+
+    /* All that was asked before happens before all that follows. */
+    void (*barrier)(struct engine *);
+
+    /* What the engine wants independent of connections has changed, by
+     * configuration or else by packets. */
+    void (*redeclare)(struct engine *, bool by_packet);
+
+    /* Returns true if the host with address 'ip', or its gateway, was in 'old'
+     * and is in 'new' now.  If that is not known, finds it out, so that it may
+     * be known next time. */
+    bool (*has_moved)(struct engine *, const struct service *, ovs_be32 ip,
+                      const struct place *old, const struct place *new,
+                      ovs_be16 vlan_tci);
+
+    /* Something that claims to be from 'm' came from 'place', where 'm' was
+     * not: finds out where it is.  So does the other one, unasked: at the
+     * port where it was last if it is anywhere, or 'everywhere'.  What is
+     * found out goes to member_set_location(). */
+    void (*check_member)(struct engine *, struct member *m,
+                         const struct place *place);
+    void (*probe_member)(struct engine *, struct member *m, bool everywhere);
+
+    /* Returns the port that is called 'name', or OFPP_NONE. */
+    ofp_port_t (*find_port)(struct engine *, const struct member *,
+                            const char *name);
+
+    /* The state of 'm', for people to see, is 'state' now. */
+    void (*show_state)(struct engine *, const struct member *m,
+                       const char *state);
+};
+
+/* What all engines of the daemon have in common. */
+struct engine_shared {
+    struct tcp_hold_budget held;    /* Payload. */
+    uint32_t n_in_progress;         /* Connections not handed over yet. */
+    uint32_t max_in_progress;
+    uint64_t next_id;               /* Of a connection: never 0, and greater
+                                     * than those of an earlier run. */
+};
+
+/* What is known about one switch. */
+struct engine {
+    const struct engine_ops *ops;
+    struct engine_shared *shared;
+    long long int now;          /* In ms: the owner keeps it right. */
+
+    struct ovs_list services;   /* Contains 'struct service's. */
+    struct hmap vips;           /* The same, by address and port. */
+    struct hmap members;        /* Contains 'struct member's, by the same. */
+
+    struct hmap conns;          /* Contains 'struct conn's, by 4-tuple. */
+    struct hmap conn_ids;       /* The same, by id. */
+    struct heap timers;         /* Those that wait for something, by time. */
+    struct hmap pairs;          /* Contains 'struct pair's. */
+    size_t n_direct;            /* Those that have an entry. */
+    struct rate new_direct;     /* Limits adding such entries. */
+    struct rate orphans;        /* Limits joining in the middle. */
+    struct rate challenges;     /* Limits what challenge.h is about. */
+
+    uint64_t counters[HC_N];    /* What concerns no particular service. */
+};
+
+/* A segment that came in, parsed. */
+struct segment_in {
+    uint32_t zone;
+    ofp_port_t port;
+    enum tcp_segment_error error;   /* If not TCP_SEGMENT_OK, only addresses
+                                     * and ports of 'seg' mean something. */
+    struct tcp_segment seg;
+    const struct dp_packet *packet; /* The whole of it. */
+};
+
+static inline void
+engine_send(struct engine *e, struct dp_packet *packet, ofp_port_t port)
+{
+    e->ops->send(e, packet, port);
+}
+
+/* engine.c */
+
+/* Starts without services; ends, without a word to anybody. */
+void engine_init(struct engine *, const struct engine_ops *,
+                 struct engine_shared *);
+void engine_destroy(struct engine *);
+
+/* Brings the services in line with the 'n' configurations in 'cfgs'.  Services
+ * that are gone take their connections with them; members that are gone keep
+ * theirs. */
+void engine_configure(struct engine *, struct service_config *const *cfgs,
+                      size_t n);
+
+/* A port came, went or changed. */
+void engine_port_changed(struct engine *, ofp_port_t port, bool live);
+
+/* Does what is due; wakes the main loop when something is. */
+void engine_run(struct engine *);
+void engine_wait(struct engine *);
+
+/* dispatch.c */
+
+/* Handles a segment to or from a service. */
+void engine_segment(struct engine *, const struct segment_in *);
+
+/* icmp.c */
+
+/* Handles 'packet', an ICMP error that came for a service's address, whose L3
+ * and L4 offsets are set. */
+void engine_icmp(struct engine *, uint32_t zone,
+                 const struct dp_packet *packet);
+
+/* forwarded.c */
+
+/* '*entry', of which no more than kind, id, addresses and ports have to be
+ * filled in, was removed, by others or by time, after it was quiet for
+ * 'quiet_ms'; 'n_bytes' went by it, UINT64_MAX if not known. */
+void engine_entry_removed(struct engine *, const struct entry *entry,
+                          long long int quiet_ms, uint64_t n_bytes);
+
+/* Entries of a connection, or of kind ENTRY_WATCH, were refused. */
+void engine_entry_failed(struct engine *, uint64_t id, bool watch);
+
+/* adopt.c */
+
+/* '*entry' was found, 'age' ms old.  Returns true if it may stay.  The last one
+ * is followed by the other function, which returns the number of connections
+ * that were found. */
+bool engine_adopt(struct engine *, const struct entry *entry,
+                  long long int age);
+size_t engine_adopt_done(struct engine *);
+
+#endif /* engine.h */
