@@ -89,6 +89,11 @@ tests_unit_test_glob_SOURCES = tests/unit/test-glob.c
 tests_unit_test_glob_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_glob_LDADD = $(tasukid_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-app
+tests_unit_test_app_SOURCES = tests/unit/test-app.c
+tests_unit_test_app_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_app_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-fair-queue
 tests_unit_test_fair_queue_SOURCES = tests/unit/test-fair-queue.c
 tests_unit_test_fair_queue_CPPFLAGS = $(tasukid_unit_cppflags)

@@ -103,6 +103,7 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/apps/tenant/row.c \
 	utilities/tasukid/apps/tenant/row.h \
 	utilities/tasukid/apps/tenant/tenant.c \
+	utilities/tasukid/core/app-call.h \
 	utilities/tasukid/core/app.c \
 	utilities/tasukid/core/app.h \
 	utilities/tasukid/core/config-db.c \
@@ -142,9 +143,32 @@ utilities_tasukid_libtasukid_la_LIBADD = -lhs
 
 bin_PROGRAMS += utilities/tasukid/tasukid
 utilities_tasukid_tasukid_SOURCES = utilities/tasukid/tasukid.c
+utilities_tasukid_tasukid_CPPFLAGS = $(AM_CPPFLAGS) \
+	-DTASUKID_APP_DIR='"$(tasukidappdir)"'
 utilities_tasukid_tasukid_LDADD = \
 	utilities/tasukid/libtasukid.la \
 	lib/libopenvswitch.la
+
+# Applications that are not part of Tasuki: where they are, and what they are
+# built with.  They call functions of tasukid itself.
+tasukidappdir = $(libdir)/tasukid
+utilities_tasukid_tasukid_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
+tasukidincludedir = $(includedir)/tasukid
+tasukidinclude_HEADERS = \
+	utilities/tasukid/core/app.h \
+	utilities/tasukid/core/ofswitch.h \
+	utilities/tasukid/core/pipeline.h
+pkgconfig_DATA += utilities/tasukid/tasukid.pc
+EXTRA_DIST += utilities/tasukid/tasukid.pc.in
+CLEANFILES += utilities/tasukid/tasukid.pc
+utilities/tasukid/tasukid.pc: utilities/tasukid/tasukid.pc.in Makefile
+	$(AM_V_GEN)sed \
+		-e 's,@prefix\@,$(prefix),' \
+		-e 's,@includedir\@,$(includedir),' \
+		-e 's,@appdir\@,$(tasukidappdir),' \
+		-e 's,@VERSION\@,$(VERSION),' \
+		$(srcdir)/utilities/tasukid/tasukid.pc.in > $@.tmp && \
+	mv $@.tmp $@
 
 # Manual pages.
 MAN_ROOTS += docs/tasukid.8.in

@@ -9,31 +9,31 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "utilities/tasukid/core/app.h"
 #include "command-line.h"
 #include "compiler.h"
-#include "utilities/tasukid/core/config-db.h"
-#include "utilities/tasukid/core/connections.h"
 #include "daemon.h"
 #include "dirs.h"
 #include "dns-resolve.h"
 #include "fatal-signal.h"
 #include "memory.h"
 #include "ofp-version-opt.h"
-#include "utilities/tasukid/core/ofswitch-private.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vconn.h"
 #include "openvswitch/vlog.h"
 #include "ovs-rcu.h"
-#include "utilities/tasukid/core/ovs-ports.h"
 #include "ovs-thread.h"
 #include "simap.h"
-#include "stream.h"
 #include "stream-ssl.h"
+#include "stream.h"
 #include "timeval.h"
 #include "unixctl.h"
 #include "util.h"
 #include "utilities/tasukid/apps/apps.h"
+#include "utilities/tasukid/core/app-call.h"
+#include "utilities/tasukid/core/config-db.h"
+#include "utilities/tasukid/core/connections.h"
+#include "utilities/tasukid/core/ofswitch-private.h"
+#include "utilities/tasukid/core/ovs-ports.h"
 
 VLOG_DEFINE_THIS_MODULE(tasukid);
 
@@ -54,7 +54,7 @@ report_memory(void)
     connections_get_memory_usage(&usage);
     for (size_t i = 0; i < app_count(); i++) {
         if (app_classes[i]->memory_usage) {
-            app_classes[i]->memory_usage(&usage);
+            APP_CALL(app_classes[i], memory_usage, &usage);
         }
     }
     memory_report(&usage);
@@ -77,10 +77,12 @@ main(int argc, char *argv[])
     ovs_cmdl_proctitle_init(argc, argv);
     set_program_name(argv[0]);
     service_start(&argc, &argv);
+    app_set_directory(TASUKID_APP_DIR);
     remote = parse_options(argc, argv, &unixctl_path);
     fatal_ignore_sigpipe();
 
     daemonize_start(false);
+    app_log_crashes();
 
     retval = unixctl_server_create(unixctl_path, &unixctl);
     if (retval) {
@@ -106,7 +108,7 @@ main(int argc, char *argv[])
         connections_run();
         for (size_t i = 0; i < app_count(); i++) {
             if (app_classes[i]->run) {
-                app_classes[i]->run();
+                APP_CALL(app_classes[i], run);
             }
         }
         unixctl_server_run(unixctl);
@@ -128,7 +130,7 @@ main(int argc, char *argv[])
         connections_wait();
         for (size_t i = 0; i < app_count(); i++) {
             if (app_classes[i]->wait) {
-                app_classes[i]->wait();
+                APP_CALL(app_classes[i], wait);
             }
         }
         unixctl_server_wait(unixctl);
@@ -173,13 +175,15 @@ static char *
 parse_options(int argc, char *argv[], char **unixctl_pathp)
 {
     enum {
-        OPT_PEER_CA_CERT = UCHAR_MAX + 1,
+        OPT_APP_DIR = UCHAR_MAX + 1,
+        OPT_PEER_CA_CERT,
         OPT_UNIXCTL,
         VLOG_OPTION_ENUMS,
         DAEMON_OPTION_ENUMS,
         SSL_OPTION_ENUMS,
     };
     static const struct option long_options[] = {
+        {"app-dir", required_argument, NULL, OPT_APP_DIR},
         {"protocols", required_argument, NULL, 'O'},
         {"unixctl", required_argument, NULL, OPT_UNIXCTL},
         {"help", no_argument, NULL, 'h'},
@@ -200,6 +204,10 @@ parse_options(int argc, char *argv[], char **unixctl_pathp)
         }
 
         switch (c) {
+        case OPT_APP_DIR:
+            app_set_directory(optarg);
+            break;
+
         case 'O':
             parse_versions(optarg);
             break;
@@ -257,12 +265,16 @@ usage(void)
     daemon_usage();
     vlog_usage();
     printf("\nOther options:\n"
+           "  --app-dir=DIR             where applications are that are not part of\n"
+           "                            Tasuki\n"
+           "                            (default: %s)\n"
            "  -O, --protocols=VERSIONS  OpenFlow versions to speak\n"
            "                            (default: "
            "OpenFlow13,OpenFlow14,OpenFlow15)\n"
            "  --unixctl=SOCKET          override default control socket name\n"
            "  -h, --help                display this help message\n"
-           "  -V, --version             display version information\n");
+           "  -V, --version             display version information\n",
+           TASUKID_APP_DIR);
     exit(EXIT_SUCCESS);
 }
 

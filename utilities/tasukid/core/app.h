@@ -16,11 +16,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "dp-packet.h"
-#include "flow.h"
-#include "openvswitch/ofp-packet.h"
+#include "openflow/openflow-common.h"
+#include "openvswitch/flow.h"
 #include "pipeline.h"
 
+struct dp_packet;
 struct flow_set;
 struct ofputil_flow_removed;
 struct ofputil_flow_stats;
@@ -155,6 +155,20 @@ extern const struct app_class core_app;     /* On every managed switch. */
  * are registered one after the other, messages from a switch reach the first
  * one first. */
 char *app_register(const struct app_class *);
+
+/* Ids below are for applications that are part of Tasuki. */
+#define APP_FIRST_FOREIGN_ID 0x80
+
+/* Applications that are not part of Tasuki are shared objects NAME.so in
+ * 'directory', each of which defines
+ *
+ *     const struct app_class tasukid_app;
+ */
+void app_set_directory(const char *directory);
+
+/* Loads application 'name' out of that directory, for the rest of the process's
+ * life.  Returns null, or why that cannot be, valid until the next call. */
+const char *app_load(const char *name);
 
 /* Starts what is registered, as a process. */
 void app_init_all(void);

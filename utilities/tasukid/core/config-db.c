@@ -9,7 +9,7 @@
 #include <stdarg.h>
 #include <unistd.h>
 
-#include "app.h"
+#include "app-call.h"
 #include "connections.h"
 #include "database-watch.h"
 #include "openvswitch/dynamic-string.h"
@@ -297,21 +297,26 @@ config_refuse_row(const struct uuid *uuid, char *error)
     }
 }
 
-/* Says which of the applications of 'row' there are not. */
+/* Sees to it that the applications of 'row' are there, and says which are
+ * not. */
 static void
 check_applications(const struct tasukirec_switch *row)
 {
-    struct ds unknown = DS_EMPTY_INITIALIZER;
+    struct ds refused = DS_EMPTY_INITIALIZER;
 
     for (size_t i = 0; i < row->n_applications; i++) {
-        if (app_index_from_name(row->applications[i]) < 0) {
-            ds_put_format(&unknown, "%s%s", unknown.length ? "," : "",
-                          row->applications[i]);
+        const char *name = row->applications[i];
+        const char *error = (app_index_from_name(name) < 0
+                             ? app_load(name) : NULL);
+
+        if (error) {
+            ds_put_format(&refused, "%s%s: %s", refused.length ? "; " : "",
+                          name, error);
         }
     }
-    config_set_status(&row->header_.uuid, "unknown_applications",
-                      unknown.length ? "%s" : NULL, ds_cstr(&unknown));
-    ds_destroy(&unknown);
+    config_set_status(&row->header_.uuid, "refused_applications",
+                      refused.length ? "%s" : NULL, ds_cstr(&refused));
+    ds_destroy(&refused);
 }
 
 static void
@@ -324,7 +329,7 @@ check_rows(const struct tasukirec_tasuki *cfg)
     }
     for (size_t i = 0; i < app_count(); i++) {
         if (app_classes[i]->check_rows) {
-            app_classes[i]->check_rows(cfg);
+            APP_CALL(app_classes[i], check_rows, cfg);
         }
     }
 }
@@ -403,7 +408,7 @@ apply(const struct tasukirec_tasuki *cfg)
     }
     for (size_t i = 0; i < app_count(); i++) {
         if (app_classes[i]->configure) {
-            app_classes[i]->configure(cfg);
+            APP_CALL(app_classes[i], configure, cfg);
         }
     }
     if (cfg) {

@@ -9,6 +9,7 @@
 
 #include "config-db.h"
 #include "coverage.h"
+#include "flow.h"
 #include "flow-set.h"
 #include "ofswitch-private.h"
 #include "openvswitch/dynamic-string.h"
@@ -17,6 +18,7 @@
 #include "openvswitch/shash.h"
 #include "openvswitch/vconn.h"
 #include "openvswitch/vlog.h"
+#include "packets.h"
 #include "simap.h"
 #include "socket-util.h"
 #include "sset.h"

@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "app-call.h"
 #include "byte-order.h"
 #include "coverage.h"
 #include "hash.h"
@@ -151,8 +152,14 @@ flow_set_add(struct flow_set *set, uint8_t app, uint64_t cookie,
     struct ofpbuf *msg;
     enum ofperr error;
 
-    ovs_assert(PIPE_COOKIE_APP(cookie) == app);
-    ovs_assert(app == PIPE_APP_CORE || table != PIPE_CLASSIFY);
+    if (PIPE_COOKIE_APP(cookie) != app
+        || (app_running() && app_running()->id != app)
+        || !pipeline_may_have_flow(app, table, priority)) {
+        VLOG_ERR_RL(&rl, "application 0x%02x declared a flow that is not its "
+                    "own: cookie %#"PRIx64", table %"PRIu8", priority "
+                    "%"PRIu16, app, cookie, table, priority);
+        return;
+    }
 
     minimatch_init(&fm.match, match);
     msg = ofputil_encode_flow_mod(&fm, set->protocol);

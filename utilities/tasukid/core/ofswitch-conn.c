@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "app-call.h"
 #include "byte-order.h"
 #include "coverage.h"
 #include "dp-packet.h"
@@ -288,7 +289,7 @@ handle_port_status(struct ofswitch *sw, const struct ofp_header *oh)
     }
     for (size_t i = 0; i < app_count(); i++) {
         if (sw->running & (UINT32_C(1) << i) && app_classes[i]->port_status) {
-            app_classes[i]->port_status(sw, &ps);
+            APP_CALL(app_classes[i], port_status, sw, &ps);
         }
     }
     return 0;
@@ -333,7 +334,7 @@ handle_flow_removed(struct ofswitch *sw, const struct ofp_header *oh)
         sw->flows_lost += !expected;
         ofswitch_redeclare(sw);
     } else if (app_classes[index]->flow_removed) {
-        app_classes[index]->flow_removed(sw, &fr);
+        APP_CALL(app_classes[index], flow_removed, sw, &fr);
     }
     return 0;
 }
@@ -363,7 +364,7 @@ report_failed_flow(struct ofswitch *sw, const struct ofpbuf *request)
     index = app_index_from_id(PIPE_COOKIE_APP(ntohll(cookie)));
     if (index >= 0 && sw->running & (UINT32_C(1) << index)
         && app_classes[index]->flow_failed) {
-        app_classes[index]->flow_failed(sw, ntohll(cookie));
+        APP_CALL(app_classes[index], flow_failed, sw, ntohll(cookie));
     }
 }
 

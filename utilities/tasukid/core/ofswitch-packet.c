@@ -4,6 +4,8 @@
 #include <config.h>
 #include "ofswitch-private.h"
 
+#include "app-call.h"
+
 #include "byte-order.h"
 #include "coverage.h"
 #include "dp-packet.h"
@@ -86,7 +88,7 @@ static bool
 is_others_port(const struct ofswitch *sw, const struct app_class *class,
                ofp_port_t port)
 {
-    return ((!class->port_zone || !class->port_zone(sw, port))
+    return ((!class->port_zone || !APP_ASK(class, port_zone, sw, port))
             && ofswitch_port_is_owned(sw, port));
 }
 
@@ -132,7 +134,7 @@ handle(struct ofswitch *sw, const struct app_class *class,
     if (gets_packets(sw, class, pi->flow.in_port.ofp_port)) {
         COVERAGE_INC(ofswitch_packet_in);
         sw->stats.packet_ins++;
-        class->packet_in(sw, pi);
+        APP_CALL(class, packet_in, sw, pi);
     } else {
         count_ignored(sw);
     }

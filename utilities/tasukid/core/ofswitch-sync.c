@@ -6,6 +6,7 @@
 
 #include <inttypes.h>
 
+#include "app-call.h"
 #include "config-db.h"
 #include "byte-order.h"
 #include "coverage.h"
@@ -163,7 +164,8 @@ wanted_apps(const struct ofswitch *sw)
         }
         for (size_t i = 0; i < app_count(); i++) {
             if (sw->running & ~wanted & app_bit(i)
-                && app_classes[i]->must_stay && app_classes[i]->must_stay(sw)) {
+                && app_classes[i]->must_stay
+                && APP_ASK(app_classes[i], must_stay, sw)) {
                 wanted |= app_bit(i);
             }
         }
@@ -177,7 +179,8 @@ apps_are_ready(const struct ofswitch *sw, uint32_t apps)
 {
     for (size_t i = 0; i < app_count(); i++) {
         if (apps & app_bit(i)
-            && app_classes[i]->is_ready && !app_classes[i]->is_ready(sw)) {
+            && app_classes[i]->is_ready
+            && !APP_ASK(app_classes[i], is_ready, sw)) {
             return false;
         }
     }
@@ -207,7 +210,7 @@ declare_flows(struct ofswitch *sw)
 
     for (size_t i = 0; i < app_count(); i++) {
         if (sw->running & app_bit(i) && app_classes[i]->declare_flows) {
-            app_classes[i]->declare_flows(sw, flows);
+            APP_CALL(app_classes[i], declare_flows, sw, flows);
         }
     }
     return flows;
@@ -235,7 +238,7 @@ stop_applications(struct ofswitch *sw, uint32_t apps)
     for (size_t i = app_count(); i-- > 0; ) {
         if (apps & sw->running & app_bit(i)) {
             if (app_classes[i]->switch_down) {
-                app_classes[i]->switch_down(sw);
+                APP_CALL(app_classes[i], switch_down, sw);
             }
             sw->running &= ~app_bit(i);
             sw->adopting &= ~app_bit(i);
@@ -270,7 +273,7 @@ start_applications(struct ofswitch *sw, uint32_t apps)
     sw->adopting |= apps;
     for (size_t i = 0; i < app_count(); i++) {
         if (apps & app_bit(i) && app_classes[i]->switch_up) {
-            app_classes[i]->switch_up(sw);
+            APP_CALL(app_classes[i], switch_up, sw);
         }
     }
     update_declared_flows(sw);
@@ -376,7 +379,7 @@ ofswitch_adopt(struct ofswitch *sw, const struct ofputil_flow_stats *fs)
     }
 
     class = app_classes[index];
-    if (class->adopt_flow && class->adopt_flow(sw, fs)) {
+    if (class->adopt_flow && APP_ASK(class, adopt_flow, sw, fs)) {
         COVERAGE_INC(ofswitch_flow_adopted);
         return;
     }
@@ -411,7 +414,7 @@ ofswitch_adopted(struct ofswitch *sw)
     flow_set_push(sw->flows, send_flow_mod, sw);
     for (size_t i = 0; i < app_count(); i++) {
         if (adopting & app_bit(i) && app_classes[i]->adopt_done) {
-            app_classes[i]->adopt_done(sw);
+            APP_CALL(app_classes[i], adopt_done, sw);
         }
     }
     VLOG_DBG("%s: %"PRIuSIZE" flows declared", ofswitch_name(sw),

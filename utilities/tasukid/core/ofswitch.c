@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "app-call.h"
 #include "byte-order.h"
 #include "coverage.h"
 #include "dp-packet.h"
@@ -20,11 +21,14 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/rconn.h"
 #include "openvswitch/vlog.h"
+#include "smap.h"
 #include "util.h"
+#include "utilities/tasukid/tasuki-idl.h"
 
 VLOG_DEFINE_THIS_MODULE(ofswitch);
 
 COVERAGE_DEFINE(ofswitch_flow_mod);
+COVERAGE_DEFINE(ofswitch_flow_refused);
 COVERAGE_DEFINE(ofswitch_packet_out);
 COVERAGE_DEFINE(ofswitch_packet_out_dropped);
 
@@ -227,7 +231,7 @@ ofswitch_port_zone(const struct ofswitch *sw, ofp_port_t port)
     for (size_t i = 0; i < app_count(); i++) {
         if (app_classes[i]->port_zone
             && ofswitch_runs(sw, app_classes[i]->id)) {
-            uint32_t zone = app_classes[i]->port_zone(sw, port);
+            uint32_t zone = APP_ASK(app_classes[i], port_zone, sw, port);
 
             if (zone) {
                 return zone;
@@ -352,19 +356,44 @@ ofswitch_send(struct ofswitch *sw, struct ofpbuf *msg)
     }
 }
 
+/* Returns what is wrong with 'fm' if application 'app' sends it, null if nothing
+ * is: no application may touch the flows of another one. */
+static const char *
+check_flow_mod(const struct app_class *app, const struct ofputil_flow_mod *fm)
+{
+    uint64_t mask = ntohll(fm->cookie_mask);
+
+    if (fm->command == OFPFC_ADD || fm->command == OFPFC_MODIFY
+        || fm->command == OFPFC_MODIFY_STRICT) {
+        if (PIPE_COOKIE_APP(ntohll(fm->new_cookie)) != app->id) {
+            return "a flow with another application's id";
+        } else if (!pipeline_may_have_flow(app->id, fm->table_id,
+                                           fm->priority)) {
+            return "a flow in a table or with a priority that is not its own";
+        }
+    }
+    if (fm->command != OFPFC_ADD
+        && ((mask & PIPE_COOKIE_MASK) != PIPE_COOKIE_MASK
+            || PIPE_COOKIE_APP(ntohll(fm->cookie)) != app->id)) {
+        return "a change of flows that may be another application's";
+    }
+    return NULL;
+}
+
 void
 ofswitch_flow_mod(struct ofswitch *sw, const struct ofputil_flow_mod *fm)
 {
-    ovs_be64 id_mask = htonll(PIPE_COOKIE_MASK);
+    const struct app_class *app = app_running();
+    const char *problem = app ? check_flow_mod(app, fm) : NULL;
 
-    /* No application may touch the flows of another one. */
-    if (fm->command == OFPFC_DELETE) {
-        ovs_assert((fm->cookie_mask & id_mask) == id_mask);
-    } else if (fm->command != OFPFC_DELETE_STRICT) {
-        uint8_t id = PIPE_COOKIE_APP(ntohll(fm->new_cookie));
-
-        ovs_assert(app_index_from_id(id) >= 0);
-        ovs_assert(id == PIPE_APP_CORE || fm->table_id != PIPE_CLASSIFY);
+    if (problem) {
+        COVERAGE_INC(ofswitch_flow_refused);
+        VLOG_WARN_RL(&rl, "%s: application %s: refusing %s (table %"PRIu8", "
+                     "priority %d, cookie %#"PRIx64"/%#"PRIx64", new cookie "
+                     "%#"PRIx64")", ofswitch_name(sw), app->name, problem,
+                     fm->table_id, fm->priority, ntohll(fm->cookie),
+                     ntohll(fm->cookie_mask), ntohll(fm->new_cookie));
+        return;
     }
 
     COVERAGE_INC(ofswitch_flow_mod);
@@ -414,6 +443,37 @@ ofswitch_output(struct ofswitch *sw, const struct dp_packet *packet,
     }
     ofswitch_packet_out(sw, packet, OFPP_CONTROLLER, &ofpacts);
     ofpbuf_uninit(&ofpacts);
+}
+
+void
+ofswitch_inject(struct ofswitch *sw, const void *data, size_t size,
+                ofp_port_t in_port, uint8_t table,
+                const struct pipeline_notes *notes)
+{
+    uint64_t stub[128 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+    struct ofpact_resubmit *resubmit;
+    struct dp_packet packet;
+
+    if (notes->zone) {
+        pipeline_put_zone(&ofpacts, notes->zone);
+    }
+    if (notes->egress != OFPP_NONE) {
+        pipeline_put_egress(&ofpacts, notes->egress);
+    }
+    resubmit = ofpact_put_RESUBMIT(&ofpacts);
+    resubmit->in_port = OFPP_IN_PORT;
+    resubmit->table_id = table;
+
+    dp_packet_use_const(&packet, data, size);
+    ofswitch_packet_out(sw, &packet, in_port, &ofpacts);
+    ofpbuf_uninit(&ofpacts);
+}
+
+const char *
+ofswitch_other_config(const struct ofswitch *sw, const char *key)
+{
+    return smap_get(&sw->row->other_config, key);
 }
 
 void

@@ -78,9 +78,14 @@ void ofswitch_put_flood(struct ofswitch *, struct ofpbuf *ofpacts);
 void *ofswitch_get_data(const struct ofswitch *, uint8_t app);
 void ofswitch_set_data(struct ofswitch *, uint8_t app, void *);
 
-/* Sends 'fm', which the caller keeps.  For OFPFC_ADD and OFPFC_MODIFY*,
- * fm->new_cookie must carry the id of the calling application; for
- * OFPFC_DELETE, fm->cookie and fm->cookie_mask must select it. */
+/* Returns the value of 'key' in column "other_config" of the row that configures
+ * the switch, valid until the database changes, or null. */
+const char *ofswitch_other_config(const struct ofswitch *, const char *key);
+
+/* Sends 'fm', which the caller keeps.  What an application adds must carry its
+ * id in fm->new_cookie, in a table of its stage; what it modifies or deletes,
+ * fm->cookie and fm->cookie_mask must select by its id.  Anything else is
+ * logged, and not sent. */
 void ofswitch_flow_mod(struct ofswitch *, const struct ofputil_flow_mod *fm);
 
 /* Sends 'packet', which the caller keeps, with 'ofpacts'. */
@@ -92,6 +97,13 @@ void ofswitch_packet_out(struct ofswitch *, const struct dp_packet *packet,
 void ofswitch_output(struct ofswitch *, const struct dp_packet *packet,
                      ofp_port_t port);
 
+/* Has the 'size' bytes at 'data', an Ethernet frame, go through the pipeline as if
+ * it had come in by 'in_port' (OFPP_CONTROLLER if it had not) and were in
+ * 'table' now, where a stage begins: all stages from there on see it. */
+void ofswitch_inject(struct ofswitch *, const void *data, size_t size,
+                     ofp_port_t in_port, uint8_t table,
+                     const struct pipeline_notes *);
+
 void ofswitch_barrier(struct ofswitch *);
 
 /* Asks the core to call 'declare_flows' of all applications again soon. */
@@ -101,7 +113,9 @@ void ofswitch_redeclare(struct ofswitch *);
  * the earliest. */
 void ofswitch_redeclare_soon(struct ofswitch *);
 
-/* Collects the static flows of one switch. */
+/* Collects the static flows of one switch: 'app' is the caller's id, 'cookie'
+ * carries it, and 'table' is of its stage.  Anything else is logged, and not
+ * added. */
 void flow_set_add(struct flow_set *, uint8_t app, uint64_t cookie,
                   uint8_t table, uint16_t priority, const struct match *,
                   const struct ofpbuf *ofpacts);

@@ -5,6 +5,7 @@
 #include "pipeline.h"
 
 #include "app.h"
+#include "flow.h"
 #include "ofswitch.h"
 #include "openvswitch/match.h"
 #include "openvswitch/meta-flow.h"

@@ -59,8 +59,7 @@ struct app_stage {
 };
 
 /* Which application a flow belongs to, the top byte of its cookie says.  The
- * other 56 bits are the application's.  Ids from 0x80 on are for applications
- * that are not part of Tasuki, and every application has its own. */
+ * other 56 bits are the application's.  Every application has its own. */
 #define PIPE_APP_CORE 0x54
 #define PIPE_COOKIE_SHIFT 56
 #define PIPE_COOKIE(APP, REST) \

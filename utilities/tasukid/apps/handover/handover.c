@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+#include "dp-packet.h"
 #include "flows.h"
 #include "neigh.h"
 #include "openvswitch/ofp-actions.h"
