@@ -8,6 +8,8 @@ lib_libopenvswitch_la_SOURCES += \
 	lib/check-tcp-seq-inline.h \
 	lib/check-tcp-seq.c \
 	lib/check-tcp-seq.h \
+	lib/close-later.c \
+	lib/close-later.h \
 	lib/nat64-4to6.c \
 	lib/nat64-6to4.c \
 	lib/nat64-address.c \
@@ -42,6 +44,8 @@ EXTRA_DIST += \
 openvswitchinclude_HEADERS += include/openvswitch/ofpact-tasuki.h
 
 ofproto_libofproto_la_SOURCES += \
+	ofproto/tasuki-forward.c \
+	ofproto/tasuki-forward.h \
 	ofproto/tasuki-xlate.c \
 	ofproto/tasuki-xlate.h
 

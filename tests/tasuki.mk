@@ -35,6 +35,10 @@ tests_unit_test_tcp_offset_random_LDADD = $(tasuki_unit_ldadd)
 fragment_sources = \
 	tests/unit/fragment.c \
 	tests/unit/fragment.h
+TASUKI_UNIT_TESTS += tests/unit/test-close-later
+tests_unit_test_close_later_SOURCES = tests/unit/test-close-later.c
+tests_unit_test_close_later_LDADD = $(tasuki_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-defrag
 tests_unit_test_defrag_SOURCES = tests/unit/test-defrag.c $(fragment_sources)
 tests_unit_test_defrag_LDADD = $(tasuki_unit_ldadd)

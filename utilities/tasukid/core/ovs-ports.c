@@ -27,11 +27,14 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 #define DATABASE_TIMEOUT 5000
 
 /* Open vSwitch deletes all ports that go at the same time before it does
- * anything else, and a userspace datapath forwards no packets meanwhile, some
- * 10 ms for a port.  Of such a datapath MAX_GOING go at a time, the next ones
- * when the switch says that those have gone, or after GOING_TIMEOUT msec. */
-#define MAX_GOING 6
-#define GOING_TIMEOUT 2000
+ * anything else, such as to create a port for another tenant.  With a userspace
+ * datapath that takes some milliseconds for each port, and more the more ports
+ * there are.  So a few go at a time, and the next ones when the switch says that
+ * those have gone: as many as took GOING_TIME msec, by what the last ones
+ * took.  Those that have not gone after GOING_TIMEOUT msec are not waited for. */
+#define MIN_GOING 32
+#define GOING_TIME 2000
+#define GOING_TIMEOUT 10000
 
 /* The ports of one bridge. */
 struct ovs_bridge {
@@ -44,7 +47,8 @@ struct ovs_bridge {
     struct smap going;          /* Ports deleted last: name, tunnel_kind(). */
     bool more_to_do;            /* Once they have gone. */
     struct sset taken;          /* tunnel_kind() of what goes or has to. */
-    long long int gone_at;      /* When not to wait for 'going', in msec. */
+    size_t max_going;           /* How many ports to delete at a time. */
+    long long int going_since;  /* When 'going' were deleted, in msec. */
     bool compared;              /* 'free' and 'in_database' are known. */
     bool in_database;
     bool in_use;                /* Else it is to lose all ports of ours. */
@@ -211,6 +215,7 @@ ovs_ports_want(const char *remote, uint64_t dpid, bool secure)
         bridge = xzalloc(sizeof *bridge);
         bridge->dpid = dpid;
         bridge->give_up_at = time_msec() + DATABASE_TIMEOUT;
+        bridge->max_going = MIN_GOING;
         shash_init(&bridge->wanted);
         smap_init(&bridge->problems);
         sset_init(&bridge->foreign);
@@ -326,7 +331,7 @@ remove_port(struct ovs_bridge *bridge, const struct ovsrec_bridge *br,
      * may have it soon. */
     if (bridge->in_use && bridge->secure
         && !strcmp(br->datapath_type, "netdev")
-        && smap_count(&bridge->going) >= MAX_GOING
+        && smap_count(&bridge->going) >= bridge->max_going
         && !smap_get(&bridge->going, port->name)) {
         bridge->more_to_do = true;
         free(kind);
@@ -337,7 +342,7 @@ remove_port(struct ovs_bridge *bridge, const struct ovsrec_bridge *br,
     ovsrec_bridge_update_ports_delvalue(br, port);
     smap_replace(&bridge->going, port->name, kind);
     free(kind);
-    bridge->gone_at = time_msec() + GOING_TIMEOUT;
+    bridge->going_since = time_msec();
 }
 
 static void
@@ -554,6 +559,17 @@ compare_db(struct ovs_db *db)
     shash_destroy(&owners);
 }
 
+/* The ports that were deleted last took 'took' msec. */
+static void
+adjust_max_going(struct ovs_bridge *bridge, long long int took)
+{
+    if (took < GOING_TIME / 2) {
+        bridge->max_going *= 2;
+    } else if (took > GOING_TIME) {
+        bridge->max_going = MAX(bridge->max_going / 2, MIN_GOING);
+    }
+}
+
 /* Sees to what had to wait for the ports that were deleted last to go. */
 static void
 wait_for_going(struct ovs_db *db,
@@ -562,15 +578,17 @@ wait_for_going(struct ovs_db *db,
     struct ovs_bridge *bridge;
 
     HMAP_FOR_EACH (bridge, node, &db->bridges) {
+        long long int took = time_msec() - bridge->going_since;
         struct smap_node *port;
 
         SMAP_FOR_EACH_SAFE (port, &bridge->going) {
             if (!on_switch(bridge->dpid, port->key)
-                || time_msec() >= bridge->gone_at) {
+                || took >= GOING_TIMEOUT) {
                 smap_remove_node(&bridge->going, port);
             }
         }
         if (bridge->more_to_do && smap_is_empty(&bridge->going)) {
+            adjust_max_going(bridge, took);
             bridge->more_to_do = false;
             db->compare = true;
         }
@@ -678,7 +696,7 @@ ovs_ports_wait(void)
                 poll_timer_wait_until(bridge->give_up_at);
             }
             if (bridge->more_to_do) {
-                poll_timer_wait_until(bridge->gone_at);
+                poll_timer_wait_until(bridge->going_since + GOING_TIMEOUT);
             }
         }
     }

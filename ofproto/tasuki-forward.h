@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKI_FORWARD_H
+#define TASUKI_FORWARD_H 1
+
+/* Forwarding while ports come and go.
+ *
+ * The main thread of ovs-vswitchd moves the packets of a userspace datapath's
+ * ordinary devices, and it adds and deletes ports.  A thousand ports take
+ * seconds, in which nobody would get a packet through. */
+
+#include <stdbool.h>
+
+struct dpif;
+
+/* Hook for ofproto/ofproto-dpif.c, where one port after another is added or
+ * deleted: has 'dpif' forward what has come in, if it was a while since the
+ * last time.  Returns what dpif_run() does.
+ *
+ * Call it where the configuration for packets is consistent and no lock is
+ * held: packets are translated here. */
+bool tasuki_forward(struct dpif *dpif);
+
+#endif /* TASUKI_FORWARD_H */
