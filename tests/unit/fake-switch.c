@@ -576,13 +576,15 @@ ofswitch_barrier(struct ofswitch *ofsw OVS_UNUSED)
 unsigned int fake_n_redeclared;
 
 void
-ofswitch_redeclare(struct ofswitch *ofsw OVS_UNUSED)
+ofswitch_redeclare(struct ofswitch *ofsw OVS_UNUSED,
+                   uint8_t app OVS_UNUSED)
 {
     fake_n_redeclared++;
 }
 
 void
-ofswitch_redeclare_soon(struct ofswitch *ofsw OVS_UNUSED)
+ofswitch_redeclare_soon(struct ofswitch *ofsw OVS_UNUSED,
+                        uint8_t app OVS_UNUSED)
 {
     fake_n_redeclared++;
 }

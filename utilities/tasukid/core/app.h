@@ -95,11 +95,16 @@ struct app_class {
     void (*switch_up)(struct ofswitch *);
     void (*switch_down)(struct ofswitch *);
 
-    /* Adds to 'flows' every flow that does not depend on traffic.  The core
-     * calls it after 'configure' and 'switch_up', when ports come and go, and
-     * after ofswitch_redeclare(), and brings the switch in line: it adds,
-     * modifies and deletes only what differs. */
+    /* Adds to 'flows' every flow that does not depend on traffic, and changes
+     * nothing else.  The core calls it after 'configure' and 'switch_up', when
+     * ports come and go, and after ofswitch_redeclare(), and brings the switch
+     * in line: it adds, modifies and deletes only what differs. */
     void (*declare_flows)(struct ofswitch *, struct flow_set *flows);
+
+    /* The same for those of them alone that have 'cookie', after
+     * ofswitch_redeclare_cookie(). */
+    void (*declare_cookie)(struct ofswitch *, uint64_t cookie,
+                           struct flow_set *flows);
 
     /* On (re)connection, for each flow found in the switch with this
      * application's id that 'declare_flows' did not ask for.  Returns true to

@@ -10,7 +10,6 @@
 #include "config-db.h"
 #include "coverage.h"
 #include "flow.h"
-#include "flow-set.h"
 #include "ofswitch-private.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
@@ -425,7 +424,7 @@ format_switch(const struct ofswitch *sw, struct ds *ds)
         ds_put_cstr(ds, "    applications:");
         format_apps(sw, ds);
         ds_put_format(ds, "\n    static flows: %"PRIuSIZE"\n",
-                      flow_set_count(sw->flows));
+                      ofswitch_count_flows(sw));
     }
     ds_put_format(ds, "    received: packet-in %"PRIu64", ignored %"PRIu64", "
                   "dropped %"PRIu64", flow-removed %"PRIu64", errors "
@@ -495,7 +494,7 @@ connections_get_memory_usage(struct simap *usage)
     LIST_FOR_EACH (sw, node, &ofswitches) {
         simap_increase(usage, "connections", 1);
         simap_increase(usage, "ports", hmap_count(&sw->ports));
-        simap_increase(usage, "static flows", flow_set_count(sw->flows));
+        simap_increase(usage, "static flows", ofswitch_count_flows(sw));
         simap_increase(usage, "txq bytes",
                        rconn_packet_counter_n_bytes(sw->txq));
     }

@@ -12,6 +12,7 @@
 #include "hash.h"
 #include "ofswitch.h"
 #include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-errors.h"
@@ -25,6 +26,7 @@
 VLOG_DEFINE_THIS_MODULE(flow_set);
 
 COVERAGE_DEFINE(flow_set_added);
+COVERAGE_DEFINE(flow_set_declared);
 COVERAGE_DEFINE(flow_set_deleted);
 COVERAGE_DEFINE(flow_set_kept);
 
@@ -32,15 +34,17 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 /* A flow in the form in which the switch would report it. */
 struct static_flow {
-    struct hmap_node node;
+    struct hmap_node node;      /* In 'flows' or 'leaving'. */
+    struct hmap_node cookie_node;   /* In 'by_cookie', if in 'flows'. */
+    struct ovs_list missing_node;   /* In 'missing', or empty. */
     uint8_t table;
     uint16_t priority;
     struct minimatch match;
     ovs_be64 cookie;
     struct ofpact *ofpacts;
     size_t ofpacts_len;
-    bool present;               /* The switch has exactly this. */
-    bool refused;               /* Unless it refused it. */
+    bool present;               /* The switch has exactly this, unless it
+                                 * refused it. */
     long long int forget_at;    /* In 'leaving': when to, in msec. */
 };
 
@@ -52,6 +56,8 @@ struct static_flow {
 struct flow_set {
     enum ofputil_protocol protocol;
     struct hmap flows;          /* Contains "struct static_flow"s. */
+    struct hmap by_cookie;      /* The same. */
+    struct ovs_list missing;    /* Those that flow_set_push() has to send. */
     struct hmap leaving;        /* Those that we have deleted ourselves. */
 };
 
@@ -62,8 +68,41 @@ flow_set_create(enum ofputil_protocol protocol)
 
     set->protocol = protocol;
     hmap_init(&set->flows);
+    hmap_init(&set->by_cookie);
+    ovs_list_init(&set->missing);
     hmap_init(&set->leaving);
     return set;
+}
+
+/* Puts 'flow', which is in no set, into 'set'. */
+static void
+insert_flow(struct flow_set *set, struct static_flow *flow)
+{
+    uint32_t hash = minimatch_hash(&flow->match,
+                                   hash_2words(flow->table, flow->priority));
+
+    hmap_insert(&set->flows, &flow->node, hash);
+    hmap_insert(&set->by_cookie, &flow->cookie_node,
+                hash_uint64(ntohll(flow->cookie)));
+    ovs_list_init(&flow->missing_node);
+}
+
+static void
+remove_flow(struct flow_set *set, struct static_flow *flow)
+{
+    hmap_remove(&set->flows, &flow->node);
+    hmap_remove(&set->by_cookie, &flow->cookie_node);
+    ovs_list_remove(&flow->missing_node);
+    ovs_list_init(&flow->missing_node);
+}
+
+/* Has flow_set_push() send 'flow'. */
+static void
+note_missing(struct flow_set *set, struct static_flow *flow)
+{
+    if (ovs_list_is_empty(&flow->missing_node)) {
+        ovs_list_push_back(&set->missing, &flow->missing_node);
+    }
 }
 
 static void
@@ -87,6 +126,7 @@ flow_set_destroy(struct flow_set *set)
             static_flow_destroy(flow);
         }
         hmap_destroy(&set->flows);
+        hmap_destroy(&set->by_cookie);
         hmap_destroy(&set->leaving);
         free(set);
     }
@@ -161,6 +201,7 @@ flow_set_add(struct flow_set *set, uint8_t app, uint64_t cookie,
         return;
     }
 
+    COVERAGE_INC(flow_set_declared);
     minimatch_init(&fm.match, match);
     msg = ofputil_encode_flow_mod(&fm, set->protocol);
     minimatch_destroy(&fm.match);
@@ -176,9 +217,8 @@ flow_set_add(struct flow_set *set, uint8_t app, uint64_t cookie,
         return;
     }
     if (find_flow(&set->flows, table, priority, &fm.match)) {
-        VLOG_ERR_RL(&rl, "application 0x%02x declared a flow twice or one of "
-                    "another application, table %"PRIu8" priority %"PRIu16,
-                    app, table, priority);
+        VLOG_ERR_RL(&rl, "application 0x%02x declared a flow twice, table "
+                    "%"PRIu8" priority %"PRIu16, app, table, priority);
         minimatch_destroy(&fm.match);
         ofpbuf_uninit(&decoded);
         return;
@@ -192,9 +232,8 @@ flow_set_add(struct flow_set *set, uint8_t app, uint64_t cookie,
     flow->ofpacts_len = decoded.size;
     flow->ofpacts = ofpbuf_steal_data(&decoded);
     flow->present = false;
-    flow->refused = false;
-    hmap_insert(&set->flows, &flow->node,
-                minimatch_hash(&flow->match, hash_2words(table, priority)));
+    insert_flow(set, flow);
+    note_missing(set, flow);
 }
 
 bool
@@ -214,6 +253,8 @@ flow_set_found(struct flow_set *set, const struct ofputil_flow_stats *fs)
                                         flow->ofpacts, flow->ofpacts_len))) {
         COVERAGE_INC(flow_set_kept);
         flow->present = true;
+        ovs_list_remove(&flow->missing_node);
+        ovs_list_init(&flow->missing_node);
     }
     return true;
 }
@@ -235,6 +276,7 @@ flow_set_lost(struct flow_set *set, const struct ofputil_flow_removed *fr,
         return false;
     }
     flow->present = false;
+    note_missing(set, flow);
     return true;
 }
 
@@ -244,9 +286,10 @@ flow_set_refused(struct flow_set *set, uint64_t cookie)
     struct static_flow *flow;
     bool found = false;
 
-    HMAP_FOR_EACH (flow, node, &set->flows) {
+    HMAP_FOR_EACH_WITH_HASH (flow, cookie_node, hash_uint64(cookie),
+                             &set->by_cookie) {
         if (flow->cookie == htonll(cookie)) {
-            flow->refused = true;
+            note_missing(set, flow);
             found = true;
         }
     }
@@ -282,58 +325,129 @@ static_flow_send(const struct static_flow *flow, uint16_t command,
 size_t
 flow_set_push(struct flow_set *set, flow_set_send_func *send, void *aux)
 {
-    struct static_flow *flow;
     size_t n = 0;
 
-    HMAP_FOR_EACH (flow, node, &set->flows) {
-        if (!flow->present || flow->refused) {
-            COVERAGE_INC(flow_set_added);
-            static_flow_send(flow, OFPFC_ADD, send, aux);
-            flow->present = true;
-            flow->refused = false;
-            n++;
-        }
+    while (!ovs_list_is_empty(&set->missing)) {
+        struct ovs_list *node = ovs_list_pop_front(&set->missing);
+        struct static_flow *flow = CONTAINER_OF(node, struct static_flow,
+                                                missing_node);
+
+        ovs_list_init(node);
+        COVERAGE_INC(flow_set_added);
+        static_flow_send(flow, OFPFC_ADD, send, aux);
+        flow->present = true;
+        n++;
     }
     return n;
 }
 
-/* Moves 'flow' from 'flows', where it is, to 'set->leaving'. */
 static void
-flow_set_leave(struct flow_set *set, struct hmap *flows,
-               struct static_flow *flow)
+forget_left(struct flow_set *set)
+{
+    struct static_flow *flow;
+
+    HMAP_FOR_EACH_SAFE (flow, node, &set->leaving) {
+        if (time_msec() >= flow->forget_at) {
+            hmap_remove(&set->leaving, &flow->node);
+            static_flow_destroy(flow);
+        }
+    }
+}
+
+/* Takes 'flow' from the switch and from those of 'set' that it is to have. */
+static void
+delete_flow(struct flow_set *set, struct static_flow *flow,
+            flow_set_send_func *send, void *aux)
 {
     uint32_t hash = flow->node.hash;
 
-    hmap_remove(flows, &flow->node);
-    hmap_insert(&set->leaving, &flow->node, hash);
+    remove_flow(set, flow);
+    if (flow->present) {
+        COVERAGE_INC(flow_set_deleted);
+        static_flow_send(flow, OFPFC_DELETE_STRICT, send, aux);
+        flow->forget_at = time_msec() + LEAVING_TIME;
+        hmap_insert(&set->leaving, &flow->node, hash);
+    } else {
+        static_flow_destroy(flow);
+    }
+}
+
+static bool
+is_declared(const struct flow_set *set, const struct static_flow *flow)
+{
+    return find_flow(&set->flows, flow->table, flow->priority,
+                     &flow->match) != NULL;
+}
+
+/* Takes over 'flow', which is in no set, in place of the one with its match
+ * that 'set' may have, of whatever cookie. */
+static void
+take_over_flow(struct flow_set *set, struct static_flow *flow)
+{
+    struct static_flow *was = find_flow(&set->flows, flow->table,
+                                        flow->priority, &flow->match);
+    bool missing = true;
+
+    if (was) {
+        flow->present = (was->present && flow->cookie == was->cookie
+                         && ofpacts_equal(flow->ofpacts, flow->ofpacts_len,
+                                          was->ofpacts, was->ofpacts_len));
+        missing = (!flow->present
+                   || !ovs_list_is_empty(&was->missing_node));
+        remove_flow(set, was);
+        static_flow_destroy(was);
+    }
+    insert_flow(set, flow);
+    if (missing) {
+        note_missing(set, flow);
+    }
+}
+
+static void
+take_over_flows(struct flow_set *set, struct flow_set *new)
+{
+    struct static_flow *flow;
+
+    HMAP_FOR_EACH_SAFE (flow, node, &new->flows) {
+        remove_flow(new, flow);
+        take_over_flow(set, flow);
+    }
 }
 
 void
-flow_set_replace(struct flow_set *old, struct flow_set *new,
-                 flow_set_send_func *send, void *aux)
+flow_set_update(struct flow_set *set, struct flow_set *new,
+                flow_set_send_func *send, void *aux)
 {
-    struct static_flow *was;
+    struct static_flow *flow;
 
-    HMAP_FOR_EACH_SAFE (was, node, &old->leaving) {
-        if (time_msec() < was->forget_at) {
-            flow_set_leave(new, &old->leaving, was);
+    forget_left(set);
+    HMAP_FOR_EACH_SAFE (flow, node, &set->flows) {
+        if (!is_declared(new, flow)) {
+            delete_flow(set, flow, send, aux);
         }
     }
-    HMAP_FOR_EACH_SAFE (was, node, &old->flows) {
-        struct static_flow *is = find_flow(&new->flows, was->table,
-                                           was->priority, &was->match);
-        if (!is) {
-            if (was->present) {
-                COVERAGE_INC(flow_set_deleted);
-                static_flow_send(was, OFPFC_DELETE_STRICT, send, aux);
-                was->forget_at = time_msec() + LEAVING_TIME;
-                flow_set_leave(new, &old->flows, was);
+    take_over_flows(set, new);
+}
+
+void
+flow_set_update_cookies(struct flow_set *set, struct flow_set *new,
+                        const uint64_t cookies[], size_t n,
+                        flow_set_send_func *send, void *aux)
+{
+    forget_left(set);
+    for (size_t i = 0; i < n; i++) {
+        struct hmap_node *node = hmap_first_with_hash(&set->by_cookie,
+                                                      hash_uint64(cookies[i]));
+        while (node) {
+            struct static_flow *flow = CONTAINER_OF(node, struct static_flow,
+                                                    cookie_node);
+
+            node = hmap_next_with_hash(node);
+            if (flow->cookie == htonll(cookies[i])
+                && !is_declared(new, flow)) {
+                delete_flow(set, flow, send, aux);
             }
-        } else {
-            is->refused = was->refused;
-            is->present = (was->present && is->cookie == was->cookie
-                           && ofpacts_equal(is->ofpacts, is->ofpacts_len,
-                                            was->ofpacts, was->ofpacts_len));
         }
     }
+    take_over_flows(set, new);
 }

@@ -4,8 +4,8 @@
 #ifndef TASUKID_FLOW_SET_H
 #define TASUKID_FLOW_SET_H 1
 
-/* The static flows of one switch: what the applications declared, and how to
- * get a switch from what it has to what it should have with the fewest
+/* The static flows of one application on one switch: what it declared, and how
+ * to get the switch from what it has to what it should have with the fewest
  * changes.
  *
  * Applications add to a set with flow_set_add() (ofswitch.h); the rest is for
@@ -37,7 +37,7 @@ bool flow_set_found(struct flow_set *, const struct ofputil_flow_stats *fs);
 
 /* Notes that the switch has lost a flow.  Returns true if it is in the set,
  * so that flow_set_push() would send it again.  Sets '*expected' if the switch
- * had to say so, because flow_set_replace() had it delete that flow a while ago.
+ * had to say so, because flow_set_update() had it delete that flow a while ago.
  * (It is sent again all the same: somebody may have deleted it, too.) */
 bool flow_set_lost(struct flow_set *, const struct ofputil_flow_removed *,
                    bool *expected);
@@ -51,10 +51,16 @@ bool flow_set_refused(struct flow_set *, uint64_t cookie);
  * known to have.  Returns how many. */
 size_t flow_set_push(struct flow_set *fs, flow_set_send_func *send, void *aux);
 
-/* Takes over what is known about the switch from 'old', the set that was
- * pushed before: calls 'send' to delete each flow that is in 'old' and not in
- * 'new'.  flow_set_push(new) does the rest. */
-void flow_set_replace(struct flow_set *old, struct flow_set *new,
-                      flow_set_send_func *send, void *aux);
+/* Makes the flows of 'set' those of 'new', which is empty afterward: calls 'send'
+ * to delete each that is not in 'new'.  flow_set_push() does the rest.  What is
+ * known about the switch stays known. */
+void flow_set_update(struct flow_set *set, struct flow_set *new,
+                     flow_set_send_func *send, void *aux);
+
+/* The same for those flows alone that have one of the 'n' 'cookies', in 'set' or
+ * in 'new', which has no others. */
+void flow_set_update_cookies(struct flow_set *set, struct flow_set *new,
+                             const uint64_t cookies[], size_t n,
+                             flow_set_send_func *send, void *aux);
 
 #endif /* TASUKID_FLOW_SET_H */

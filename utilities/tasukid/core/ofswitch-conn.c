@@ -140,6 +140,7 @@ ofswitch_destroy(struct ofswitch *sw)
         rconn_packet_counter_destroy(sw->txq);
         hmap_destroy(&sw->ports);
         hmap_destroy(&sw->ports_by_name);
+        free(sw->cookies);
         free(sw->target);
         free(sw);
     }
@@ -263,7 +264,9 @@ handle_port_desc(struct ofswitch *sw, const struct ofp_header *oh)
         if (!ofpmp_more(oh)) {
             changed |= ofswitch_delete_doubted_ports(sw);
         }
-        sw->redeclare |= changed;
+        if (changed) {
+            sw->redeclare = sw->running;
+        }
     } else if (!ofpmp_more(oh)) {
         sw->have_ports = true;
         check_handshake(sw);
@@ -283,9 +286,9 @@ handle_port_status(struct ofswitch *sw, const struct ofp_header *oh)
 
     if (ps.reason == OFPPR_DELETE) {
         ofswitch_delete_port(sw, ps.desc.port_no);
-        sw->redeclare = true;
-    } else {
-        sw->redeclare |= ofswitch_put_port(sw, &ps.desc);
+        sw->redeclare = sw->running;
+    } else if (ofswitch_put_port(sw, &ps.desc)) {
+        sw->redeclare = sw->running;
     }
     for (size_t i = 0; i < app_count(); i++) {
         if (sw->running & (UINT32_C(1) << i) && app_classes[i]->port_status) {
@@ -318,7 +321,6 @@ handle_flow_removed(struct ofswitch *sw, const struct ofp_header *oh)
 {
     struct ofputil_flow_removed fr;
     enum ofperr error;
-    bool expected;
     int index;
 
     error = ofputil_decode_flow_removed(&fr, oh);
@@ -330,10 +332,8 @@ handle_flow_removed(struct ofswitch *sw, const struct ofp_header *oh)
     index = app_index_from_id(PIPE_COOKIE_APP(ntohll(fr.cookie)));
     if (index < 0 || !(sw->running & (UINT32_C(1) << index))) {
         /* Somebody else's, or left from an application that was stopped. */
-    } else if (sw->flows && flow_set_lost(sw->flows, &fr, &expected)) {
-        sw->flows_lost += !expected;
-        ofswitch_redeclare(sw);
-    } else if (app_classes[index]->flow_removed) {
+    } else if (!ofswitch_flow_lost(sw, index, &fr)
+               && app_classes[index]->flow_removed) {
         APP_CALL(app_classes[index], flow_removed, sw, &fr);
     }
     return 0;
@@ -356,15 +356,12 @@ report_failed_flow(struct ofswitch *sw, const struct ofpbuf *request)
         return;
     }
     memcpy(&cookie, oh + 1, sizeof cookie);
-    if (sw->flows && flow_set_refused(sw->flows, ntohll(cookie))
-        && sw->retry_at == LLONG_MAX) {
-        sw->retry_at = time_msec() + OFSWITCH_RETRY_MS;
-        ofswitch_seqno++;
-    }
     index = app_index_from_id(PIPE_COOKIE_APP(ntohll(cookie)));
-    if (index >= 0 && sw->running & (UINT32_C(1) << index)
-        && app_classes[index]->flow_failed) {
-        APP_CALL(app_classes[index], flow_failed, sw, ntohll(cookie));
+    if (index >= 0 && sw->running & (UINT32_C(1) << index)) {
+        ofswitch_flow_refused(sw, index, ntohll(cookie));
+        if (app_classes[index]->flow_failed) {
+            APP_CALL(app_classes[index], flow_failed, sw, ntohll(cookie));
+        }
     }
 }
 
@@ -558,7 +555,7 @@ ofswitch_conn_wait(struct ofswitch *sw)
     }
     if (sw->doomed
         || rconn_get_connection_seqno(sw->rconn) != sw->conn_seqno
-        || (sw->redeclare && sw->state == OSS_MANAGED && !sw->adopting)) {
+        || ofswitch_sync_is_pending(sw)) {
         poll_immediate_wake();
     }
 }

@@ -82,11 +82,14 @@ struct ofswitch {
     uint32_t running;           /* After switch_up, before switch_down. */
     uint32_t adopting;          /* Of those, before adopt_done. */
     void *data[MAX_APPS];
-    struct flow_set *flows;     /* Declared ones. */
-    bool redeclare;             /* Must be declared anew. */
-    long long int redeclare_at; /* When that has to become true, msec, or
-                                 * LLONG_MAX. */
-    long long int declared;     /* When they were declared last, msec. */
+    struct flow_set *flows[MAX_APPS];   /* Declared ones. */
+    uint32_t redeclare;         /* Whose must be declared anew. */
+    uint64_t *cookies;          /* Those that must, of other applications. */
+    size_t n_cookies, allocated_cookies;
+    bool push;                  /* Some may be missing in the switch. */
+    uint32_t redeclare_soon;    /* Whose must at 'redeclare_at'. */
+    long long int redeclare_at; /* In msec, or LLONG_MAX. */
+    long long int declared;     /* When that came true last, msec. */
     bool reconfigure;           /* Some application could not start or stop
                                  * yet: call ofswitch_configure() again. */
     unsigned int flows_lost;    /* Declared ones deleted by somebody else. */
@@ -122,6 +125,7 @@ bool ofswitch_delete_doubted_ports(struct ofswitch *);
 void ofswitch_clear_ports(struct ofswitch *);
 void ofswitch_set_name(struct ofswitch *);
 void ofswitch_set_state(struct ofswitch *, enum ofswitch_state);
+size_t ofswitch_count_flows(const struct ofswitch *);
 
 /* ofswitch-conn.c */
 void ofswitch_read_ports(struct ofswitch *);
@@ -150,5 +154,9 @@ void ofswitch_stop_applications(struct ofswitch *);
 void ofswitch_adopt(struct ofswitch *, const struct ofputil_flow_stats *);
 void ofswitch_adopted(struct ofswitch *);
 void ofswitch_sync_run(struct ofswitch *);
+bool ofswitch_sync_is_pending(const struct ofswitch *);
+bool ofswitch_flow_lost(struct ofswitch *, int app,
+                        const struct ofputil_flow_removed *);
+void ofswitch_flow_refused(struct ofswitch *, int app, uint64_t cookie);
 
 #endif /* TASUKID_OFSWITCH_PRIVATE_H */

@@ -203,33 +203,100 @@ some_app_lingers(const struct ofswitch *sw)
     return extra != 0;
 }
 
-static struct flow_set *
-declare_flows(struct ofswitch *sw)
+/* Declares all flows of the application with 'index' anew; without pushing
+ * what is missing. */
+static void
+declare_flows(struct ofswitch *sw, size_t index)
 {
-    struct flow_set *flows = flow_set_create(sw->protocol);
+    struct flow_set *new = flow_set_create(sw->protocol);
 
-    for (size_t i = 0; i < app_count(); i++) {
-        if (sw->running & app_bit(i) && app_classes[i]->declare_flows) {
-            APP_CALL(app_classes[i], declare_flows, sw, flows);
-        }
+    if (app_classes[index]->declare_flows) {
+        APP_CALL(app_classes[index], declare_flows, sw, new);
     }
-    return flows;
+    flow_set_update(sw->flows[index], new, send_flow_mod, sw);
+    flow_set_destroy(new);
+    sw->push = true;
 }
 
-/* Replaces the declared flows; without pushing what is missing. */
+/* The same for those flows of the application that have one of the 'n'
+ * 'cookies'. */
+static void
+declare_cookies(struct ofswitch *sw, size_t index, const uint64_t cookies[],
+                size_t n)
+{
+    struct flow_set *new = flow_set_create(sw->protocol);
+
+    for (size_t i = 0; i < n; i++) {
+        if (!i || cookies[i] != cookies[i - 1]) {
+            APP_CALL(app_classes[index], declare_cookie, sw, cookies[i], new);
+        }
+    }
+    flow_set_update_cookies(sw->flows[index], new, cookies, n, send_flow_mod,
+                            sw);
+    flow_set_destroy(new);
+    sw->push = true;
+}
+
+static int
+compare_cookies(const void *a_, const void *b_)
+{
+    const uint64_t *a = a_;
+    const uint64_t *b = b_;
+
+    return *a < *b ? -1 : *a > *b;
+}
+
+/* Declares the flows with 'sw->cookies' anew, except for those applications
+ * that declare all of theirs. */
+static void
+declare_all_cookies(struct ofswitch *sw)
+{
+    const uint64_t *cookies = sw->cookies;
+    size_t end;
+
+    qsort(sw->cookies, sw->n_cookies, sizeof *sw->cookies, compare_cookies);
+    for (size_t i = 0; i < sw->n_cookies; i = end) {
+        int index = app_index_from_id(PIPE_COOKIE_APP(cookies[i]));
+
+        end = i + 1;
+        while (end < sw->n_cookies
+               && PIPE_COOKIE_APP(cookies[end]) == PIPE_COOKIE_APP(cookies[i])) {
+            end++;
+        }
+        if (index >= 0 && sw->running & ~sw->redeclare & app_bit(index)
+            && app_classes[index]->declare_cookie) {
+            declare_cookies(sw, index, &cookies[i], end - i);
+        }
+    }
+    sw->n_cookies = 0;
+}
+
+/* Has declared again what has to be; without pushing what is missing. */
 static void
 update_declared_flows(struct ofswitch *sw)
 {
-    struct flow_set *flows = declare_flows(sw);
-
-    if (sw->flows) {
-        flow_set_replace(sw->flows, flows, send_flow_mod, sw);
-        flow_set_destroy(sw->flows);
+    declare_all_cookies(sw);
+    for (size_t i = 0; i < app_count(); i++) {
+        if (sw->running & sw->redeclare & app_bit(i)) {
+            declare_flows(sw, i);
+        }
     }
-    sw->flows = flows;
-    sw->redeclare = false;
-    sw->redeclare_at = LLONG_MAX;
-    sw->declared = time_msec();
+    sw->redeclare = 0;
+}
+
+/* Sends what is missing in the switch.  Returns how many flows. */
+static size_t
+push_flows(struct ofswitch *sw)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < app_count(); i++) {
+        if (sw->flows[i]) {
+            n += flow_set_push(sw->flows[i], send_flow_mod, sw);
+        }
+    }
+    sw->push = false;
+    return n;
 }
 
 static void
@@ -243,6 +310,8 @@ stop_applications(struct ofswitch *sw, uint32_t apps)
             sw->running &= ~app_bit(i);
             sw->adopting &= ~app_bit(i);
             sw->data[i] = NULL;
+            flow_set_destroy(sw->flows[i]);
+            sw->flows[i] = NULL;
         }
     }
 }
@@ -253,9 +322,10 @@ void
 ofswitch_stop_applications(struct ofswitch *sw)
 {
     stop_applications(sw, UINT32_MAX);
-    flow_set_destroy(sw->flows);
-    sw->flows = NULL;
-    sw->redeclare = false;
+    sw->redeclare = 0;
+    sw->n_cookies = 0;
+    sw->push = false;
+    sw->redeclare_soon = 0;
     sw->redeclare_at = LLONG_MAX;
     sw->reconfigure = false;
     sw->flows_lost = 0;
@@ -272,10 +342,15 @@ start_applications(struct ofswitch *sw, uint32_t apps)
     sw->running |= apps;
     sw->adopting |= apps;
     for (size_t i = 0; i < app_count(); i++) {
-        if (apps & app_bit(i) && app_classes[i]->switch_up) {
-            APP_CALL(app_classes[i], switch_up, sw);
+        if (apps & app_bit(i)) {
+            sw->flows[i] = flow_set_create(sw->protocol);
+            if (app_classes[i]->switch_up) {
+                APP_CALL(app_classes[i], switch_up, sw);
+            }
         }
     }
+    /* Of those that ran already, too: who is there changes what to do. */
+    sw->redeclare = sw->running;
     update_declared_flows(sw);
     for (size_t i = 0; i < app_count(); i++) {
         if (apps & app_bit(i)) {
@@ -349,7 +424,7 @@ ofswitch_configure(struct ofswitch *sw)
     if (added) {
         start_applications(sw, added);
     } else {
-        sw->redeclare = true;
+        sw->redeclare = sw->running;
     }
 }
 
@@ -374,7 +449,7 @@ ofswitch_adopt(struct ofswitch *sw, const struct ofputil_flow_stats *fs)
     const struct app_class *class;
 
     if (index < 0 || !(sw->adopting & app_bit(index))
-        || flow_set_found(sw->flows, fs)) {
+        || flow_set_found(sw->flows[index], fs)) {
         return;
     }
 
@@ -411,14 +486,53 @@ ofswitch_adopted(struct ofswitch *sw)
     sw->sync_xid = 0;
     sw->deadline = LLONG_MAX;
     ofswitch_seqno++;
-    flow_set_push(sw->flows, send_flow_mod, sw);
+    push_flows(sw);
     for (size_t i = 0; i < app_count(); i++) {
         if (adopting & app_bit(i) && app_classes[i]->adopt_done) {
             APP_CALL(app_classes[i], adopt_done, sw);
         }
     }
     VLOG_DBG("%s: %"PRIuSIZE" flows declared", ofswitch_name(sw),
-             flow_set_count(sw->flows));
+             ofswitch_count_flows(sw));
+}
+
+size_t
+ofswitch_count_flows(const struct ofswitch *sw)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < app_count(); i++) {
+        n += flow_set_count(sw->flows[i]);
+    }
+    return n;
+}
+
+/* The switch has lost a flow of the application with index 'app', which runs.
+ * Returns true if it was declared: it is put back soon. */
+bool
+ofswitch_flow_lost(struct ofswitch *sw, int app,
+                   const struct ofputil_flow_removed *fr)
+{
+    bool expected;
+
+    if (!flow_set_lost(sw->flows[app], fr, &expected)) {
+        return false;
+    }
+    sw->flows_lost += !expected;
+    sw->push = true;
+    return true;
+}
+
+/* The switch refused flows with 'cookie' of the application with index 'app'.
+ * If they were declared, they are sent again after a while. */
+void
+ofswitch_flow_refused(struct ofswitch *sw, int app, uint64_t cookie)
+{
+    if (sw->flows[app] && flow_set_refused(sw->flows[app], cookie)
+        && sw->retry_at == LLONG_MAX) {
+        sw->retry_at = time_msec() + OFSWITCH_RETRY_MS;
+        ofswitch_seqno++;
+    }
 }
 
 /* Brings the flows in line if something asked for that. */
@@ -430,24 +544,34 @@ ofswitch_sync_run(struct ofswitch *sw)
     }
     if (time_msec() >= sw->redeclare_at) {
         sw->redeclare_at = LLONG_MAX;
-        sw->redeclare = true;
+        sw->declared = time_msec();
+        sw->redeclare |= sw->redeclare_soon;
+        sw->redeclare_soon = 0;
     }
-    if (sw->redeclare && sw->state == OSS_MANAGED && !sw->adopting) {
+    if (ofswitch_sync_is_pending(sw)) {
         if (sw->flows_lost) {
             VLOG_INFO_RL(&rl, "%s: somebody deleted %u of our flows, putting "
                          "them back", ofswitch_name(sw), sw->flows_lost);
             sw->flows_lost = 0;
         }
         update_declared_flows(sw);
-        flow_set_push(sw->flows, send_flow_mod, sw);
+        push_flows(sw);
     }
     if (time_msec() >= sw->retry_at) {
         /* Until it has not refused any for as long as that. */
         sw->retry_at = LLONG_MAX;
-        if (sw->flows && flow_set_push(sw->flows, send_flow_mod, sw)) {
+        if (push_flows(sw)) {
             sw->retry_at = time_msec() + OFSWITCH_RETRY_MS;
         } else {
             ofswitch_seqno++;
         }
     }
+}
+
+/* Returns true if ofswitch_sync_run() has something to do at once. */
+bool
+ofswitch_sync_is_pending(const struct ofswitch *sw)
+{
+    return ((sw->redeclare || sw->n_cookies || sw->push)
+            && sw->state == OSS_MANAGED && !sw->adopting);
 }

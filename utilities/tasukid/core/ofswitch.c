@@ -483,15 +483,40 @@ ofswitch_barrier(struct ofswitch *sw)
 }
 
 void
-ofswitch_redeclare(struct ofswitch *sw)
+ofswitch_redeclare(struct ofswitch *sw, uint8_t app)
 {
-    sw->redeclare = true;
+    int index = app_index_from_id(app);
+
+    if (index >= 0) {
+        sw->redeclare |= UINT32_C(1) << index;
+    }
 }
 
 void
-ofswitch_redeclare_soon(struct ofswitch *sw)
+ofswitch_redeclare_cookie(struct ofswitch *sw, uint64_t cookie)
 {
+    if (sw->n_cookies >= sw->allocated_cookies) {
+        sw->cookies = x2nrealloc(sw->cookies, &sw->allocated_cookies,
+                                 sizeof *sw->cookies);
+    }
+    sw->cookies[sw->n_cookies++] = cookie;
+}
+
+void
+ofswitch_redeclare_soon(struct ofswitch *sw, uint8_t app)
+{
+    int index = app_index_from_id(app);
+
+    if (index >= 0) {
+        sw->redeclare_soon |= UINT32_C(1) << index;
+    }
     sw->redeclare_at = MIN(sw->redeclare_at,
                            MAX(time_msec(),
                                sw->declared + OFSWITCH_REDECLARE_MS));
+}
+
+void
+ofswitch_zones_changed(struct ofswitch *sw)
+{
+    sw->redeclare = sw->running;
 }

@@ -106,16 +106,24 @@ void ofswitch_inject(struct ofswitch *, const void *data, size_t size,
 
 void ofswitch_barrier(struct ofswitch *);
 
-/* Asks the core to call 'declare_flows' of all applications again soon. */
-void ofswitch_redeclare(struct ofswitch *);
+/* Asks the core to have 'app' declare its flows again soon. */
+void ofswitch_redeclare(struct ofswitch *, uint8_t app);
+
+/* The same for those of them alone that have 'cookie', with 'declare_cookie' of
+ * the application. */
+void ofswitch_redeclare_cookie(struct ofswitch *, uint64_t cookie);
 
 /* The same for what packets can cause: again a second after the last time at
  * the earliest. */
-void ofswitch_redeclare_soon(struct ofswitch *);
+void ofswitch_redeclare_soon(struct ofswitch *, uint8_t app);
 
-/* Collects the static flows of one switch: 'app' is the caller's id, 'cookie'
- * carries it, and 'table' is of its stage.  Anything else is logged, and not
- * added. */
+/* 'port_zone' of an application may say other things of ports than before: asks
+ * the core to have all applications declare their flows again soon. */
+void ofswitch_zones_changed(struct ofswitch *);
+
+/* Collects the static flows of one application on one switch: 'app' is the
+ * caller's id, 'cookie' carries it, and 'table' is of its stage.  Anything else
+ * is logged, and not added. */
 void flow_set_add(struct flow_set *, uint8_t app, uint64_t cookie,
                   uint8_t table, uint16_t priority, const struct match *,
                   const struct ofpbuf *ofpacts);

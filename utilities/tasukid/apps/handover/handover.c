@@ -127,9 +127,9 @@ redeclare(struct engine *e, bool by_packet)
     struct ofswitch *ofsw = hswitch_from_engine(e)->ofsw;
 
     if (by_packet) {
-        ofswitch_redeclare_soon(ofsw);
+        ofswitch_redeclare_soon(ofsw, PIPE_APP_HANDOVER);
     } else {
-        ofswitch_redeclare(ofsw);
+        ofswitch_redeclare(ofsw, PIPE_APP_HANDOVER);
     }
 }
 

@@ -486,7 +486,7 @@ check_switches(const struct tasukirec_tasuki *cfg)
 static void
 redeclare(struct ofswitch *sw, void *aux OVS_UNUSED)
 {
-    ofswitch_redeclare(sw);
+    ofswitch_zones_changed(sw);
 }
 
 static void
