@@ -113,6 +113,25 @@ tests_unit_test_http_head_SOURCES = tests/unit/test-http-head.c
 tests_unit_test_http_head_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_http_head_LDADD = $(tasukid_unit_ldadd)
 
+# A switch without a connection, at a time that is not real.
+ofswitch_ldflags = -Wl,--wrap=time_msec -Wl,--wrap=ofswitch_send
+ofswitch_sources = \
+	tests/unit/lone-switch.c \
+	tests/unit/lone-switch.h
+
+TASUKI_UNIT_TESTS += tests/unit/test-requests
+tests_unit_test_requests_SOURCES = \
+	tests/unit/test-requests.c $(ofswitch_sources)
+tests_unit_test_requests_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_requests_LDFLAGS = $(ofswitch_ldflags)
+tests_unit_test_requests_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-timers
+tests_unit_test_timers_SOURCES = tests/unit/test-timers.c
+tests_unit_test_timers_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_timers_LDFLAGS = -Wl,--wrap=time_msec
+tests_unit_test_timers_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-rule-check
 tests_unit_test_rule_check_SOURCES = tests/unit/test-rule-check.c
 tests_unit_test_rule_check_LDADD = $(tasukid_unit_ldadd)
@@ -272,7 +291,8 @@ tests_fuzz_fuzz_http_judge_LDADD = $(tasukid_fuzz_ldadd)
 TASUKI_FUZZERS += tests/fuzz/fuzz-openflow
 tests_fuzz_fuzz_openflow_SOURCES = tests/fuzz/fuzz-openflow.c
 tests_fuzz_fuzz_openflow_CPPFLAGS = $(tasukid_unit_cppflags)
-tests_fuzz_fuzz_openflow_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_openflow_LDFLAGS = \
+	$(tasuki_fuzz_ldflags) -Wl,--wrap=ofswitch_send
 tests_fuzz_fuzz_openflow_LDADD = $(tasukid_fuzz_ldadd)
 
 TASUKI_FUZZERS += tests/fuzz/fuzz-handover-segment
@@ -310,6 +330,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/tasuki-hook.at \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
+	tests/protocol/tasukid-requests.at \
 	tests/protocol/tasukid-tenant.at \
 	tests/protocol/check-tcp-seq.at \
 	tests/protocol/tcp-offset-datapath.at \
@@ -328,6 +349,13 @@ TASUKI_TESTSUITE = $(srcdir)/tests/tasuki-testsuite
 $(TASUKI_TESTSUITE): package.m4 $(TASUKI_TESTSUITE_AT) $(COMMON_MACROS_AT)
 	$(AM_V_GEN)$(AUTOTEST) -I '$(srcdir)' -o $@.tmp $@.at
 	$(AM_V_at)mv $@.tmp $@
+
+noinst_PROGRAMS += tests/protocol/ask-switch
+tests_protocol_ask_switch_SOURCES = \
+	tests/protocol/ask-switch.c $(ofswitch_sources)
+tests_protocol_ask_switch_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_protocol_ask_switch_LDADD = \
+	utilities/tasukid/libtasukid.la lib/libopenvswitch.la
 
 # The programs that they run, for a build that need not have all.
 tasuki-programs: $(BUILT_SOURCES) config.h

@@ -15,9 +15,12 @@
 
 #include "dp-packet.h"
 #include "openflow/openflow.h"
+#include "netdev.h"
 #include "openvswitch/match.h"
+#include "openvswitch/ofp-group.h"
 #include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofp-packet.h"
+#include "openvswitch/ofp-port.h"
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
@@ -183,6 +186,22 @@ make_packet_in(struct ofswitch *sw, uint8_t app, uint8_t table,
                                             OFPUTIL_PACKET_IN_STD);
 }
 
+/* What the switch was sent, the last messages of it. */
+static ovs_be32 xids[64];
+static size_t n_xids;
+
+void __real_ofswitch_send(struct ofswitch *, struct ofpbuf *);
+void __wrap_ofswitch_send(struct ofswitch *, struct ofpbuf *);
+
+void
+__wrap_ofswitch_send(struct ofswitch *sw, struct ofpbuf *msg)
+{
+    const struct ofp_header *oh = msg->data;
+
+    xids[n_xids++ % ARRAY_SIZE(xids)] = oh->xid;
+    __real_ofswitch_send(sw, msg);
+}
+
 /* Returns the message that 'kind' and the bytes make. */
 static struct ofpbuf *
 make_message(struct ofswitch *sw, uint8_t kind, const uint8_t *data,
@@ -218,9 +237,64 @@ make_message(struct ofswitch *sw, uint8_t kind, const uint8_t *data,
     oh->type = (kind & 0x40 && size ? data[0]
                 : types[(kind & 0x3f) % ARRAY_SIZE(types)]);
     oh->length = htons(msg->size);
-    /* The end of adoption, or the answer to the request for a role. */
-    oh->xid = kind & 0x20 ? sw->role_xid : sw->sync_xid;
+    /* Mostly, the answer to something. */
+    oh->xid = xids[(kind & 0x20 ? size : kind) % ARRAY_SIZE(xids)];
     return msg;
+}
+
+/* Applications ask, too.  Their requests stay as long as nothing that the
+ * switch sends ends them. */
+
+static unsigned int n_waiting;
+
+/* Reads a reply as those who understand it do. */
+static void
+read_reply(struct ofswitch *sw, const struct request_reply *reply,
+           void *aux OVS_UNUSED)
+{
+    for (size_t i = 0; i < reply->n_msgs; i++) {
+        struct ofpbuf b = *reply->msgs[i];
+        struct ofputil_port_stats ps;
+
+        if (sw->version != ((const struct ofp_header *) b.data)->version) {
+            abort();
+        }
+        while (!ofputil_decode_port_stats(&ps, &b)) {
+            netdev_free_custom_stats_counters(&ps.custom_stats);
+        }
+    }
+    n_waiting -= reply->status != REQUEST_PART;
+}
+
+static void
+count_reply(struct ofswitch *sw OVS_UNUSED, const struct request_reply *reply,
+            void *aux OVS_UNUSED)
+{
+    n_waiting -= reply->status != REQUEST_PART;
+}
+
+static void
+ask(struct ofswitch *sw)
+{
+    struct ofputil_group_mod gm = {
+        .command = OFPGC11_DELETE,
+        .group_id = PIPE_ID(PIPE_APP_HANDOVER, 1),
+        .command_bucket_id = OFPG15_BUCKET_ALL,
+    };
+
+    ovs_list_init(&gm.buckets);
+    n_waiting += request_send(sw, PIPE_APP_FORWARD,
+                              ofputil_encode_dump_ports_request(sw->version,
+                                                                OFPP_ANY),
+                              0, 1000, read_reply, NULL);
+    n_waiting += request_send(sw, PIPE_APP_HANDOVER,
+                              ofputil_encode_dump_ports_request(sw->version,
+                                                                OFPP_ANY),
+                              REQUEST_WHOLE, 1000, read_reply, NULL);
+    n_waiting += request_send(sw, PIPE_APP_HANDOVER,
+                              ofputil_encode_group_mod(sw->version, &gm, NULL,
+                                                       -1),
+                              0, 1000, count_reply, NULL);
 }
 
 int
@@ -234,7 +308,9 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (!size) {
         return 0;
     }
+    n_xids = 0;
     sw = make_switch(versions[data[0] % ARRAY_SIZE(versions)]);
+    ask(sw);
     data++;
     size--;
     while (size >= 2) {
@@ -254,5 +330,6 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         }
     }
     ofswitch_destroy(sw);
+    ovs_assert(!n_waiting);
     return 0;
 }

@@ -126,8 +126,12 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core/ovs-ports.h \
 	utilities/tasukid/core/pipeline.c \
 	utilities/tasukid/core/pipeline.h \
+	utilities/tasukid/core/requests.c \
+	utilities/tasukid/core/requests.h \
 	utilities/tasukid/core/row-check.c \
 	utilities/tasukid/core/row-check.h \
+	utilities/tasukid/core/timers.c \
+	utilities/tasukid/core/timers.h \
 	utilities/tasukid/protocol/http-head.c \
 	utilities/tasukid/protocol/http-head.h \
 	utilities/tasukid/protocol/tcp-hold.c \
@@ -157,7 +161,9 @@ tasukidincludedir = $(includedir)/tasukid
 tasukidinclude_HEADERS = \
 	utilities/tasukid/core/app.h \
 	utilities/tasukid/core/ofswitch.h \
-	utilities/tasukid/core/pipeline.h
+	utilities/tasukid/core/pipeline.h \
+	utilities/tasukid/core/requests.h \
+	utilities/tasukid/core/timers.h
 pkgconfig_DATA += utilities/tasukid/tasukid.pc
 EXTRA_DIST += utilities/tasukid/tasukid.pc.in
 CLEANFILES += utilities/tasukid/tasukid.pc

@@ -34,6 +34,7 @@
 #include "utilities/tasukid/core/connections.h"
 #include "utilities/tasukid/core/ofswitch-private.h"
 #include "utilities/tasukid/core/ovs-ports.h"
+#include "utilities/tasukid/core/timers.h"
 
 VLOG_DEFINE_THIS_MODULE(tasukid);
 
@@ -105,6 +106,7 @@ main(int argc, char *argv[])
         }
 
         config_run();
+        timers_run();
         connections_run();
         for (size_t i = 0; i < app_count(); i++) {
             if (app_classes[i]->run) {
@@ -128,6 +130,7 @@ main(int argc, char *argv[])
         memory_wait();
         config_wait();
         connections_wait();
+        timers_wait();
         for (size_t i = 0; i < app_count(); i++) {
             if (app_classes[i]->wait) {
                 APP_CALL(app_classes[i], wait);

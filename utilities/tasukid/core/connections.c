@@ -428,10 +428,11 @@ format_switch(const struct ofswitch *sw, struct ds *ds)
     }
     ds_put_format(ds, "    received: packet-in %"PRIu64", ignored %"PRIu64", "
                   "dropped %"PRIu64", flow-removed %"PRIu64", errors "
-                  "%"PRIu64", bad messages %"PRIu64"\n",
+                  "%"PRIu64", bad messages %"PRIu64", unasked replies "
+                  "%"PRIu64"\n",
                   s->packet_ins, s->packet_ins_ignored,
                   s->packet_ins_dropped, s->flows_removed, s->errors,
-                  s->bad_messages);
+                  s->bad_messages, s->unasked);
     ds_put_format(ds, "    sent: packet-out %"PRIu64", dropped %"PRIu64", "
                   "flow-mod %"PRIu64"\n",
                   s->packet_outs, s->packet_outs_dropped, s->flow_mods);
@@ -494,6 +495,7 @@ connections_get_memory_usage(struct simap *usage)
     LIST_FOR_EACH (sw, node, &ofswitches) {
         simap_increase(usage, "connections", 1);
         simap_increase(usage, "ports", hmap_count(&sw->ports));
+        simap_increase(usage, "requests", ovs_list_size(&sw->requests));
         simap_increase(usage, "static flows", ofswitch_count_flows(sw));
         simap_increase(usage, "txq bytes",
                        rconn_packet_counter_n_bytes(sw->txq));

@@ -74,7 +74,8 @@ ofswitch_create(int probe_interval)
     sw->txq = rconn_packet_counter_create();
     sw->conn_seqno = rconn_get_connection_seqno(sw->rconn);
     sw->state = OSS_DISCONNECTED;
-    sw->deadline = LLONG_MAX;
+    ovs_list_init(&sw->requests);
+    sw->stopping_app = -1;
     sw->retry_at = LLONG_MAX;
     sw->redeclare_at = LLONG_MAX;
     hmap_init(&sw->ports);
@@ -117,6 +118,7 @@ ofswitch_disconnected(struct ofswitch *sw)
         VLOG_INFO("%s: disconnected", ofswitch_name(sw));
     }
     ofswitch_stop_applications(sw);
+    requests_cancel(sw, PIPE_APP_CORE);
     ofswitch_packet_clear(sw);
     ofswitch_clear_ports(sw);
     sw->row = NULL;
@@ -124,8 +126,6 @@ ofswitch_disconnected(struct ofswitch *sw)
     sw->have_ports = false;
     free(sw->name);
     sw->name = NULL;
-    sw->deadline = LLONG_MAX;
-    sw->role_xid = 0;
     ofswitch_set_state(sw, OSS_DISCONNECTED);
 }
 
@@ -199,17 +199,133 @@ run_held(struct ofswitch *sw)
     rconn_connect(sw->rconn, sw->target, NULL);
 }
 
-/* Messages.  Each handler returns 0 or the reason why the message is bad. */
+/* Requests of the core. */
 
+/* Returns true if 'reply' brings a message.  Otherwise the connection has to go,
+ * unless it is gone. */
+static bool
+has_answer(struct ofswitch *sw, const struct request_reply *reply)
+{
+    switch (reply->status) {
+    case REQUEST_PART:
+    case REQUEST_DONE:
+        return true;
+
+    case REQUEST_REFUSED:
+        ofswitch_reconnect(sw, "the switch does not describe itself");
+        return false;
+
+    case REQUEST_TIMED_OUT:
+        ofswitch_reconnect(sw, "the switch does not reply");
+        return false;
+
+    case REQUEST_GONE:
+        return false;
+    }
+    OVS_NOT_REACHED();
+}
+
+/* Sends 'msg', a request of the core itself, which cannot do without. */
+void
+ofswitch_ask(struct ofswitch *sw, struct ofpbuf *msg, long long int timeout_ms,
+             request_func *cb)
+{
+    if (!request_send(sw, PIPE_APP_CORE, msg, 0, timeout_ms, cb, NULL)) {
+        ofswitch_reconnect(sw, "too many requests wait for their replies");
+    }
+}
+
+static void
+check_handshake(struct ofswitch *sw)
+{
+    if (sw->state == OSS_HANDSHAKE && sw->have_features && sw->have_ports) {
+        ofswitch_set_name(sw);
+        ofswitch_configure(sw);
+    }
+}
+
+static void
+handle_features(struct ofswitch *sw, const struct request_reply *reply,
+                void *aux OVS_UNUSED)
+{
+    struct ofputil_switch_features features;
+
+    if (!has_answer(sw, reply)) {
+        return;
+    }
+
+    struct ofpbuf b = *reply->msgs[0];
+    enum ofperr error = ofputil_pull_switch_features(&b, &features);
+    if (error) {
+        ofswitch_bad_message(sw, reply->msgs[0], error);
+        ofswitch_reconnect(sw, "the switch does not describe itself");
+        return;
+    }
+    sw->dpid = features.datapath_id;
+    sw->have_features = true;
+    supersede_older(sw);
+    check_handshake(sw);
+}
+
+static void
+handle_ports(struct ofswitch *sw, const struct request_reply *reply,
+             void *aux OVS_UNUSED)
+{
+    struct ofputil_phy_port desc;
+    bool changed = false;
+    int retval;
+
+    if (!has_answer(sw, reply)) {
+        return;
+    }
+
+    struct ofpbuf b = *reply->msgs[0];
+    ofpraw_pull_assert(&b);
+    while (!(retval = ofputil_pull_phy_port(sw->version, &b, &desc))) {
+        changed |= ofswitch_put_port(sw, &desc);
+    }
+    if (retval != EOF) {
+        ofswitch_bad_message(sw, reply->msgs[0], retval);
+    }
+
+    bool last = reply->status == REQUEST_DONE;
+    if (sw->state == OSS_MANAGED) {
+        if (last) {
+            changed |= ofswitch_delete_doubted_ports(sw);
+        }
+        if (changed) {
+            sw->redeclare = sw->running;
+        }
+    } else if (last) {
+        sw->have_ports = true;
+        check_handshake(sw);
+    }
+}
+
+static void
+request_ports(struct ofswitch *sw)
+{
+    ofswitch_ask(sw, ofputil_encode_port_desc_stats_request(sw->version,
+                                                            OFPP_ANY),
+                 HANDSHAKE_TIMEOUT, handle_ports);
+}
+
+/* Forgets the ports and asks which there are. */
 void
 ofswitch_read_ports(struct ofswitch *sw)
 {
     ofswitch_clear_ports(sw);
     sw->have_ports = false;
     ofswitch_set_state(sw, OSS_HANDSHAKE);
-    sw->deadline = time_msec() + HANDSHAKE_TIMEOUT;
-    ofswitch_send(sw, ofputil_encode_port_desc_stats_request(sw->version,
-                                                             OFPP_ANY));
+    request_ports(sw);
+}
+
+/* Asks which ports there are, to learn what has changed. */
+void
+ofswitch_check_ports(struct ofswitch *sw)
+{
+    ofswitch_doubt_ports(sw);
+    request_ports(sw);
 }
 
 static void
@@ -217,62 +333,13 @@ start_handshake(struct ofswitch *sw)
 {
     sw->version = rconn_get_version(sw->rconn);
     sw->protocol = ofputil_protocol_from_ofp_version(sw->version);
-    ofswitch_send(sw, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST,
-                                   sw->version, 0));
+    ofswitch_ask(sw, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST, sw->version, 0),
+                 HANDSHAKE_TIMEOUT, handle_features);
     ofswitch_read_ports(sw);
 }
 
-static void
-check_handshake(struct ofswitch *sw)
-{
-    if (sw->state == OSS_HANDSHAKE && sw->have_features && sw->have_ports) {
-        sw->deadline = LLONG_MAX;
-        ofswitch_set_name(sw);
-        ofswitch_configure(sw);
-    }
-}
-
-static enum ofperr
-handle_features_reply(struct ofswitch *sw, const struct ofp_header *oh)
-{
-    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
-    struct ofputil_switch_features features;
-    enum ofperr error = ofputil_pull_switch_features(&b, &features);
-
-    if (!error && sw->state == OSS_HANDSHAKE && !sw->have_features) {
-        sw->dpid = features.datapath_id;
-        sw->have_features = true;
-        supersede_older(sw);
-        check_handshake(sw);
-    }
-    return error;
-}
-
-static enum ofperr
-handle_port_desc(struct ofswitch *sw, const struct ofp_header *oh)
-{
-    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
-    struct ofputil_phy_port desc;
-    bool changed = false;
-    int retval;
-
-    ofpraw_pull_assert(&b);
-    while (!(retval = ofputil_pull_phy_port(oh->version, &b, &desc))) {
-        changed |= ofswitch_put_port(sw, &desc);
-    }
-    if (sw->state == OSS_MANAGED) {
-        if (!ofpmp_more(oh)) {
-            changed |= ofswitch_delete_doubted_ports(sw);
-        }
-        if (changed) {
-            sw->redeclare = sw->running;
-        }
-    } else if (!ofpmp_more(oh)) {
-        sw->have_ports = true;
-        check_handshake(sw);
-    }
-    return retval == EOF ? 0 : retval;
-}
+/* Messages that nobody asked for.  Each handler returns 0 or the reason why the
+ * message is bad. */
 
 static enum ofperr
 handle_port_status(struct ofswitch *sw, const struct ofp_header *oh)
@@ -296,24 +363,6 @@ handle_port_status(struct ofswitch *sw, const struct ofp_header *oh)
         }
     }
     return 0;
-}
-
-static enum ofperr
-handle_flow_stats(struct ofswitch *sw, const struct ofp_header *oh)
-{
-    uint64_t ofpacts_stub[1024 / 8];
-    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(ofpacts_stub);
-    struct ofpbuf b = ofpbuf_const_initializer(oh, ntohs(oh->length));
-    struct ofputil_flow_stats fs;
-    int retval;
-
-    while (!(retval = ofputil_decode_flow_stats_reply(&fs, &b, true,
-                                                      &ofpacts))) {
-        ofswitch_adopt(sw, &fs);
-        ofpbuf_clear(&ofpacts);
-    }
-    ofpbuf_uninit(&ofpacts);
-    return retval == EOF ? 0 : OFPERR_OFPBRC_BAD_LEN;
 }
 
 static enum ofperr
@@ -371,20 +420,19 @@ handle_error(struct ofswitch *sw, const struct ofp_header *oh)
     struct ofpbuf request;
     enum ofperr error = ofperr_decode_msg(oh, &request);
 
+    COVERAGE_INC(ofswitch_error_reply);
+    sw->stats.errors++;
+    if (error == OFPERR_OFPBRC_IS_SECONDARY) {
+        ofswitch_reconnect(sw, "another controller has become primary");
+    }
+    if (requests_handle_error(sw, oh, error)) {
+        ofpbuf_uninit(&request);
+        return 0;
+    }
     report_failed_flow(sw, &request);
     ofpbuf_uninit(&request);
 
-    COVERAGE_INC(ofswitch_error_reply);
-    sw->stats.errors++;
-    if (sw->role_xid && oh->xid == sw->role_xid) {
-        sw->role_xid = 0;
-        ofswitch_reconnect(sw, error == OFPERR_OFPRRFC_STALE
-                           ? "a tasukid with a newer generation_id controls "
-                             "the switch"
-                           : "the switch refuses us the primary role");
-    } else if (error == OFPERR_OFPBRC_IS_SECONDARY) {
-        ofswitch_reconnect(sw, "another controller has become primary");
-    } else if (!VLOG_DROP_WARN(&rl)) {
+    if (!sw->doomed && !VLOG_DROP_WARN(&rl)) {
         char *s = ofp_to_string(oh, ntohs(oh->length), NULL, NULL, 1);
 
         VLOG_WARN("%s: the switch refuses a message: %s",
@@ -430,17 +478,8 @@ ofswitch_handle_message(struct ofswitch *sw, const struct ofpbuf *msg)
     case OFPTYPE_ERROR:
         return handle_error(sw, oh);
 
-    case OFPTYPE_FEATURES_REPLY:
-        return handle_features_reply(sw, oh);
-
-    case OFPTYPE_PORT_DESC_STATS_REPLY:
-        return handle_port_desc(sw, oh);
-
     case OFPTYPE_PORT_STATUS:
         return handle_port_status(sw, oh);
-
-    case OFPTYPE_FLOW_STATS_REPLY:
-        return sw->state == OSS_MANAGED ? handle_flow_stats(sw, oh) : 0;
 
     case OFPTYPE_PACKET_IN:
         return ofswitch_packet_receive(sw, oh);
@@ -451,21 +490,20 @@ ofswitch_handle_message(struct ofswitch *sw, const struct ofpbuf *msg)
     case OFPTYPE_ROLE_STATUS:
         return handle_role_status(sw, oh);
 
-    case OFPTYPE_BARRIER_REPLY:
-        if (sw->sync_xid && oh->xid == sw->sync_xid) {
-            ofswitch_adopted(sw);
-        }
-        return 0;
-
     default:
-        /* Replies and notifications that nobody here waits for. */
+        /* Nobody waits for what ofswitch_barrier() brings back. */
+        if (!requests_handle_reply(sw, oh, type)
+            && type != OFPTYPE_BARRIER_REPLY) {
+            sw->stats.unasked++;
+        }
         return 0;
     }
 }
 
-static void
-log_bad_message(struct ofswitch *sw, const struct ofpbuf *msg,
-                enum ofperr error)
+/* Counts and logs that 'msg' could not be decoded. */
+void
+ofswitch_bad_message(struct ofswitch *sw, const struct ofpbuf *msg,
+                     enum ofperr error)
 {
     COVERAGE_INC(ofswitch_bad_message);
     sw->stats.bad_messages++;
@@ -490,7 +528,7 @@ receive_messages(struct ofswitch *sw)
         }
         error = ofswitch_handle_message(sw, msg);
         if (error) {
-            log_bad_message(sw, msg, error);
+            ofswitch_bad_message(sw, msg, error);
         }
         ofpbuf_delete(msg);
     }
@@ -520,9 +558,6 @@ ofswitch_conn_run(struct ofswitch *sw)
         receive_messages(sw);
         ofswitch_packet_run(sw);
         ofswitch_sync_run(sw);
-        if (time_msec() >= sw->deadline) {
-            ofswitch_reconnect(sw, "the switch does not reply");
-        }
     }
 
     if (sw->doomed && sw->target) {
@@ -544,9 +579,6 @@ ofswitch_conn_wait(struct ofswitch *sw)
     rconn_run_wait(sw->rconn);
     rconn_recv_wait(sw->rconn);
     ofswitch_packet_wait(sw);
-    if (sw->deadline != LLONG_MAX) {
-        poll_timer_wait_until(sw->deadline);
-    }
     if (sw->retry_at != LLONG_MAX) {
         poll_timer_wait_until(sw->retry_at);
     }

@@ -9,6 +9,7 @@
  *     connections.c      which connections there are: column "connections"
  *     ofswitch-conn.c    one connection: handshake, messages, dispatch
  *     ofswitch-packet.c  packets, which wait for their turn
+ *     requests.c         requests, which wait for their replies
  *     ofswitch-sync.c    applications up and down, flows in line
  *     ofswitch.c         what applications may do with a switch
  */
@@ -21,10 +22,10 @@
 #include "openvswitch/ofp-errors.h"
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/types.h"
+#include "requests.h"
 
 struct ds;
 struct ofp_header;
-struct ofputil_flow_stats;
 struct vconn;
 
 enum ofswitch_state {
@@ -51,6 +52,7 @@ struct ofswitch_stats {
     uint64_t flows_removed;
     uint64_t errors;            /* OFPT_ERROR from the switch. */
     uint64_t bad_messages;      /* Could not be decoded. */
+    uint64_t unasked;           /* Replies that nobody waits for. */
 };
 
 /* One OpenFlow connection and the switch at its other end. */
@@ -64,10 +66,9 @@ struct ofswitch {
     struct rconn_packet_counter *txq;
     unsigned int conn_seqno;    /* rconn_get_connection_seqno(). */
     enum ofswitch_state state;
-    long long int deadline;     /* For the next reply, msec, or LLONG_MAX. */
     enum ofp_version version;
     enum ofputil_protocol protocol;
-    ovs_be32 role_xid;          /* Of our OFPT_ROLE_REQUEST. */
+    struct ovs_list requests;   /* Contains "struct request"s. */
 
     /* Identity, known from OSS_UNMANAGED on. */
     bool have_features;
@@ -95,7 +96,9 @@ struct ofswitch {
     unsigned int flows_lost;    /* Declared ones deleted by somebody else. */
     long long int retry_at;     /* When to push flows that the switch refused
                                  * again, msec, or LLONG_MAX. */
-    ovs_be32 sync_xid;          /* Barrier that ends adoption. */
+    unsigned int n_dumps;       /* Requested and not ended: adoption ends with
+                                 * the last one. */
+    int stopping_app;           /* Id of the one that ends now, or -1. */
 
     struct fair_queue packets;  /* Packet-ins that wait. */
     unsigned int packets_us;    /* How long this time around the main loop has
@@ -129,6 +132,9 @@ size_t ofswitch_count_flows(const struct ofswitch *);
 
 /* ofswitch-conn.c */
 void ofswitch_read_ports(struct ofswitch *);
+void ofswitch_check_ports(struct ofswitch *);
+void ofswitch_ask(struct ofswitch *, struct ofpbuf *,
+                  long long int timeout_ms, request_func *);
 struct ofswitch *ofswitch_create(int probe_interval);
 enum ofperr ofswitch_handle_message(struct ofswitch *, const struct ofpbuf *);
 struct ofswitch *ofswitch_create_active(const char *target);
@@ -137,6 +143,8 @@ void ofswitch_destroy(struct ofswitch *);
 void ofswitch_conn_run(struct ofswitch *);
 void ofswitch_conn_wait(struct ofswitch *);
 void ofswitch_reconnect(struct ofswitch *, const char *reason);
+void ofswitch_bad_message(struct ofswitch *, const struct ofpbuf *,
+                          enum ofperr);
 uint32_t ofswitch_allowed_versions(void);
 
 /* ofswitch-packet.c */
@@ -151,8 +159,6 @@ void ofswitch_packet_wait(const struct ofswitch *);
 /* ofswitch-sync.c */
 void ofswitch_configure(struct ofswitch *);
 void ofswitch_stop_applications(struct ofswitch *);
-void ofswitch_adopt(struct ofswitch *, const struct ofputil_flow_stats *);
-void ofswitch_adopted(struct ofswitch *);
 void ofswitch_sync_run(struct ofswitch *);
 bool ofswitch_sync_is_pending(const struct ofswitch *);
 bool ofswitch_flow_lost(struct ofswitch *, int app,

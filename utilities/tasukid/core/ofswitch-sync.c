@@ -75,23 +75,21 @@ delete_all_flows(struct ofswitch *sw, uint8_t app)
     minimatch_destroy(&fm.match);
 }
 
-static void
-request_flows(struct ofswitch *sw, uint8_t app)
-{
-    struct ofputil_flow_stats_request fsr = {
-        .cookie = htonll(PIPE_COOKIE(app, 0)),
-        .cookie_mask = htonll(PIPE_COOKIE_MASK),
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-        .table_id = OFPTT_ALL,
-    };
+/* Becoming the switch's master, so that it refuses what a tasukid that was
+ * active before still sends. */
 
-    match_init_catchall(&fsr.match);
-    ofswitch_send(sw, ofputil_encode_flow_stats_request(&fsr, sw->protocol));
+static void
+handle_role(struct ofswitch *sw, const struct request_reply *reply,
+            void *aux OVS_UNUSED)
+{
+    if (reply->status == REQUEST_REFUSED) {
+        ofswitch_reconnect(sw, reply->error == OFPERR_OFPRRFC_STALE
+                           ? "a tasukid with a newer generation_id controls "
+                             "the switch"
+                           : "the switch refuses us the primary role");
+    }
 }
 
-/* Becomes the switch's master, so that it refuses what a tasukid that was
- * active before still sends. */
 static void
 send_role_request(struct ofswitch *sw)
 {
@@ -103,8 +101,7 @@ send_role_request(struct ofswitch *sw)
     rr->role = htonl(OFPCR12_ROLE_PRIMARY);
     rr->generation_id = htonll(config_generation_id());
     ofpmsg_update_length(msg);
-    sw->role_xid = ((const struct ofp_header *) msg->data)->xid;
-    ofswitch_send(sw, msg);
+    ofswitch_ask(sw, msg, ADOPT_TIMEOUT, handle_role);
 }
 
 /* Asks for whole packets and for every asynchronous message that somebody
@@ -304,9 +301,12 @@ stop_applications(struct ofswitch *sw, uint32_t apps)
 {
     for (size_t i = app_count(); i-- > 0; ) {
         if (apps & sw->running & app_bit(i)) {
+            sw->stopping_app = app_classes[i]->id;
+            requests_cancel(sw, app_classes[i]->id);
             if (app_classes[i]->switch_down) {
                 APP_CALL(app_classes[i], switch_down, sw);
             }
+            sw->stopping_app = -1;
             sw->running &= ~app_bit(i);
             sw->adopting &= ~app_bit(i);
             sw->data[i] = NULL;
@@ -330,15 +330,119 @@ ofswitch_stop_applications(struct ofswitch *sw)
     sw->reconfigure = false;
     sw->flows_lost = 0;
     sw->retry_at = LLONG_MAX;
-    sw->sync_xid = 0;
-    sw->deadline = LLONG_MAX;
+}
+
+/* Adoption. */
+
+/* Processes flow 'fs' out of the dump. */
+static void
+adopt(struct ofswitch *sw, const struct ofputil_flow_stats *fs)
+{
+    int index = app_index_from_id(PIPE_COOKIE_APP(ntohll(fs->cookie)));
+    const struct app_class *class;
+
+    if (index < 0 || !(sw->adopting & app_bit(index))
+        || flow_set_found(sw->flows[index], fs)) {
+        return;
+    }
+
+    class = app_classes[index];
+    if (class->adopt_flow && APP_ASK(class, adopt_flow, sw, fs)) {
+        COVERAGE_INC(ofswitch_flow_adopted);
+        return;
+    }
+
+    COVERAGE_INC(ofswitch_flow_stale);
+    struct ofputil_flow_mod fm = {
+        .priority = fs->priority,
+        .cookie = fs->cookie,
+        .cookie_mask = OVS_BE64_MAX,
+        .new_cookie = OVS_BE64_MAX,
+        .table_id = fs->table_id,
+        .command = OFPFC_DELETE_STRICT,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+    };
+    minimatch_init(&fm.match, &fs->match);
+    ofswitch_flow_mod(sw, &fm);
+    minimatch_destroy(&fm.match);
+}
+
+static void
+adopted(struct ofswitch *sw)
+{
+    uint32_t adopting = sw->adopting;
+
+    sw->adopting = 0;
+    ofswitch_seqno++;
+    push_flows(sw);
+    for (size_t i = 0; i < app_count(); i++) {
+        if (adopting & app_bit(i) && app_classes[i]->adopt_done) {
+            APP_CALL(app_classes[i], adopt_done, sw);
+        }
+    }
+    VLOG_DBG("%s: %"PRIuSIZE" flows declared", ofswitch_name(sw),
+             ofswitch_count_flows(sw));
+}
+
+static void
+handle_dump(struct ofswitch *sw, const struct request_reply *reply,
+            void *aux OVS_UNUSED)
+{
+    uint64_t ofpacts_stub[1024 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(ofpacts_stub);
+    struct ofputil_flow_stats fs;
+    int retval = EOF;
+
+    for (size_t i = 0; i < reply->n_msgs; i++) {
+        struct ofpbuf b = *reply->msgs[i];
+
+        while (!(retval = ofputil_decode_flow_stats_reply(&fs, &b, true,
+                                                          &ofpacts))) {
+            adopt(sw, &fs);
+            ofpbuf_clear(&ofpacts);
+        }
+        if (retval != EOF) {
+            ofswitch_bad_message(sw, reply->msgs[i], OFPERR_OFPBRC_BAD_LEN);
+        }
+    }
+    ofpbuf_uninit(&ofpacts);
+}
+
+/* The barrier after the dump: the switch has said all that it has to say about
+ * its flows. */
+static void
+handle_end_of_dump(struct ofswitch *sw, const struct request_reply *reply,
+                   void *aux OVS_UNUSED)
+{
+    sw->n_dumps--;
+    if (reply->status == REQUEST_TIMED_OUT) {
+        ofswitch_reconnect(sw, "the switch does not reply");
+    } else if (reply->status == REQUEST_DONE && !sw->n_dumps) {
+        adopted(sw);
+    }
+}
+
+static void
+dump_flows(struct ofswitch *sw, uint8_t app)
+{
+    struct ofputil_flow_stats_request fsr = {
+        .cookie = htonll(PIPE_COOKIE(app, 0)),
+        .cookie_mask = htonll(PIPE_COOKIE_MASK),
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+        .table_id = OFPTT_ALL,
+    };
+
+    match_init_catchall(&fsr.match);
+    ofswitch_ask(sw, ofputil_encode_flow_stats_request(&fsr, sw->protocol),
+                 ADOPT_TIMEOUT, handle_dump);
 }
 
 static void
 start_applications(struct ofswitch *sw, uint32_t apps)
 {
-    struct ofpbuf *barrier;
-
     sw->running |= apps;
     sw->adopting |= apps;
     for (size_t i = 0; i < app_count(); i++) {
@@ -354,14 +458,12 @@ start_applications(struct ofswitch *sw, uint32_t apps)
     update_declared_flows(sw);
     for (size_t i = 0; i < app_count(); i++) {
         if (apps & app_bit(i)) {
-            request_flows(sw, app_classes[i]->id);
+            dump_flows(sw, app_classes[i]->id);
         }
     }
-
-    barrier = ofputil_encode_barrier_request(sw->version);
-    sw->sync_xid = ((const struct ofp_header *) barrier->data)->xid;
-    ofswitch_send(sw, barrier);
-    sw->deadline = time_msec() + ADOPT_TIMEOUT;
+    sw->n_dumps++;
+    ofswitch_ask(sw, ofputil_encode_barrier_request(sw->version),
+                 ADOPT_TIMEOUT, handle_end_of_dump);
 }
 
 /* Makes what runs on 'sw', whose datapath id and ports are known, what the
@@ -400,9 +502,7 @@ ofswitch_configure(struct ofswitch *sw)
 
         /* From here on it tells us about its ports.  What changed before was
          * missed. */
-        ofswitch_doubt_ports(sw);
-        ofswitch_send(sw, ofputil_encode_port_desc_stats_request(sw->version,
-                                                                 OFPP_ANY));
+        ofswitch_check_ports(sw);
     }
 
     for (size_t i = app_count(); i-- > 0; ) {
@@ -439,61 +539,6 @@ ofswitch_reconfigure(struct ofswitch *sw)
             && apps_are_ready(sw, wanted & ~sw->running))) {
         ofswitch_configure(sw);
     }
-}
-
-/* Processes flow 'fs' out of the dump. */
-void
-ofswitch_adopt(struct ofswitch *sw, const struct ofputil_flow_stats *fs)
-{
-    int index = app_index_from_id(PIPE_COOKIE_APP(ntohll(fs->cookie)));
-    const struct app_class *class;
-
-    if (index < 0 || !(sw->adopting & app_bit(index))
-        || flow_set_found(sw->flows[index], fs)) {
-        return;
-    }
-
-    class = app_classes[index];
-    if (class->adopt_flow && APP_ASK(class, adopt_flow, sw, fs)) {
-        COVERAGE_INC(ofswitch_flow_adopted);
-        return;
-    }
-
-    COVERAGE_INC(ofswitch_flow_stale);
-    struct ofputil_flow_mod fm = {
-        .priority = fs->priority,
-        .cookie = fs->cookie,
-        .cookie_mask = OVS_BE64_MAX,
-        .new_cookie = OVS_BE64_MAX,
-        .table_id = fs->table_id,
-        .command = OFPFC_DELETE_STRICT,
-        .buffer_id = UINT32_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-    };
-    minimatch_init(&fm.match, &fs->match);
-    ofswitch_flow_mod(sw, &fm);
-    minimatch_destroy(&fm.match);
-}
-
-/* The barrier after the dump was answered. */
-void
-ofswitch_adopted(struct ofswitch *sw)
-{
-    uint32_t adopting = sw->adopting;
-
-    sw->adopting = 0;
-    sw->sync_xid = 0;
-    sw->deadline = LLONG_MAX;
-    ofswitch_seqno++;
-    push_flows(sw);
-    for (size_t i = 0; i < app_count(); i++) {
-        if (adopting & app_bit(i) && app_classes[i]->adopt_done) {
-            APP_CALL(app_classes[i], adopt_done, sw);
-        }
-    }
-    VLOG_DBG("%s: %"PRIuSIZE" flows declared", ofswitch_name(sw),
-             ofswitch_count_flows(sw));
 }
 
 size_t

@@ -67,6 +67,12 @@ struct app_stage {
 #define PIPE_COOKIE_APP(COOKIE) ((uint8_t) ((COOKIE) >> PIPE_COOKIE_SHIFT))
 #define PIPE_COOKIE_MASK (UINT64_C(0xff) << PIPE_COOKIE_SHIFT)
 
+/* Groups and meters have ids of 32 bits, of which the top byte is the
+ * application's likewise. */
+#define PIPE_ID_SHIFT 24
+#define PIPE_ID(APP, REST) (((uint32_t) (APP) << PIPE_ID_SHIFT) | (REST))
+#define PIPE_ID_APP(ID) ((uint8_t) ((ID) >> PIPE_ID_SHIFT))
+
 /* Registers carry decisions past the stages that did not take them.
  *
  * The egress: bits 0..15 hold the OpenFlow port (OFPP_IN_PORT for a packet that
