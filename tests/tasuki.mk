@@ -151,12 +151,15 @@ tests_unit_test_tenant_row_SOURCES = tests/unit/test-tenant-row.c
 tests_unit_test_tenant_row_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_tenant_row_LDADD = $(tasukid_unit_ldadd)
 
-# The handover application, on a switch and at a time that are not real.
-handover_fake_sources = \
-	tests/unit/fake-switch.c \
-	tests/unit/fake-switch.h
+# The engine of the handover application, with a client and servers around it.
+handover_net_sources = \
+	tests/unit/fake-net.c \
+	tests/unit/fake-net.h
+handover_owner_sources = \
+	$(handover_net_sources) \
+	tests/unit/fake-owner.c \
+	tests/unit/fake-owner.h
 handover_peer_sources = \
-	$(handover_fake_sources) \
 	tests/unit/handover-peer.c \
 	tests/unit/handover-peer.h
 handover_hosts_sources = \
@@ -165,18 +168,77 @@ handover_hosts_sources = \
 	tests/unit/handover-hosts.h \
 	tests/unit/tcp-host.c \
 	tests/unit/tcp-host.h
+handover_engine_peers = $(handover_owner_sources) $(handover_peer_sources)
+handover_engine_hosts = $(handover_owner_sources) $(handover_hosts_sources)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover
+tests_unit_test_handover_SOURCES = \
+	tests/unit/test-handover.c $(handover_engine_peers)
+tests_unit_test_handover_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover-clients
+tests_unit_test_handover_clients_SOURCES = \
+	tests/unit/test-handover-clients.c $(handover_engine_peers)
+tests_unit_test_handover_clients_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_clients_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover-ends
+tests_unit_test_handover_ends_SOURCES = \
+	tests/unit/test-handover-ends.c $(handover_engine_hosts)
+tests_unit_test_handover_ends_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_ends_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover-engine
+tests_unit_test_handover_engine_SOURCES = \
+	tests/unit/test-handover-engine.c $(handover_engine_peers)
+tests_unit_test_handover_engine_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_engine_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover-servers
+tests_unit_test_handover_servers_SOURCES = \
+	tests/unit/test-handover-servers.c $(handover_engine_peers)
+tests_unit_test_handover_servers_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_servers_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover-strangers
+tests_unit_test_handover_strangers_SOURCES = \
+	tests/unit/test-handover-strangers.c $(handover_engine_hosts)
+tests_unit_test_handover_strangers_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_strangers_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover-switches
+tests_unit_test_handover_switches_SOURCES = \
+	tests/unit/test-handover-switches.c $(handover_engine_peers)
+tests_unit_test_handover_switches_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_switches_LDADD = $(tasukid_unit_ldadd)
+
+# All of the application, on a switch and at a time that are not real.
+handover_fake_sources = \
+	$(handover_net_sources) \
+	tests/unit/fake-switch.c \
+	tests/unit/fake-switch.h
+handover_app_peers = $(handover_fake_sources) $(handover_peer_sources)
+handover_app_hosts = $(handover_fake_sources) $(handover_hosts_sources)
 handover_ops_sources = \
 	$(handover_fake_sources) \
 	tests/unit/handover-ops.c \
 	tests/unit/handover-ops.h
 handover_ldflags = -Wl,--wrap=time_msec
 
-TASUKI_UNIT_TESTS += tests/unit/test-handover
-tests_unit_test_handover_SOURCES = \
-	tests/unit/test-handover.c $(handover_peer_sources)
-tests_unit_test_handover_CPPFLAGS = $(tasukid_unit_cppflags)
-tests_unit_test_handover_LDFLAGS = $(handover_ldflags)
-tests_unit_test_handover_LDADD = $(tasukid_unit_ldadd)
+TASUKI_UNIT_TESTS += tests/unit/test-handover-app-strangers
+tests_unit_test_handover_app_strangers_SOURCES = \
+	tests/unit/test-handover-strangers.c $(handover_app_hosts)
+tests_unit_test_handover_app_strangers_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_app_strangers_LDFLAGS = $(handover_ldflags)
+tests_unit_test_handover_app_strangers_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-handover-app-switches
+tests_unit_test_handover_app_switches_SOURCES = \
+	tests/unit/test-handover-switches.c $(handover_app_peers)
+tests_unit_test_handover_app_switches_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_app_switches_LDFLAGS = $(handover_ldflags)
+tests_unit_test_handover_app_switches_LDADD = $(tasukid_unit_ldadd)
 
 TASUKI_UNIT_TESTS += tests/unit/test-handover-arp
 tests_unit_test_handover_arp_SOURCES = \
@@ -185,23 +247,16 @@ tests_unit_test_handover_arp_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_handover_arp_LDFLAGS = $(handover_ldflags)
 tests_unit_test_handover_arp_LDADD = $(tasukid_unit_ldadd)
 
-TASUKI_UNIT_TESTS += tests/unit/test-handover-clients
-tests_unit_test_handover_clients_SOURCES = \
-	tests/unit/test-handover-clients.c $(handover_peer_sources)
-tests_unit_test_handover_clients_CPPFLAGS = $(tasukid_unit_cppflags)
-tests_unit_test_handover_clients_LDFLAGS = $(handover_ldflags)
-tests_unit_test_handover_clients_LDADD = $(tasukid_unit_ldadd)
-
-TASUKI_UNIT_TESTS += tests/unit/test-handover-ends
-tests_unit_test_handover_ends_SOURCES = \
-	tests/unit/test-handover-ends.c $(handover_hosts_sources)
-tests_unit_test_handover_ends_CPPFLAGS = $(tasukid_unit_cppflags)
-tests_unit_test_handover_ends_LDFLAGS = $(handover_ldflags)
-tests_unit_test_handover_ends_LDADD = $(tasukid_unit_ldadd)
+TASUKI_UNIT_TESTS += tests/unit/test-handover-flows
+tests_unit_test_handover_flows_SOURCES = \
+	tests/unit/test-handover-flows.c $(handover_app_peers)
+tests_unit_test_handover_flows_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_flows_LDFLAGS = $(handover_ldflags)
+tests_unit_test_handover_flows_LDADD = $(tasukid_unit_ldadd)
 
 TASUKI_UNIT_TESTS += tests/unit/test-handover-paths
 tests_unit_test_handover_paths_SOURCES = \
-	tests/unit/test-handover-paths.c $(handover_peer_sources)
+	tests/unit/test-handover-paths.c $(handover_app_peers)
 tests_unit_test_handover_paths_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_handover_paths_LDFLAGS = $(handover_ldflags)
 tests_unit_test_handover_paths_LDADD = $(tasukid_unit_ldadd)
@@ -212,27 +267,6 @@ tests_unit_test_handover_random_SOURCES = \
 tests_unit_test_handover_random_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_handover_random_LDFLAGS = $(handover_ldflags)
 tests_unit_test_handover_random_LDADD = $(tasukid_unit_ldadd)
-
-TASUKI_UNIT_TESTS += tests/unit/test-handover-servers
-tests_unit_test_handover_servers_SOURCES = \
-	tests/unit/test-handover-servers.c $(handover_peer_sources)
-tests_unit_test_handover_servers_CPPFLAGS = $(tasukid_unit_cppflags)
-tests_unit_test_handover_servers_LDFLAGS = $(handover_ldflags)
-tests_unit_test_handover_servers_LDADD = $(tasukid_unit_ldadd)
-
-TASUKI_UNIT_TESTS += tests/unit/test-handover-strangers
-tests_unit_test_handover_strangers_SOURCES = \
-	tests/unit/test-handover-strangers.c $(handover_hosts_sources)
-tests_unit_test_handover_strangers_CPPFLAGS = $(tasukid_unit_cppflags)
-tests_unit_test_handover_strangers_LDFLAGS = $(handover_ldflags)
-tests_unit_test_handover_strangers_LDADD = $(tasukid_unit_ldadd)
-
-TASUKI_UNIT_TESTS += tests/unit/test-handover-switches
-tests_unit_test_handover_switches_SOURCES = \
-	tests/unit/test-handover-switches.c $(handover_peer_sources)
-tests_unit_test_handover_switches_CPPFLAGS = $(tasukid_unit_cppflags)
-tests_unit_test_handover_switches_LDFLAGS = $(handover_ldflags)
-tests_unit_test_handover_switches_LDADD = $(tasukid_unit_ldadd)
 
 tasuki-unit-tests: $(TASUKI_UNIT_TESTS)
 	@printf '%s\n' $(TASUKI_UNIT_TESTS) >tests/unit-tests.list

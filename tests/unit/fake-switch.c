@@ -7,7 +7,6 @@
 #include <stdlib.h>
 
 #include "byte-order.h"
-#include "csum.h"
 #include "flow.h"
 #include "openvswitch/match.h"
 #include "openvswitch/meta-flow.h"
@@ -27,26 +26,11 @@
 #include "utilities/tasukid/apps/handover/service-config.h"
 #include "utilities/tasukid/core/ofswitch.h"
 
-const struct eth_addr client_mac = ETH_ADDR_C(02,00,00,00,00,09);
-const struct eth_addr server_macs[N_SERVERS + 1] = {
-    [1] = ETH_ADDR_C(02,00,00,00,00,01),
-    [2] = ETH_ADDR_C(02,00,00,00,00,02),
-    [3] = ETH_ADDR_C(02,00,00,00,00,03),
-};
-
-long long int fake_now = 1000000;
-bool fake_table_full;
-unsigned int fake_n_packet_ins;
-bool fake_flows_age;
-size_t fake_n_flow_mods;
-size_t fake_n_packet_outs;
-
 /* The one switch there is. */
 static struct fake {
     void *data;                 /* The application's. */
     struct ovs_list flows;      /* Contains 'struct fake_flow's. */
-    struct ovs_list outputs;    /* Contains 'struct fake_packet's. */
-    struct service_config *cfg;
+    struct fake_flow *current;  /* In fake_for_each_flow(). */
 
     /* Cookies of flows that were refused. */
     uint64_t failed[64];
@@ -67,13 +51,7 @@ struct fake_flow {
     struct ofpbuf *ofpacts;
 };
 
-struct fake_packet {
-    struct ovs_list node;
-    struct dp_packet *packet;
-    ofp_port_t port;
-};
-
-static struct ofswitch *
+struct ofswitch *
 fake_ofswitch(void)
 {
     return (struct ofswitch *) &fake;
@@ -221,9 +199,14 @@ fake_flow_expire(struct fake_flow *f)
 }
 
 void
-fake_expire_flow(uint16_t priority)
+fake_expire(enum entry_kind kind)
 {
+    uint16_t priority = (kind == ENTRY_TO_SERVER ? FLOW_TO_SERVER
+                         : kind == ENTRY_TO_CLIENT ? FLOW_TO_CLIENT
+                         : 0);
     struct fake_flow *f;
+
+    ovs_assert(priority || kind == ENTRY_NONE);
 
     /* The application may delete others meanwhile. */
     while ((f = find_to_expire(priority))) {
@@ -255,51 +238,7 @@ expire_old_flows(void)
     }
 }
 
-void
-fake_expire_flows(void)
-{
-    fake_expire_flow(0);
-}
-
 /* Packets. */
-
-static void
-output(const struct dp_packet *packet, ofp_port_t port)
-{
-    struct fake_packet *p = xmalloc(sizeof *p);
-
-    p->packet = dp_packet_clone(packet);
-    p->port = port;
-    ovs_list_push_back(&fake.outputs, &p->node);
-}
-
-static void
-flood(const struct dp_packet *packet)
-{
-    output(packet, CLIENT_PORT);
-    for (int i = 1; i <= N_SERVERS; i++) {
-        output(packet, i);
-    }
-}
-
-/* What the forwarding application would do. */
-static void
-output_by_mac(const struct dp_packet *packet)
-{
-    const struct eth_header *eth = dp_packet_data(packet);
-
-    if (eth_addr_equals(eth->eth_dst, client_mac)) {
-        output(packet, CLIENT_PORT);
-        return;
-    }
-    for (int i = 1; i <= N_SERVERS; i++) {
-        if (eth_addr_equals(eth->eth_dst, server_macs[i])) {
-            output(packet, i);
-            return;
-        }
-    }
-    flood(packet);
-}
 
 static void
 set_field(struct dp_packet *packet, const struct ofpact_set_field *sf,
@@ -386,9 +325,9 @@ execute(const struct dp_packet *packet_, ofp_port_t in_port,
         case OFPACT_OUTPUT: {
             ofp_port_t port = ofpact_get_OUTPUT(a)->port;
             if (port == OFPP_FLOOD) {
-                flood(packet);
+                fake_flood(packet);
             } else {
-                output(packet, port);
+                fake_send(packet, port);
             }
             break;
         }
@@ -401,9 +340,9 @@ execute(const struct dp_packet *packet_, ofp_port_t in_port,
             ovs_assert(ofpact_get_RESUBMIT(a)->table_id == PIPE_MIRROR);
         forward:
             if (egress != OFPP_NONE) {
-                output(packet, egress);
+                fake_send(packet, egress);
             } else {
-                output_by_mac(packet);
+                fake_send_by_mac(packet);
             }
             break;
 
@@ -429,9 +368,9 @@ ofswitch_output(struct ofswitch *ofsw OVS_UNUSED,
 {
     fake_n_packet_outs++;
     if (port == OFPP_FLOOD) {
-        flood(packet);
+        fake_flood(packet);
     } else {
-        output(packet, port);
+        fake_send(packet, port);
     }
 }
 
@@ -486,94 +425,12 @@ fake_packet_in(struct dp_packet *packet, ofp_port_t port)
     dp_packet_delete(packet);
 }
 
-static void
-inject(struct tcp_segment *seg, ofp_port_t port)
-{
-    fake_packet_in(tcp_segment_compose(seg), port);
-}
-
-void
-fake_from_client(struct tcp_segment seg)
-{
-    seg.eth_src = client_mac;
-    seg.eth_dst = fake.cfg->mac;
-    seg.ip_src = htonl(CLIENT_IP);
-    seg.ip_dst = htonl(VIP);
-    seg.tp_src = seg.tp_src ? seg.tp_src : htons(40000);
-    seg.tp_dst = htons(VIP_PORT);
-    inject(&seg, CLIENT_PORT);
-}
-
-void
-fake_from_server(int n, struct tcp_segment seg)
-{
-    seg.eth_src = server_macs[n];
-    seg.eth_dst = client_mac;
-    seg.ip_src = htonl(n == 3 ? 0x0a000003 : VIP);
-    seg.ip_dst = htonl(CLIENT_IP);
-    seg.tp_src = htons(n == 3 ? 8080 : VIP_PORT);
-    seg.tp_dst = seg.tp_dst ? seg.tp_dst : htons(40000);
-    inject(&seg, n);
-}
-
-struct dp_packet *
-fake_output(ofp_port_t port)
-{
-    struct fake_packet *p;
-
-    LIST_FOR_EACH (p, node, &fake.outputs) {
-        if (p->port == port) {
-            struct dp_packet *packet = p->packet;
-            ovs_list_remove(&p->node);
-            free(p);
-            return packet;
-        }
-    }
-    return NULL;
-}
-
-ofp_port_t
-fake_oldest_output(void)
-{
-    return (ovs_list_is_empty(&fake.outputs) ? OFPP_NONE
-            : CONTAINER_OF(ovs_list_front(&fake.outputs), struct fake_packet,
-                           node)->port);
-}
-
-bool
-fake_next(ofp_port_t port, struct tcp_segment *seg)
-{
-    static struct dp_packet *last;
-
-    dp_packet_delete(last);
-    last = fake_output(port);
-    if (!last) {
-        return false;
-    }
-    enum tcp_segment_error error = tcp_segment_parse(last, seg);
-    ovs_assert(error == TCP_SEGMENT_OK);
-    return true;
-}
-
-void
-fake_drain(void)
-{
-    struct fake_packet *p;
-
-    LIST_FOR_EACH_POP (p, node, &fake.outputs) {
-        dp_packet_delete(p->packet);
-        free(p);
-    }
-}
-
 /* What else the application asks of its switch. */
 
 void
 ofswitch_barrier(struct ofswitch *ofsw OVS_UNUSED)
 {
 }
-
-unsigned int fake_n_redeclared;
 
 void
 ofswitch_redeclare(struct ofswitch *ofsw OVS_UNUSED,
@@ -655,69 +512,15 @@ handover_config_read(const struct tasukirec_tasuki *root OVS_UNUSED,
 {
     struct service_config **cfgs = xcalloc(1, sizeof *cfgs);
 
-    *n = fake.cfg != NULL;
-    cfgs[0] = fake.cfg ? service_config_ref(fake.cfg) : NULL;
+    *n = fake_cfg != NULL;
+    cfgs[0] = fake_cfg ? service_config_ref(fake_cfg) : NULL;
     return cfgs;
-}
-
-static struct uuid
-server_uuid(int n)
-{
-    return (struct uuid) { .parts = { 0x5e, n } };
-}
-
-struct service_config *
-fake_config(void)
-{
-    struct uuid uuid = { .parts = { 0x5c } };
-    struct service_config *cfg = service_config_create(&uuid, "web",
-                                                       htonl(VIP),
-                                                       htons(VIP_PORT));
-    for (int i = 1; i <= N_SERVERS; i++) {
-        char *name = xasprintf("server%d", i);
-
-        uuid = server_uuid(i);
-        struct member_config *m = service_config_add_member(cfg, &uuid, name);
-        free(name);
-        m->ofport = xasprintf("%d", i);
-        m->has_mac = true;
-        m->mac = server_macs[i];
-        if (i == 3) {
-            m->address = htonl(0x0a000003);
-            m->port = htons(8080);
-        }
-    }
-    cfg->default_server = server_uuid(1);
-    return cfg;
-}
-
-void
-fake_add_rule(struct service_config *cfg, const char *path, int n)
-{
-    struct uuid uuid = { .parts = { 0x1e, cfg->rules.n_rules } };
-    struct rule *rule = rule_create(&uuid, 0);
-
-    rule_add_condition(rule, RULE_PATH, path);
-    uuid = server_uuid(n);
-    rule_add_server(rule, &uuid);
-    rule_set_add(&cfg->rules, rule);
-}
-
-static void
-refuse_no_rule(const struct rule *rule OVS_UNUSED, const char *name OVS_UNUSED,
-               const char *reason OVS_UNUSED)
-{
-    OVS_NOT_REACHED();
 }
 
 void
 fake_configure(struct service_config *cfg)
 {
-    if (cfg && !cfg->rules.n_fields) {
-        rule_set_finish(&cfg->rules, refuse_no_rule);
-    }
-    service_config_unref(fake.cfg);
-    fake.cfg = cfg;
+    fake_net_configure(cfg);
     handover_app.configure(NULL);
 }
 
@@ -725,36 +528,56 @@ void
 fake_start(struct service_config *cfg)
 {
     ovs_list_init(&fake.flows);
-    ovs_list_init(&fake.outputs);
     fake.n_failed = fake.n_removed = 0;
-    fake_table_full = fake_flows_age = false;
-    fake_n_packet_ins = 0;
-    fake_n_flow_mods = fake_n_packet_outs = 0;
+    fake_net_start();
     fake_configure(cfg);
     handover_app.switch_up(fake_ofswitch());
     handover_app.adopt_done(fake_ofswitch());
 }
 
 void
-fake_restart(void)
+fake_for_each_flow(void (*cb)(const struct ofputil_flow_stats *, void *aux),
+                   void *aux)
 {
     struct fake_flow *f;
 
-    handover_app.switch_down(fake_ofswitch());
-    handover_app.switch_up(fake_ofswitch());
     LIST_FOR_EACH_SAFE (f, node, &fake.flows) {
         struct ofputil_flow_stats fs = {
             .cookie = htonll(f->cookie),
             .table_id = PIPE_SERVICE,
             .priority = f->priority,
+            .idle_timeout = f->idle_timeout,
             .ofpacts = f->ofpacts->data,
             .ofpacts_len = f->ofpacts->size,
         };
+
         minimatch_expand(&f->match, &fs.match);
-        if (!handover_app.adopt_flow(fake_ofswitch(), &fs)) {
-            fake_flow_delete(f);
-        }
+        fake.current = f;
+        cb(&fs, aux);
     }
+}
+
+uint64_t
+fake_last_cookie(void)
+{
+    return CONTAINER_OF(ovs_list_back(&fake.flows), struct fake_flow,
+                        node)->cookie;
+}
+
+static void
+adopt(const struct ofputil_flow_stats *fs, void *aux OVS_UNUSED)
+{
+    if (!handover_app.adopt_flow(fake_ofswitch(), fs)) {
+        fake_flow_delete(fake.current);
+    }
+}
+
+void
+fake_restart(void)
+{
+    handover_app.switch_down(fake_ofswitch());
+    handover_app.switch_up(fake_ofswitch());
+    fake_for_each_flow(adopt, NULL);
     handover_app.adopt_done(fake_ofswitch());
 }
 
@@ -762,7 +585,6 @@ void
 fake_stop(void)
 {
     struct fake_flow *f;
-    struct tcp_segment seg;
 
     handover_app.switch_down(fake_ofswitch());
     fake_configure(NULL);
@@ -770,10 +592,7 @@ fake_stop(void)
     LIST_FOR_EACH_SAFE (f, node, &fake.flows) {
         fake_flow_delete(f);
     }
-    fake_drain();
-    fake_next(OFPP_NONE, &seg);
-    ovs_assert(!fake_shared->n_in_progress);
-    ovs_assert(!fake_shared->held.used);
+    fake_net_stop();
 }
 
 void
@@ -804,13 +623,10 @@ fake_hswitch(void)
 struct engine *
 fake_engine(void)
 {
-    return fake.data ? &fake_hswitch()->engine : NULL;
-}
+    struct engine *e = fake.data ? &fake_hswitch()->engine : NULL;
 
-uint64_t
-fake_counter(enum handover_counter counter)
-{
-    const struct service *service = service_lookup(fake_engine(), 0, htonl(VIP),
-                                                   htons(VIP_PORT));
-    return service->counters[counter];
+    if (e) {
+        e->now = fake_now;
+    }
+    return e;
 }

@@ -4,11 +4,11 @@
 #ifndef HANDOVER_HOSTS_H
 #define HANDOVER_HOSTS_H 1
 
-/* A client and three servers with TCPs of their own on the fake switch: nobody
- * writes down what they say to each other, they know.  Servers answer each
- * request with their number and a newline. */
+/* A client and three servers with TCPs of their own: nobody writes down what
+ * they say to each other, they know.  Servers answer each request with their
+ * number and a newline. */
 
-#include "fake-switch.h"
+#include "fake-net.h"
 #include "tcp-host.h"
 
 #define HOSTS_PORT 40000        /* The client's. */

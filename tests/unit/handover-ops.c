@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "fake-switch.h"
+#include "fake-net.h"
 #include "packets.h"
 #include "util.h"
 #include "utilities/tasukid/apps/handover/engine/conn.h"
@@ -256,15 +256,15 @@ rare_op(struct script *s, uint8_t op)
         break;
 
     case 1:
-        fake_expire_flow(FLOW_TO_CLIENT);
+        fake_expire(ENTRY_TO_CLIENT);
         break;
 
     case 2:
-        fake_expire_flow(FLOW_TO_SERVER);
+        fake_expire(ENTRY_TO_SERVER);
         break;
 
     case 3:
-        fake_expire_flows();
+        fake_expire(ENTRY_NONE);
         break;
 
     case 4:
@@ -341,9 +341,9 @@ handover_ops_run(const uint8_t *data, size_t size)
      * up after the idle timeout, too. */
     fake_table_full = false;
     fake_pass(20000);
-    fake_expire_flows();
+    fake_expire(ENTRY_NONE);
     fake_pass(301000);
-    fake_expire_flows();
+    fake_expire(ENTRY_NONE);
     ovs_assert(!hmap_count(&fake_engine()->conns));
     ovs_assert(!fake_n_flows());
     add_counters();

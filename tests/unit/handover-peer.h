@@ -7,7 +7,7 @@
 /* What a client and its servers say to each other in the tests of the handover
  * application, and what they should hear. */
 
-#include "fake-switch.h"
+#include "fake-net.h"
 
 #define C_ISN 1000              /* Client. */
 #define S1_ISN 0xfffffff0       /* Servers; the first one's will wrap. */

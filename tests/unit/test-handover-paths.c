@@ -269,7 +269,7 @@ direct_connections(void **state)
     assert_int_equal(fake_n_packet_ins, 1);
     assert_int_equal(n_direct(), 1);
 
-    fake_expire_flows();
+    fake_expire(ENTRY_NONE);
     assert_int_equal(fake_engine()->n_direct, 0);
     assert_int_equal(hmap_count(&fake_engine()->pairs), 0);
 
@@ -342,8 +342,8 @@ direct_and_moved(void **state)
     expect(CLIENT_PORT, TCP_RST, S1_ISN + 1, 0, "");
     fake_drain();
 
-    fake_expire_flow(FLOW_TO_CLIENT);
-    fake_expire_flow(FLOW_TO_SERVER);
+    fake_expire(ENTRY_TO_CLIENT);
+    fake_expire(ENTRY_TO_SERVER);
     assert_int_equal(n_conns(), 0);
     assert_int_equal(fake_n_flows(), 1);
 }

@@ -130,7 +130,7 @@ flows_expire(void **state)
     (void) state;
     start();
     move(2, GET_IMAGES);
-    fake_expire_flows();
+    fake_expire(ENTRY_NONE);
     assert_int_equal(n_conns(), 0);
     assert_int_equal(fake_counter(HC_FINISHED), 1);
 }
@@ -144,7 +144,7 @@ one_direction_is_quiet(void **state)
     start();
     move(2, GET_IMAGES);
     fake_pass(10000);
-    fake_expire_flow(FLOW_TO_SERVER);
+    fake_expire(ENTRY_TO_SERVER);
     assert_int_equal(n_conns(), 1);
     assert_int_equal(fake_n_flows(), 1);
 
@@ -154,8 +154,8 @@ one_direction_is_quiet(void **state)
     assert_int_equal(fake_counter(HC_REINSTALLED), 1);
     assert_int_equal(fake_n_flows(), 2);
 
-    fake_expire_flow(FLOW_TO_CLIENT);
-    fake_expire_flow(FLOW_TO_SERVER);
+    fake_expire(ENTRY_TO_CLIENT);
+    fake_expire(ENTRY_TO_SERVER);
     assert_int_equal(n_conns(), 0);
 }
 
@@ -194,7 +194,7 @@ table_is_full(void **state)
     fake_pass(301000);
     assert_int_equal(n_conns(), 1);
     assert_int_equal(fake_n_flows(), 2);
-    fake_expire_flows();
+    fake_expire(ENTRY_NONE);
     assert_int_equal(n_conns(), 0);
 }
 
@@ -237,7 +237,7 @@ restart(void **state)
     assert_int_equal(conn->client_port, CLIENT_PORT);
     assert_int_equal(conn->member_port, 3);
 
-    fake_expire_flows();
+    fake_expire(ENTRY_NONE);
     assert_int_equal(n_conns(), 0);
 }
 
@@ -248,7 +248,7 @@ restart_half_closed(void **state)
     (void) state;
     start();
     move(3, GET_VIDEO);
-    fake_expire_flow(FLOW_TO_SERVER);
+    fake_expire(ENTRY_TO_SERVER);
     fake_restart();
     assert_int_equal(n_conns(), 1);
     fake_pass(2000);
@@ -318,7 +318,7 @@ orphans_respect_limit(void **state)
         fake_from_client(seg);
     }
     assert_int_equal(n_conns(), 10);
-    fake_expire_flows();
+    fake_expire(ENTRY_NONE);
     assert_int_equal(n_conns(), 0);
     struct tcp_segment seg = from_client(TCP_ACK, "x");
     fake_from_client(seg);
@@ -375,7 +375,7 @@ server_is_edited(void **state)
     move(3, GET_VIDEO);
     cfg->members[2].port = htons(8081);
     fake_configure(cfg);
-    fake_expire_flow(FLOW_TO_SERVER);
+    fake_expire(ENTRY_TO_SERVER);
     fake_pass(2000);
     fake_drain();
     fake_from_client(from_client(TCP_ACK, "more"));

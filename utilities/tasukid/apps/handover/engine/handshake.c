@@ -93,8 +93,8 @@ handshake_involves(const struct conn *conn, const struct member *m)
 static bool
 is_same_server(const struct member *a, const struct member *b)
 {
-    return (a && a->address == b->address && a->tp_port == b->tp_port
-            && eth_addr_equals(a->mac, b->mac));
+    return (a && a->zone == b->zone && a->address == b->address
+            && a->tp_port == b->tp_port && eth_addr_equals(a->mac, b->mac));
 }
 
 bool
