@@ -110,6 +110,7 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core/config-db.h \
 	utilities/tasukid/core/connections.c \
 	utilities/tasukid/core/connections.h \
+	utilities/tasukid/core/core-app.c \
 	utilities/tasukid/core/database-watch.c \
 	utilities/tasukid/core/database-watch.h \
 	utilities/tasukid/core/fair-queue.c \

@@ -382,7 +382,7 @@ publish_applications(const struct tasukirec_tasuki *cfg)
     struct ds names = DS_EMPTY_INITIALIZER;
 
     for (size_t i = 0; i < app_count(); i++) {
-        if (app_classes[i] != &core_app) {
+        if (app_classes[i]->id != PIPE_APP_CORE) {
             ds_put_format(&names, "%s%s", names.length ? "," : "",
                           app_classes[i]->name);
         }

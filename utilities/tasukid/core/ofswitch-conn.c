@@ -146,19 +146,6 @@ ofswitch_destroy(struct ofswitch *sw)
     }
 }
 
-/* Drops the connection because of 'reason', soon: the caller may be in the
- * middle of a callback. */
-void
-ofswitch_reconnect(struct ofswitch *sw, const char *reason)
-{
-    if (!sw->doomed) {
-        VLOG_WARN("%s: dropping the connection: %s",
-                  ofswitch_name(sw), reason);
-        sw->doomed = true;
-        poll_immediate_wake();
-    }
-}
-
 /* Two connections lead to one switch.  The newer one is right: the older one
  * may be the half-open rest of a connection that the switch has given up.  If
  * it was ours to make, making it again would take over in turn, so it is held

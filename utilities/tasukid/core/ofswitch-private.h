@@ -120,6 +120,7 @@ extern struct ovs_list ofswitches;
 extern uint64_t ofswitch_seqno;
 
 /* ofswitch.c */
+void ofswitch_reconnect(struct ofswitch *, const char *reason);
 void ofswitch_send(struct ofswitch *, struct ofpbuf *);
 bool ofswitch_put_port(struct ofswitch *, const struct ofputil_phy_port *);
 void ofswitch_delete_port(struct ofswitch *, ofp_port_t);
@@ -142,7 +143,6 @@ struct ofswitch *ofswitch_create_passive(struct vconn *);
 void ofswitch_destroy(struct ofswitch *);
 void ofswitch_conn_run(struct ofswitch *);
 void ofswitch_conn_wait(struct ofswitch *);
-void ofswitch_reconnect(struct ofswitch *, const char *reason);
 void ofswitch_bad_message(struct ofswitch *, const struct ofpbuf *,
                           enum ofperr);
 uint32_t ofswitch_allowed_versions(void);

@@ -337,6 +337,19 @@ ofswitch_set_state(struct ofswitch *sw, enum ofswitch_state state)
 
 /* Sending. */
 
+/* Drops the connection because of 'reason', soon: the caller may be in the
+ * middle of a callback. */
+void
+ofswitch_reconnect(struct ofswitch *sw, const char *reason)
+{
+    if (!sw->doomed) {
+        VLOG_WARN("%s: dropping the connection: %s",
+                  ofswitch_name(sw), reason);
+        sw->doomed = true;
+        poll_immediate_wake();
+    }
+}
+
 /* Sends 'msg' and takes ownership of it. */
 void
 ofswitch_send(struct ofswitch *sw, struct ofpbuf *msg)

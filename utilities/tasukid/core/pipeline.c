@@ -6,25 +6,14 @@
 
 #include "app.h"
 #include "flow.h"
-#include "ofswitch.h"
-#include "openvswitch/match.h"
 #include "openvswitch/meta-flow.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
 
-/* The stages, and the core's own flows: what passes packets on from stage to
- * stage, and what obeys a decision about the egress. */
-
 /* In the order of their tables: where stages begin, and what applications
  * have. */
-static struct stage {
-    uint8_t table;
-    uint8_t n_tables;
-    const struct app_class *app;        /* Null if nobody has it. */
-    bool taps;
-    bool closed;
-} stages[PIPE_N_TABLES] = {
+static struct pipeline_stage stages[PIPE_N_TABLES] = {
     { .table = PIPE_CLASSIFY, .n_tables = 1 },
     { .table = PIPE_ZONE, .n_tables = 1 },
     { .table = PIPE_SERVICE, .n_tables = 1 },
@@ -33,6 +22,13 @@ static struct stage {
     { .table = PIPE_OUTPUT, .n_tables = 1 },
 };
 static size_t n_stages = 6;
+
+const struct pipeline_stage *
+pipeline_stages(size_t *n)
+{
+    *n = n_stages;
+    return stages;
+}
 
 /* Returns the index of the stage that begins at 'table' or is the first one
  * after that. */
@@ -70,7 +66,7 @@ add_stage(const struct app_class *class, uint8_t table, uint8_t n_tables)
                 (n_stages - i) * sizeof stages[0]);
         n_stages++;
     }
-    stages[i] = (struct stage) {
+    stages[i] = (struct pipeline_stage) {
         .table = table,
         .n_tables = n_tables,
         .app = class,
@@ -105,7 +101,7 @@ pipeline_register(const struct app_class *class)
                      stage->n_tables);
 }
 
-static const struct stage *
+static const struct pipeline_stage *
 find_stage_of(uint8_t app)
 {
     for (size_t i = 0; i < n_stages; i++) {
@@ -119,7 +115,7 @@ find_stage_of(uint8_t app)
 uint8_t
 pipeline_table(uint8_t app)
 {
-    const struct stage *stage = find_stage_of(app);
+    const struct pipeline_stage *stage = find_stage_of(app);
 
     return stage ? stage->table : 0;
 }
@@ -127,42 +123,13 @@ pipeline_table(uint8_t app)
 bool
 pipeline_may_have_flow(uint8_t app, uint8_t table, uint16_t priority)
 {
-    const struct stage *stage = find_stage_of(app);
+    const struct pipeline_stage *stage = find_stage_of(app);
 
     return (app == PIPE_APP_CORE
             || (stage && table >= stage->table
                 && table < stage->table + stage->n_tables
                 && (table > stage->table
                     || (priority > 0 && priority < PIPE_PRIO_CORE))));
-}
-
-static bool
-runs(const struct ofswitch *sw, const struct stage *stage)
-{
-    return stage->app && ofswitch_runs(sw, stage->app->id);
-}
-
-/* Returns true if packets can come to 'stage' of 'sw': always where stages
- * begin, as flows of a connection may name that table whether or not somebody
- * uses it. */
-static bool
-is_there(const struct ofswitch *sw, const struct stage *stage)
-{
-    return stage->table % 10 == 0 || runs(sw, stage);
-}
-
-/* Returns the first stage after 'table' that has to see packets whose way is
- * decided. */
-static const struct stage *
-next_tap(const struct ofswitch *sw, uint8_t table)
-{
-    size_t i = find_stage(table + 1);
-
-    while (stages[i].table < PIPE_OUTPUT
-           && !(stages[i].taps && runs(sw, &stages[i]))) {
-        i++;
-    }
-    return &stages[i];
 }
 
 /* Actions. */
@@ -187,168 +154,3 @@ pipeline_put_egress(struct ofpbuf *ofpacts, ofp_port_t port)
 {
     put_reg(ofpacts, PIPE_EGRESS_REG, PIPE_EGRESS_VALID | ofp_to_u16(port));
 }
-
-void
-pipeline_put_output(const struct ofswitch *sw, uint8_t table, ofp_port_t port,
-                    uint32_t zone, struct ofpbuf *ofpacts)
-{
-    const struct stage *tap = next_tap(sw, table);
-
-    if (tap->table == PIPE_OUTPUT) {
-        ofpact_put_OUTPUT(ofpacts)->port = port;
-    } else {
-        pipeline_put_zone(ofpacts, zone);
-        pipeline_put_egress(ofpacts, port);
-        ofpact_put_GOTO_TABLE(ofpacts)->table_id = tap->table;
-    }
-}
-
-/* The core's flows. */
-
-static void
-declare(struct flow_set *flows, uint8_t table, uint16_t priority,
-        const struct match *match, const struct ofpbuf *ofpacts)
-{
-    flow_set_add(flows, PIPE_APP_CORE, PIPE_COOKIE(PIPE_APP_CORE, table),
-                 table, priority, match, ofpacts);
-}
-
-static void
-declare_goto(struct flow_set *flows, uint8_t table, uint16_t priority,
-             const struct match *match, uint8_t next)
-{
-    struct ofpbuf ofpacts;
-
-    ofpbuf_init(&ofpacts, 32);
-    ofpact_put_GOTO_TABLE(&ofpacts)->table_id = next;
-    declare(flows, table, priority, match, &ofpacts);
-    ofpbuf_uninit(&ofpacts);
-}
-
-static void
-declare_miss(struct flow_set *flows, uint8_t table, uint8_t next)
-{
-    struct match match;
-
-    match_init_catchall(&match);
-    declare_goto(flows, table, 0, &match, next);
-}
-
-/* Sends packets whose way is decided past 'stage', which decides. */
-static void
-declare_bypass(const struct ofswitch *sw, const struct stage *stage,
-               struct flow_set *flows)
-{
-    struct match match;
-
-    match_init_catchall(&match);
-    match_set_reg_masked(&match, PIPE_EGRESS_REG, PIPE_EGRESS_VALID,
-                         PIPE_EGRESS_VALID);
-    declare_goto(flows, stage->table, UINT16_MAX, &match,
-                 next_tap(sw, stage->table)->table);
-}
-
-/* Has packets in 'zone' leave through 'port', or those in any if it is 0. */
-static void
-declare_output_to(struct flow_set *flows, ofp_port_t port, uint32_t zone)
-{
-    uint64_t stub[64 / 8];
-    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-    struct match match;
-
-    match_init_catchall(&match);
-    match_set_reg_masked(&match, PIPE_EGRESS_REG,
-                         PIPE_EGRESS_VALID | ofp_to_u16(port),
-                         PIPE_EGRESS_VALID | UINT16_MAX);
-    if (zone) {
-        match_set_reg(&match, PIPE_ZONE_REG, zone);
-    }
-    ofpact_put_OUTPUT(&ofpacts)->port = port;
-    declare(flows, PIPE_OUTPUT, 1, &match, &ofpacts);
-    ofpbuf_uninit(&ofpacts);
-}
-
-/* An application that has ports of its own outputs there itself if nobody looks
- * on. */
-static void
-declare_output_to_port(struct ofswitch *sw,
-                       const struct ofputil_phy_port *port, void *flows)
-{
-    uint32_t zone = ofswitch_port_zone(sw, port->port_no);
-
-    if (!zone || (zone != PIPE_ZONE_NONE
-                  && next_tap(sw, PIPE_CLASSIFY)->table != PIPE_OUTPUT)) {
-        declare_output_to(flows, port->port_no, zone);
-    }
-}
-
-/* Obeys a decision about the egress.  Where ports may belong to an application,
- * a decision that leads there, which may be older than that, or another one's,
- * leads nowhere, unless the packet is in the port's zone. */
-static void
-declare_output(struct ofswitch *sw, struct flow_set *flows)
-{
-    if (ofswitch_has_owners(sw)) {
-        ofswitch_for_each_port(sw, declare_output_to_port, flows);
-        declare_output_to(flows, OFPP_IN_PORT, 0);
-    } else {
-        uint64_t stub[64 / 8];
-        struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-        struct ofpact_output_reg *output = ofpact_put_OUTPUT_REG(&ofpacts);
-        struct match match;
-
-        output->src.field = mf_from_id(MFF_REG0 + PIPE_EGRESS_REG);
-        output->src.ofs = 0;
-        output->src.n_bits = 16;
-        output->max_len = UINT16_MAX;
-        match_init_catchall(&match);
-        match_set_reg_masked(&match, PIPE_EGRESS_REG, PIPE_EGRESS_VALID,
-                             PIPE_EGRESS_VALID);
-        declare(flows, PIPE_OUTPUT, 1, &match, &ofpacts);
-        ofpbuf_uninit(&ofpacts);
-    }
-}
-
-/* Packets go from PIPE_CLASSIFY straight to the first stage whose application
- * runs on the switch, and from there through every one. */
-static void
-declare_flows(struct ofswitch *sw, struct flow_set *flows)
-{
-    bool tapped = false;
-    size_t i = 1;
-
-    while (i < n_stages && !runs(sw, &stages[i])) {
-        i++;
-    }
-    if (i >= n_stages) {
-        /* No application: leave no trace. */
-        return;
-    }
-
-    declare_miss(flows, PIPE_CLASSIFY, stages[i].table);
-    while (stages[i].table < PIPE_OUTPUT) {
-        const struct stage *stage = &stages[i];
-
-        do {
-            i++;
-        } while (!is_there(sw, &stages[i]));
-
-        if (!(runs(sw, stage) && stage->closed)
-            && stage->table != PIPE_FORWARD) {
-            declare_miss(flows, stage->table, stages[i].table);
-        }
-        if (stage->table == PIPE_FORWARD
-            || (tapped && runs(sw, stage) && !stage->taps)) {
-            declare_bypass(sw, stage, flows);
-        }
-        tapped |= stage->taps && runs(sw, stage);
-    }
-    declare_output(sw, flows);
-}
-
-const struct app_class core_app = {
-    .name = "core",
-    .version = APP_INTERFACE_VERSION,
-    .id = PIPE_APP_CORE,
-    .declare_flows = declare_flows,
-};

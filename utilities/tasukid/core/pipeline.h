@@ -20,6 +20,7 @@
  * need no decision any more. */
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "openvswitch/ofp-port.h"
@@ -107,11 +108,26 @@ void pipeline_put_output(const struct ofswitch *, uint8_t table,
 /* Returns the first table of application 'app', or 0 if it has none. */
 uint8_t pipeline_table(uint8_t app);
 
-/* For the core.  Gives 'class' the tables that it asks for.  Returns null, or
+/* For the core. */
+
+/* A stage as it is. */
+struct pipeline_stage {
+    uint8_t table;
+    uint8_t n_tables;
+    const struct app_class *app;        /* Null if nobody has it. */
+    bool taps;
+    bool closed;
+};
+
+/* Returns all stages in the order of their tables, the last one being the one at
+ * PIPE_OUTPUT, and their number in '*n'. */
+const struct pipeline_stage *pipeline_stages(size_t *n);
+
+/* Gives 'class' the tables that it asks for.  Returns null, or
  * why not, which the caller must free. */
 char *pipeline_register(const struct app_class *);
 
-/* For the core.  Returns true if 'app' may have flows with 'priority' in
+/* Returns true if 'app' may have flows with 'priority' in
  * 'table'. */
 bool pipeline_may_have_flow(uint8_t app, uint8_t table, uint16_t priority);
 

@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#include <config.h>
+#include "app.h"
+
+#include "flow.h"
+#include "ofswitch.h"
+#include "openvswitch/match.h"
+#include "openvswitch/meta-flow.h"
+#include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofpbuf.h"
+#include "util.h"
+
+/* The core's own flows, as an application that runs on every managed switch:
+ * what passes packets on from stage to stage, and what obeys a decision about
+ * the egress. */
+
+static bool
+runs(const struct ofswitch *sw, const struct pipeline_stage *stage)
+{
+    return stage->app && ofswitch_runs(sw, stage->app->id);
+}
+
+/* Returns true if packets can come to 'stage' of 'sw': always where stages
+ * begin, as flows of a connection may name that table whether or not somebody
+ * uses it. */
+static bool
+is_there(const struct ofswitch *sw, const struct pipeline_stage *stage)
+{
+    return stage->table % 10 == 0 || runs(sw, stage);
+}
+
+/* Returns the first stage after 'table' that has to see packets whose way is
+ * decided. */
+static const struct pipeline_stage *
+next_tap(const struct ofswitch *sw, uint8_t table)
+{
+    size_t n;
+    const struct pipeline_stage *stage = pipeline_stages(&n);
+
+    while (stage->table < PIPE_OUTPUT
+           && !(stage->table > table && stage->taps && runs(sw, stage))) {
+        stage++;
+    }
+    return stage;
+}
+
+void
+pipeline_put_output(const struct ofswitch *sw, uint8_t table, ofp_port_t port,
+                    uint32_t zone, struct ofpbuf *ofpacts)
+{
+    const struct pipeline_stage *tap = next_tap(sw, table);
+
+    if (tap->table == PIPE_OUTPUT) {
+        ofpact_put_OUTPUT(ofpacts)->port = port;
+    } else {
+        pipeline_put_zone(ofpacts, zone);
+        pipeline_put_egress(ofpacts, port);
+        ofpact_put_GOTO_TABLE(ofpacts)->table_id = tap->table;
+    }
+}
+
+/* The core's flows. */
+
+static void
+declare(struct flow_set *flows, uint8_t table, uint16_t priority,
+        const struct match *match, const struct ofpbuf *ofpacts)
+{
+    flow_set_add(flows, PIPE_APP_CORE, PIPE_COOKIE(PIPE_APP_CORE, table),
+                 table, priority, match, ofpacts);
+}
+
+static void
+declare_goto(struct flow_set *flows, uint8_t table, uint16_t priority,
+             const struct match *match, uint8_t next)
+{
+    struct ofpbuf ofpacts;
+
+    ofpbuf_init(&ofpacts, 32);
+    ofpact_put_GOTO_TABLE(&ofpacts)->table_id = next;
+    declare(flows, table, priority, match, &ofpacts);
+    ofpbuf_uninit(&ofpacts);
+}
+
+static void
+declare_miss(struct flow_set *flows, uint8_t table, uint8_t next)
+{
+    struct match match;
+
+    match_init_catchall(&match);
+    declare_goto(flows, table, 0, &match, next);
+}
+
+/* Sends packets whose way is decided past 'stage', which decides. */
+static void
+declare_bypass(const struct ofswitch *sw, const struct pipeline_stage *stage,
+               struct flow_set *flows)
+{
+    struct match match;
+
+    match_init_catchall(&match);
+    match_set_reg_masked(&match, PIPE_EGRESS_REG, PIPE_EGRESS_VALID,
+                         PIPE_EGRESS_VALID);
+    declare_goto(flows, stage->table, UINT16_MAX, &match,
+                 next_tap(sw, stage->table)->table);
+}
+
+/* Has packets in 'zone' leave through 'port', or those in any if it is 0. */
+static void
+declare_output_to(struct flow_set *flows, ofp_port_t port, uint32_t zone)
+{
+    uint64_t stub[64 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+    struct match match;
+
+    match_init_catchall(&match);
+    match_set_reg_masked(&match, PIPE_EGRESS_REG,
+                         PIPE_EGRESS_VALID | ofp_to_u16(port),
+                         PIPE_EGRESS_VALID | UINT16_MAX);
+    if (zone) {
+        match_set_reg(&match, PIPE_ZONE_REG, zone);
+    }
+    ofpact_put_OUTPUT(&ofpacts)->port = port;
+    declare(flows, PIPE_OUTPUT, 1, &match, &ofpacts);
+    ofpbuf_uninit(&ofpacts);
+}
+
+/* An application that has ports of its own outputs there itself if nobody looks
+ * on. */
+static void
+declare_output_to_port(struct ofswitch *sw,
+                       const struct ofputil_phy_port *port, void *flows)
+{
+    uint32_t zone = ofswitch_port_zone(sw, port->port_no);
+
+    if (!zone || (zone != PIPE_ZONE_NONE
+                  && next_tap(sw, PIPE_CLASSIFY)->table != PIPE_OUTPUT)) {
+        declare_output_to(flows, port->port_no, zone);
+    }
+}
+
+/* Obeys a decision about the egress.  Where ports may belong to an application,
+ * a decision that leads there, which may be older than that, or another one's,
+ * leads nowhere, unless the packet is in the port's zone. */
+static void
+declare_output(struct ofswitch *sw, struct flow_set *flows)
+{
+    if (ofswitch_has_owners(sw)) {
+        ofswitch_for_each_port(sw, declare_output_to_port, flows);
+        declare_output_to(flows, OFPP_IN_PORT, 0);
+    } else {
+        uint64_t stub[64 / 8];
+        struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+        struct ofpact_output_reg *output = ofpact_put_OUTPUT_REG(&ofpacts);
+        struct match match;
+
+        output->src.field = mf_from_id(MFF_REG0 + PIPE_EGRESS_REG);
+        output->src.ofs = 0;
+        output->src.n_bits = 16;
+        output->max_len = UINT16_MAX;
+        match_init_catchall(&match);
+        match_set_reg_masked(&match, PIPE_EGRESS_REG, PIPE_EGRESS_VALID,
+                             PIPE_EGRESS_VALID);
+        declare(flows, PIPE_OUTPUT, 1, &match, &ofpacts);
+        ofpbuf_uninit(&ofpacts);
+    }
+}
+
+/* Packets go from PIPE_CLASSIFY straight to the first stage whose application
+ * runs on the switch, and from there through every one. */
+static void
+declare_flows(struct ofswitch *sw, struct flow_set *flows)
+{
+    size_t n;
+    const struct pipeline_stage *stages = pipeline_stages(&n);
+    bool tapped = false;
+    size_t i = 1;
+
+    while (i < n && !runs(sw, &stages[i])) {
+        i++;
+    }
+    if (i >= n) {
+        /* No application: leave no trace. */
+        return;
+    }
+
+    declare_miss(flows, PIPE_CLASSIFY, stages[i].table);
+    while (stages[i].table < PIPE_OUTPUT) {
+        const struct pipeline_stage *stage = &stages[i];
+
+        do {
+            i++;
+        } while (!is_there(sw, &stages[i]));
+
+        if (!(runs(sw, stage) && stage->closed)
+            && stage->table != PIPE_FORWARD) {
+            declare_miss(flows, stage->table, stages[i].table);
+        }
+        if (stage->table == PIPE_FORWARD
+            || (tapped && runs(sw, stage) && !stage->taps)) {
+            declare_bypass(sw, stage, flows);
+        }
+        tapped |= stage->taps && runs(sw, stage);
+    }
+    declare_output(sw, flows);
+}
+
+const struct app_class core_app = {
+    .name = "core",
+    .version = APP_INTERFACE_VERSION,
+    .id = PIPE_APP_CORE,
+    .declare_flows = declare_flows,
+};
