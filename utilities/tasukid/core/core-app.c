@@ -31,6 +31,25 @@ is_there(const struct ofswitch *sw, const struct pipeline_stage *stage)
     return stage->table % 10 == 0 || runs(sw, stage);
 }
 
+/* Returns the first stage after 'table' to which packets can come. */
+static const struct pipeline_stage *
+next_stage(const struct ofswitch *sw, uint8_t table)
+{
+    size_t n;
+    const struct pipeline_stage *stage = pipeline_stages(&n);
+
+    while (stage->table <= table || !is_there(sw, stage)) {
+        stage++;
+    }
+    return stage;
+}
+
+uint8_t
+pipeline_next(const struct ofswitch *sw, uint8_t table)
+{
+    return next_stage(sw, table)->table;
+}
+
 /* Returns the first stage after 'table' that has to see packets whose way is
  * decided. */
 static const struct pipeline_stage *
@@ -174,34 +193,31 @@ declare_flows(struct ofswitch *sw, struct flow_set *flows)
 {
     size_t n;
     const struct pipeline_stage *stages = pipeline_stages(&n);
+    const struct pipeline_stage *stage = &stages[1];
     bool tapped = false;
-    size_t i = 1;
 
-    while (i < n && !runs(sw, &stages[i])) {
-        i++;
+    while (stage < &stages[n] && !runs(sw, stage)) {
+        stage++;
     }
-    if (i >= n) {
+    if (stage >= &stages[n]) {
         /* No application: leave no trace. */
         return;
     }
 
-    declare_miss(flows, PIPE_CLASSIFY, stages[i].table);
-    while (stages[i].table < PIPE_OUTPUT) {
-        const struct pipeline_stage *stage = &stages[i];
-
-        do {
-            i++;
-        } while (!is_there(sw, &stages[i]));
+    declare_miss(flows, PIPE_CLASSIFY, stage->table);
+    while (stage->table < PIPE_OUTPUT) {
+        const struct pipeline_stage *next = next_stage(sw, stage->table);
 
         if (!(runs(sw, stage) && stage->closed)
             && stage->table != PIPE_FORWARD) {
-            declare_miss(flows, stage->table, stages[i].table);
+            declare_miss(flows, stage->table, next->table);
         }
         if (stage->table == PIPE_FORWARD
             || (tapped && runs(sw, stage) && !stage->taps)) {
             declare_bypass(sw, stage, flows);
         }
         tapped |= stage->taps && runs(sw, stage);
+        stage = next;
     }
     declare_output(sw, flows);
 }

@@ -108,6 +108,10 @@ void pipeline_put_output(const struct ofswitch *, uint8_t table,
 /* Returns the first table of application 'app', or 0 if it has none. */
 uint8_t pipeline_table(uint8_t app);
 
+/* Returns the table to which a stage in 'table' sends what it passes on: where
+ * the next stage of the switch begins. */
+uint8_t pipeline_next(const struct ofswitch *, uint8_t table);
+
 /* For the core. */
 
 /* A stage as it is. */

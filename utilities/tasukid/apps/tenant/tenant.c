@@ -253,7 +253,7 @@ declare_other_port(struct ofswitch *sw, const struct ofputil_phy_port *port,
     }
     match_init_catchall(&match);
     match_set_in_port(&match, port->port_no);
-    ofpact_put_GOTO_TABLE(&ofpacts)->table_id = PIPE_SERVICE;
+    ofpact_put_GOTO_TABLE(&ofpacts)->table_id = pipeline_next(sw, PIPE_ZONE);
     flow_set_add(flows, PIPE_APP_TENANT, PIPE_COOKIE(PIPE_APP_TENANT, 0),
                  PIPE_ZONE, PRIO_OTHERS, &match, &ofpacts);
     ofpbuf_uninit(&ofpacts);
