@@ -240,6 +240,17 @@ expire_old_flows(void)
 
 /* Packets. */
 
+/* What the stages after ours do. */
+static void
+leave(const struct dp_packet *packet, ofp_port_t egress)
+{
+    if (egress != OFPP_NONE) {
+        fake_send(packet, egress);
+    } else {
+        fake_send_by_mac(packet);
+    }
+}
+
 static void
 set_field(struct dp_packet *packet, const struct ofpact_set_field *sf,
           ofp_port_t in_port, ofp_port_t *egress)
@@ -339,11 +350,7 @@ execute(const struct dp_packet *packet_, ofp_port_t in_port,
         case OFPACT_RESUBMIT:
             ovs_assert(ofpact_get_RESUBMIT(a)->table_id == PIPE_MIRROR);
         forward:
-            if (egress != OFPP_NONE) {
-                fake_send(packet, egress);
-            } else {
-                fake_send_by_mac(packet);
-            }
+            leave(packet, egress);
             break;
 
         default:
@@ -360,6 +367,20 @@ ofswitch_packet_out(struct ofswitch *ofsw OVS_UNUSED,
 {
     fake_n_packet_outs++;
     execute(packet, in_port, ofpacts->data, ofpacts->size);
+}
+
+void
+ofswitch_inject(struct ofswitch *ofsw OVS_UNUSED, const void *data,
+                size_t size, ofp_port_t in_port, uint8_t table,
+                const struct pipeline_notes *notes)
+{
+    struct dp_packet *packet = dp_packet_clone_data(data, size);
+
+    ovs_assert(in_port == OFPP_CONTROLLER && table == PIPE_MIRROR
+               && !notes->zone);
+    fake_n_packet_outs++;
+    leave(packet, notes->egress);
+    dp_packet_delete(packet);
 }
 
 void

@@ -58,13 +58,19 @@ hswitch_pass(struct hswitch *hsw, const struct dp_packet *packet,
     ofpbuf_uninit(&ofpacts);
 }
 
+/* Stages that look on see what leaves by one port.  A flood has no egress that
+ * could be noted. */
 void
 hswitch_send(struct hswitch *hsw, struct dp_packet *packet, ofp_port_t port)
 {
-    if (port != OFPP_NONE) {
+    const struct pipeline_notes notes = { .egress = port };
+
+    if (port == OFPP_FLOOD) {
         ofswitch_output(hsw->ofsw, packet, port);
     } else {
-        hswitch_pass(hsw, packet, OFPP_CONTROLLER);
+        ofswitch_inject(hsw->ofsw, dp_packet_data(packet),
+                        dp_packet_size(packet), OFPP_CONTROLLER, PIPE_MIRROR,
+                        &notes);
     }
     dp_packet_delete(packet);
 }
