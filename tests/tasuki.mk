@@ -119,6 +119,13 @@ ofswitch_sources = \
 	tests/unit/lone-switch.c \
 	tests/unit/lone-switch.h
 
+TASUKI_UNIT_TESTS += tests/unit/test-events
+tests_unit_test_events_SOURCES = \
+	tests/unit/test-events.c $(ofswitch_sources)
+tests_unit_test_events_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_events_LDFLAGS = $(ofswitch_ldflags)
+tests_unit_test_events_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-requests
 tests_unit_test_requests_SOURCES = \
 	tests/unit/test-requests.c $(ofswitch_sources)

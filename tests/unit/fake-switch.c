@@ -21,6 +21,7 @@
 #include "utilities/tasukid/apps/apps.h"
 #include "utilities/tasukid/core/app.h"
 #include "utilities/tasukid/core/config-db.h"
+#include "utilities/tasukid/core/events.h"
 #include "utilities/tasukid/apps/handover/flows.h"
 #include "utilities/tasukid/apps/handover/handover.h"
 #include "utilities/tasukid/apps/handover/service-config.h"
@@ -511,6 +512,25 @@ flow_set_add(struct flow_set *flows OVS_UNUSED,
              const struct ofpbuf *ofpacts OVS_UNUSED)
 {
 }
+
+/* Events. */
+
+bool
+event_subscribe(uint8_t app OVS_UNUSED,
+                const struct event_type *type OVS_UNUSED,
+                event_func *cb OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    return true;
+}
+
+void
+event_unsubscribe(uint8_t app OVS_UNUSED,
+                  const struct event_type *type OVS_UNUSED,
+                  event_func *cb OVS_UNUSED, void *aux OVS_UNUSED)
+{
+}
+
+const struct event_type event_port = { .name = "core/port" };
 
 /* Configuration. */
 

@@ -113,6 +113,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core/core-app.c \
 	utilities/tasukid/core/database-watch.c \
 	utilities/tasukid/core/database-watch.h \
+	utilities/tasukid/core/events.c \
+	utilities/tasukid/core/events.h \
 	utilities/tasukid/core/fair-queue.c \
 	utilities/tasukid/core/fair-queue.h \
 	utilities/tasukid/core/flow-set.c \
@@ -161,6 +163,7 @@ utilities_tasukid_tasukid_LDFLAGS = $(AM_LDFLAGS) -export-dynamic
 tasukidincludedir = $(includedir)/tasukid
 tasukidinclude_HEADERS = \
 	utilities/tasukid/core/app.h \
+	utilities/tasukid/core/events.h \
 	utilities/tasukid/core/ofswitch.h \
 	utilities/tasukid/core/pipeline.h \
 	utilities/tasukid/core/requests.h \

@@ -32,6 +32,7 @@
 #include "utilities/tasukid/core/app-call.h"
 #include "utilities/tasukid/core/config-db.h"
 #include "utilities/tasukid/core/connections.h"
+#include "utilities/tasukid/core/events.h"
 #include "utilities/tasukid/core/ofswitch-private.h"
 #include "utilities/tasukid/core/ovs-ports.h"
 #include "utilities/tasukid/core/timers.h"
@@ -92,6 +93,7 @@ main(int argc, char *argv[])
     unixctl_command_register("exit", "", 0, 0, tasukid_exit, &exiting);
 
     connections_init();
+    events_init();
     apps_register();
     app_init_all();
     ovs_ports_init(remote);
@@ -108,6 +110,7 @@ main(int argc, char *argv[])
         config_run();
         timers_run();
         connections_run();
+        events_run();
         for (size_t i = 0; i < app_count(); i++) {
             if (app_classes[i]->run) {
                 APP_CALL(app_classes[i], run);
@@ -130,6 +133,7 @@ main(int argc, char *argv[])
         memory_wait();
         config_wait();
         connections_wait();
+        events_wait();
         timers_wait();
         for (size_t i = 0; i < app_count(); i++) {
             if (app_classes[i]->wait) {

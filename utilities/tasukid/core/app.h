@@ -24,7 +24,6 @@ struct dp_packet;
 struct flow_set;
 struct ofputil_flow_removed;
 struct ofputil_flow_stats;
-struct ofputil_port_status;
 struct ofswitch;
 struct simap;
 struct tasukirec_tasuki;
@@ -127,13 +126,10 @@ struct app_class {
     uint32_t (*port_zone)(const struct ofswitch *, ofp_port_t port);
 
     /* From the switch.  Packet-ins and flow-removed messages are dispatched by
-     * the top byte of the cookie; a port status goes to every application that
-     * runs on the switch, after the core has noted it. */
+     * the top byte of the cookie.  Of ports, events tell (events.h). */
     void (*packet_in)(struct ofswitch *, const struct packet_in *);
     void (*flow_removed)(struct ofswitch *,
                          const struct ofputil_flow_removed *);
-    void (*port_status)(struct ofswitch *,
-                        const struct ofputil_port_status *);
 
     /* The switch refused to add or modify the flow with 'cookie': its table is
      * full, say.  Which of several flows with the same cookie is not known. */

@@ -10,6 +10,7 @@
 #include "byte-order.h"
 #include "coverage.h"
 #include "dp-packet.h"
+#include "events.h"
 #include "flow-set.h"
 #include "ofp-version-opt.h"
 #include "openvswitch/ofp-actions.h"
@@ -119,6 +120,7 @@ ofswitch_disconnected(struct ofswitch *sw)
     }
     ofswitch_stop_applications(sw);
     requests_cancel(sw, PIPE_APP_CORE);
+    events_drop(sw);
     ofswitch_packet_clear(sw);
     ofswitch_clear_ports(sw);
     sw->row = NULL;
@@ -343,11 +345,6 @@ handle_port_status(struct ofswitch *sw, const struct ofp_header *oh)
         sw->redeclare = sw->running;
     } else if (ofswitch_put_port(sw, &ps.desc)) {
         sw->redeclare = sw->running;
-    }
-    for (size_t i = 0; i < app_count(); i++) {
-        if (sw->running & (UINT32_C(1) << i) && app_classes[i]->port_status) {
-            APP_CALL(app_classes[i], port_status, sw, &ps);
-        }
     }
     return 0;
 }

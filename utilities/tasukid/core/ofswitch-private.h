@@ -110,6 +110,7 @@ struct ofswitch_port {
     struct hmap_node node;      /* In 'ports', by number. */
     struct hmap_node name_node; /* In 'ports_by_name'. */
     struct ofputil_phy_port desc;
+    uint32_t zone;              /* When it was looked at last. */
     bool confirmed;             /* Since ofswitch_doubt_ports(). */
 };
 
@@ -127,6 +128,7 @@ void ofswitch_delete_port(struct ofswitch *, ofp_port_t);
 void ofswitch_doubt_ports(struct ofswitch *);
 bool ofswitch_delete_doubted_ports(struct ofswitch *);
 void ofswitch_clear_ports(struct ofswitch *);
+void ofswitch_check_zones(struct ofswitch *);
 void ofswitch_set_name(struct ofswitch *);
 void ofswitch_set_state(struct ofswitch *, enum ofswitch_state);
 size_t ofswitch_count_flows(const struct ofswitch *);

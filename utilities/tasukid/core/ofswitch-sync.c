@@ -526,6 +526,7 @@ ofswitch_configure(struct ofswitch *sw)
     } else {
         sw->redeclare = sw->running;
     }
+    ofswitch_check_zones(sw);
 }
 
 /* Starts and stops what could not be started or stopped, if it can be now. */

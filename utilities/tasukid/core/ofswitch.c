@@ -11,6 +11,7 @@
 #include "byte-order.h"
 #include "coverage.h"
 #include "dp-packet.h"
+#include "events.h"
 #include "hash.h"
 #include "ofswitch-private.h"
 #include "openvswitch/ofp-actions.h"
@@ -156,23 +157,69 @@ ofswitch_port_from_string(const struct ofswitch *sw, const char *s)
             && find_port(sw, port_no) ? port_no : OFPP_NONE);
 }
 
+static bool
+port_is_up(const struct ofputil_phy_port *desc)
+{
+    return (!(desc->config & OFPUTIL_PC_PORT_DOWN)
+            && !(desc->state & OFPUTIL_PS_LINK_DOWN));
+}
+
+/* Tells the applications that 'what' happened to 'port'.  Those that start will
+ * see for themselves. */
+static void
+publish_port(struct ofswitch *sw, const struct ofswitch_port *port,
+             uint32_t what)
+{
+    bool exists = !(what & EVENT_PORT_GONE);
+    struct event_port event = {
+        .what = what,
+        .port = port->desc.port_no,
+        .exists = exists,
+        .up = exists && port_is_up(&port->desc),
+    };
+
+    if (what && sw->state == OSS_MANAGED) {
+        event_publish(sw, &event_port, &event);
+    }
+}
+
+/* Returns what is different about a port that was 'old'. */
+static uint32_t
+compare_port(const struct ofputil_phy_port *old,
+             const struct ofputil_phy_port *new)
+{
+    uint32_t what = memcmp(old, new, sizeof *old) ? EVENT_PORT_CHANGED : 0;
+
+    if (port_is_up(old) != port_is_up(new)) {
+        what |= port_is_up(new) ? EVENT_PORT_UP : EVENT_PORT_DOWN;
+    }
+    return what;
+}
+
 /* Returns true if the port is new or has another name. */
 bool
 ofswitch_put_port(struct ofswitch *sw, const struct ofputil_phy_port *desc)
 {
     struct ofswitch_port *port = find_port(sw, desc->port_no);
     bool changed = !port || strcmp(port->desc.name, desc->name);
+    uint32_t what;
 
     if (!port) {
         port = xmalloc(sizeof *port);
         hmap_insert(&sw->ports, &port->node, hash_ofp_port(desc->port_no));
+        what = EVENT_PORT_ADDED | (port_is_up(desc) ? EVENT_PORT_UP : 0);
     } else {
         hmap_remove(&sw->ports_by_name, &port->name_node);
+        what = compare_port(&port->desc, desc);
     }
     port->desc = *desc;
     port->confirmed = true;
     hmap_insert(&sw->ports_by_name, &port->name_node,
                 hash_string(desc->name, 0));
+    if (changed) {
+        port->zone = ofswitch_port_zone(sw, desc->port_no);
+    }
+    publish_port(sw, port, what);
     return changed;
 }
 
@@ -184,7 +231,26 @@ ofswitch_delete_port(struct ofswitch *sw, ofp_port_t port_no)
     if (port) {
         hmap_remove(&sw->ports, &port->node);
         hmap_remove(&sw->ports_by_name, &port->name_node);
+        publish_port(sw, port, (EVENT_PORT_GONE
+                                | (port_is_up(&port->desc)
+                                   ? EVENT_PORT_DOWN : 0)));
         free(port);
+    }
+}
+
+/* Looks for ports that belong to another zone than before. */
+void
+ofswitch_check_zones(struct ofswitch *sw)
+{
+    struct ofswitch_port *port;
+
+    HMAP_FOR_EACH (port, node, &sw->ports) {
+        uint32_t zone = ofswitch_port_zone(sw, port->desc.port_no);
+
+        if (port->zone != zone) {
+            port->zone = zone;
+            publish_port(sw, port, EVENT_PORT_ZONE);
+        }
     }
 }
 
@@ -532,4 +598,5 @@ void
 ofswitch_zones_changed(struct ofswitch *sw)
 {
     sw->redeclare = sw->running;
+    ofswitch_check_zones(sw);
 }

@@ -21,6 +21,7 @@
 #include "smap.h"
 #include "util.h"
 #include "utilities/tasukid/core/app.h"
+#include "utilities/tasukid/core/events.h"
 #include "utilities/tasukid/core/ofswitch.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
@@ -98,12 +99,34 @@ set_entry_port(struct mac_learning *ml, struct mac_entry *e, ofp_port_t port)
 /* The table of addresses. */
 
 static void
+publish_host(struct ofswitch *sw, uint32_t what, struct eth_addr mac,
+             uint16_t vlan, ofp_port_t port)
+{
+    const struct event_host event = {
+        .what = what,
+        .vlan = vlan,
+        .mac = mac,
+        .port = port,
+    };
+
+    event_publish(sw, &event_host, &event);
+}
+
+static void
+expire(struct ofswitch *sw, struct mac_learning *ml, struct mac_entry *e)
+    OVS_REQ_WRLOCK(ml->rwlock)
+{
+    publish_host(sw, EVENT_HOST_GONE, e->mac, e->vlan, OFPP_NONE);
+    mac_learning_expire(ml, e);
+}
+
+static void
 forget(struct ofswitch *sw, struct mac_learning *ml, struct mac_entry *e)
     OVS_REQ_WRLOCK(ml->rwlock)
 {
     forward_delete_src_flow(sw, e->mac, e->vlan, forward_entry_port(ml, e));
     forward_delete_dst_flow(sw, e->mac, e->vlan);
-    mac_learning_expire(ml, e);
+    expire(sw, ml, e);
 }
 
 /* Makes room for one more entry, at the cost of the port that has most: it is
@@ -148,6 +171,7 @@ learn(struct ofswitch *sw, struct mac_learning *ml, struct eth_addr mac,
                     "%"PRIu32, ofswitch_name(sw), ETH_ADDR_ARGS(mac), vlan,
                     port);
         make_room(sw, ml);
+        publish_host(sw, EVENT_HOST_SEEN, mac, vlan, port);
     } else if (forward_entry_port(ml, e) != port) {
         COVERAGE_INC(forward_moved);
         ml->total_moved++;
@@ -155,6 +179,7 @@ learn(struct ofswitch *sw, struct mac_learning *ml, struct eth_addr mac,
                     "%"PRIu32" to %"PRIu32, ofswitch_name(sw),
                     ETH_ADDR_ARGS(mac), vlan, forward_entry_port(ml, e), port);
         forward_delete_src_flow(sw, mac, vlan, forward_entry_port(ml, e));
+        publish_host(sw, EVENT_HOST_MOVED, mac, vlan, port);
     }
 
     e = mac_learning_insert(ml, mac, vlan);
@@ -180,7 +205,7 @@ forward_flush_port(struct ofswitch *sw, ofp_port_t port)
     ovs_rwlock_wrlock(&ml->rwlock);
     HMAP_FOR_EACH_SAFE (e, hmap_node, &ml->table) {
         if (port == OFPP_ANY || forward_entry_port(ml, e) == port) {
-            mac_learning_expire(ml, e);
+            expire(sw, ml, e);
             any = true;
         }
     }
@@ -348,6 +373,7 @@ adopt_src(struct ofswitch *sw, struct mac_learning *ml, struct eth_addr mac,
         && !mac_learning_lookup(ml, mac, vlan)
         && hmap_count(&ml->table) < ml->max_entries) {
         set_entry_port(ml, mac_learning_insert(ml, mac, vlan), port_no);
+        publish_host(sw, EVENT_HOST_SEEN, mac, vlan, port_no);
         adopted = true;
     }
     ovs_rwlock_unlock(&ml->rwlock);
@@ -497,11 +523,25 @@ forward_flow_removed(struct ofswitch *sw,
 }
 
 static void
-forward_port_status(struct ofswitch *sw, const struct ofputil_port_status *ps)
+handle_port(struct ofswitch *sw, const void *event_, void *aux OVS_UNUSED)
 {
-    if (ps->reason == OFPPR_DELETE || !port_is_up(&ps->desc)) {
-        forward_flush_port(sw, ps->desc.port_no);
+    const struct event_port *event = event_;
+
+    if (event->what & (EVENT_PORT_GONE | EVENT_PORT_DOWN)) {
+        forward_flush_port(sw, event->port);
     }
+}
+
+static void
+forward_init(void)
+{
+    event_subscribe(PIPE_APP_FORWARD, &event_port, handle_port, NULL);
+}
+
+static void
+forward_destroy(void)
+{
+    event_unsubscribe(PIPE_APP_FORWARD, &event_port, handle_port, NULL);
 }
 
 static void
@@ -526,6 +566,8 @@ const struct app_class forward_app = {
     .id = PIPE_APP_FORWARD,
     .stage = { .table = PIPE_FORWARD, .n_tables = 2 },
     .commands = forward_commands,
+    .init = forward_init,
+    .destroy = forward_destroy,
     .switch_up = forward_switch_up,
     .switch_down = forward_switch_down,
     .declare_flows = forward_declare_flows,
@@ -533,6 +575,5 @@ const struct app_class forward_app = {
     .adopt_done = forward_adopt_done,
     .packet_in = forward_packet_in,
     .flow_removed = forward_flow_removed,
-    .port_status = forward_port_status,
     .memory_usage = forward_memory_usage,
 };

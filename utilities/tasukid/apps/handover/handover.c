@@ -26,6 +26,7 @@
 #include "utilities/tasukid/apps/handover/engine/service.h"
 #include "utilities/tasukid/core/app.h"
 #include "utilities/tasukid/core/config-db.h"
+#include "utilities/tasukid/core/events.h"
 #include "utilities/tasukid/core/ofswitch.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
@@ -223,15 +224,31 @@ free_configs(void)
 }
 
 static void
+handle_port(struct ofswitch *ofsw, const void *event_, void *aux OVS_UNUSED)
+{
+    const struct event_port *event = event_;
+    struct engine *e = &hswitch_from_ofswitch(ofsw)->engine;
+
+    if (event->what & (EVENT_PORT_GONE | EVENT_PORT_DOWN)) {
+        engine_port_changed(e, event->port, false);
+    }
+    if (event->up) {
+        engine_port_changed(e, event->port, true);
+    }
+}
+
+static void
 init(void)
 {
     /* Leaves room for 256 connections a millisecond. */
     handover_shared.next_id = (uint64_t) time_wall_msec() << 8;
+    event_subscribe(PIPE_APP_HANDOVER, &event_port, handle_port, NULL);
 }
 
 static void
 destroy(void)
 {
+    event_unsubscribe(PIPE_APP_HANDOVER, &event_port, handle_port, NULL);
     free_configs();
 }
 
@@ -357,16 +374,6 @@ flow_removed(struct ofswitch *ofsw, const struct ofputil_flow_removed *fr)
 }
 
 static void
-port_status(struct ofswitch *ofsw, const struct ofputil_port_status *ps)
-{
-    bool live = (ps->reason != OFPPR_DELETE
-                 && !(ps->desc.state & OFPUTIL_PS_LINK_DOWN));
-
-    engine_port_changed(&hswitch_from_ofswitch(ofsw)->engine,
-                        ps->desc.port_no, live);
-}
-
-static void
 flow_failed(struct ofswitch *ofsw, uint64_t cookie)
 {
     engine_entry_failed(&hswitch_from_ofswitch(ofsw)->engine,
@@ -457,7 +464,6 @@ const struct app_class handover_app = {
     .adopt_done = adopt_done,
     .packet_in = packet_in,
     .flow_removed = flow_removed,
-    .port_status = port_status,
     .flow_failed = flow_failed,
     .run = run,
     .wait = wait,
