@@ -108,6 +108,11 @@ tests_unit_test_handover_judge_SOURCES = tests/unit/test-handover-judge.c
 tests_unit_test_handover_judge_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_handover_judge_LDADD = $(tasukid_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-handover-rows
+tests_unit_test_handover_rows_SOURCES = tests/unit/test-handover-rows.c
+tests_unit_test_handover_rows_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_handover_rows_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-http-head
 tests_unit_test_http_head_SOURCES = tests/unit/test-http-head.c
 tests_unit_test_http_head_CPPFLAGS = $(tasukid_unit_cppflags)

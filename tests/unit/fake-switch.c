@@ -558,6 +558,14 @@ handover_config_read(const struct tasukirec_tasuki *root OVS_UNUSED,
     return cfgs;
 }
 
+bool
+handover_config_has_server(const struct service_config *cfg OVS_UNUSED,
+                           size_t i OVS_UNUSED,
+                           const struct tasukirec_server *row OVS_UNUSED)
+{
+    OVS_NOT_REACHED();
+}
+
 void
 fake_configure(struct service_config *cfg)
 {

@@ -95,7 +95,8 @@ cmd_add_service(struct ctl_context *ctx)
                                          &tasukirec_service_col_port, port))
         && ctl_set_columns(ctx, 3, &row->header_, columns, ARRAY_SIZE(columns),
                            NULL, NULL)
-        && ctl_check(ctx, row_check_service(cfg, row))) {
+        && ctl_check(ctx, row_check_service(row, cfg->services,
+                                           cfg->n_services))) {
         ctl_change_refs(&cfg->header_, &tasukirec_tasuki_col_services,
                         &row->header_, true);
     }
@@ -169,7 +170,8 @@ cmd_add_server(struct ctl_context *ctx)
     is_default = !service->n_servers;
     if (ctl_set_columns(ctx, 3, &row->header_, columns, ARRAY_SIZE(columns),
                         set_default, &is_default)
-        && ctl_check(ctx, row_check_server(service, row))) {
+        && ctl_check(ctx, row_check_server(service, row, service->servers,
+                                          service->n_servers))) {
         ctl_change_refs(&service->header_, &tasukirec_service_col_servers,
                         &row->header_, true);
         if (is_default) {

@@ -21,6 +21,7 @@
 #include "service-config.h"
 #include "show.h"
 #include "simap.h"
+#include "smap.h"
 #include "timeval.h"
 #include "util.h"
 #include "utilities/tasukid/apps/handover/engine/service.h"
@@ -29,6 +30,7 @@
 #include "utilities/tasukid/core/events.h"
 #include "utilities/tasukid/core/ofswitch.h"
 #include "utilities/tasukid/tasuki-idl.h"
+#include "uuid.h"
 
 VLOG_DEFINE_THIS_MODULE(handover);
 
@@ -428,23 +430,67 @@ memory_usage(struct simap *usage)
     simap_increase(usage, "in_progress", handover_shared.n_in_progress);
 }
 
+static const struct service_config *
+find_config(const struct tasukirec_service *row)
+{
+    for (size_t i = 0; i < n_configs; i++) {
+        if (uuid_equals(&configs[i]->uuid, &row->header_.uuid)) {
+            return configs[i];
+        }
+    }
+    return NULL;
+}
+
+/* After a start, whatever an earlier run has left in the database tells which
+ * rows are used. */
+static bool
+has_state(const struct tasukirec_server *row)
+{
+    return smap_get(&row->status, "state") != NULL;
+}
+
+static bool
+service_is_used(const struct tasukirec_service *row)
+{
+    const struct service_config *cfg = find_config(row);
+    ovs_be32 vip;
+
+    if (cfg) {
+        return (!strcmp(cfg->name, row->name) && cfg->port == htons(row->port)
+                && ip_parse(row->address, &vip) && cfg->vip == vip);
+    }
+    for (size_t i = 0; !n_configs && i < row->n_servers; i++) {
+        if (has_state(row->servers[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool
+server_is_used(const struct tasukirec_service *service,
+               const struct tasukirec_server *row)
+{
+    const struct service_config *cfg = find_config(service);
+
+    for (size_t i = 0; cfg && i < cfg->n_members; i++) {
+        if (uuid_equals(&cfg->members[i].uuid, &row->header_.uuid)) {
+            return handover_config_has_server(cfg, i, row);
+        }
+    }
+    return !n_configs && has_state(row);
+}
+
 static void
 check_rows(const struct tasukirec_tasuki *cfg)
 {
-    for (size_t i = 0; i < cfg->n_services; i++) {
-        const struct tasukirec_service *service = cfg->services[i];
+    static const struct service_check check = {
+        .service_is_used = service_is_used,
+        .server_is_used = server_is_used,
+        .refuse = config_refuse_row,
+    };
 
-        config_refuse_row(&service->header_.uuid,
-                          row_check_service(cfg, service));
-        for (size_t j = 0; j < service->n_servers; j++) {
-            config_refuse_row(&service->servers[j]->header_.uuid,
-                              row_check_server(service, service->servers[j]));
-        }
-        for (size_t j = 0; j < service->n_rules; j++) {
-            config_refuse_row(&service->rules[j]->header_.uuid,
-                              row_check_rule(service, service->rules[j]));
-        }
-    }
+    service_check_rows(cfg, &check);
 }
 
 const struct app_class handover_app = {

@@ -27,19 +27,17 @@ is_server_of(const struct tasukirec_service *service,
     return false;
 }
 
-/* Returns an error if a service before 'row' has its name, or its address and
+/* Returns an error if one of 'others' has the name of 'row', or its address and
  * port. */
 static char *
-check_service_unique(const struct tasukirec_tasuki *cfg,
-                     const struct tasukirec_service *row, ovs_be32 address)
+check_service_unique(const struct tasukirec_service *row, ovs_be32 address,
+                     struct tasukirec_service *const *others, size_t n)
 {
-    for (size_t i = 0; i < cfg->n_services; i++) {
-        const struct tasukirec_service *s = cfg->services[i];
+    for (size_t i = 0; i < n; i++) {
+        const struct tasukirec_service *s = others[i];
         ovs_be32 other;
 
-        if (s == row) {
-            break;
-        } else if (!strcmp(s->name, row->name)) {
+        if (!strcmp(s->name, row->name)) {
             return xasprintf("name: there is a service \"%s\" already",
                              row->name);
         } else if (s->port == row->port && ip_parse(s->address, &other)
@@ -52,8 +50,8 @@ check_service_unique(const struct tasukirec_tasuki *cfg,
 }
 
 char *
-row_check_service(const struct tasukirec_tasuki *cfg,
-                  const struct tasukirec_service *row)
+row_check_service(const struct tasukirec_service *row,
+                  struct tasukirec_service *const *others, size_t n)
 {
     struct eth_addr mac;
     ovs_be32 address;
@@ -72,7 +70,7 @@ row_check_service(const struct tasukirec_tasuki *cfg,
                           row->default_server->name);
     }
     if (!error) {
-        error = check_service_unique(cfg, row, address);
+        error = check_service_unique(row, address, others, n);
     }
     return error;
 }
@@ -129,6 +127,8 @@ check_server_address(const struct tasukirec_service *service,
     return NULL;
 }
 
+/* For rows whose columns make sense. */
+
 /* Returns true if nothing tells servers 'a' and 'b' apart. */
 static bool
 look_the_same(const struct tasukirec_service *service,
@@ -147,6 +147,19 @@ effective_port(const struct tasukirec_service *service,
     return row->n_port ? row->port[0] : service->port;
 }
 
+/* An address has one text, a MAC address several. */
+static bool
+have_same_mac(const struct tasukirec_server *a,
+              const struct tasukirec_server *b)
+{
+    struct eth_addr mac_a, mac_b;
+
+    return (a->mac && b->mac
+            && eth_addr_from_string(a->mac, &mac_a)
+            && eth_addr_from_string(b->mac, &mac_b)
+            && eth_addr_equals(mac_a, mac_b));
+}
+
 /* Returns true if 'a' and 'b' are one and the same server: segments from one
  * could not be told from the other's. */
 static bool
@@ -154,19 +167,43 @@ are_the_same(const struct tasukirec_service *service,
              const struct tasukirec_server *a,
              const struct tasukirec_server *b)
 {
-    if (effective_port(service, a) != effective_port(service, b)) {
-        return false;
-    } else if (shares_address(service, a)) {
-        return (shares_address(service, b)
-                && a->mac && b->mac && !strcasecmp(a->mac, b->mac));
-    } else {
-        return b->address && !strcmp(a->address, b->address);
+    return (effective_port(service, a) == effective_port(service, b)
+            && (shares_address(service, a)
+                ? shares_address(service, b) && have_same_mac(a, b)
+                : b->address && !strcmp(a->address, b->address)));
+}
+
+/* Returns an error if one of 'others' has the name of 'row', or cannot be told
+ * from it. */
+static char *
+check_server_unique(const struct tasukirec_service *service,
+                    const struct tasukirec_server *row,
+                    struct tasukirec_server *const *others, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const struct tasukirec_server *s = others[i];
+
+        if (!strcmp(s->name, row->name)) {
+            return xasprintf("name: service \"%s\" has a server \"%s\" "
+                             "already", service->name, row->name);
+        } else if (are_the_same(service, s, row)) {
+            return xasprintf("%s: server \"%s\" of service \"%s\" has the "
+                             "same, and the same port",
+                             shares_address(service, row) ? "mac" : "address",
+                             s->name, service->name);
+        } else if (look_the_same(service, s, row)) {
+            return xasprintf("mac: required, as servers \"%s\" and \"%s\" "
+                             "share an address and port %s", s->name,
+                             row->name, row->ofport);
+        }
     }
+    return NULL;
 }
 
 char *
 row_check_server(const struct tasukirec_service *service,
-                 const struct tasukirec_server *row)
+                 const struct tasukirec_server *row,
+                 struct tasukirec_server *const *others, size_t n)
 {
     struct eth_addr mac;
     char *error;
@@ -181,24 +218,8 @@ row_check_server(const struct tasukirec_service *service,
     if (!error && row->ofport) {
         error = check_ofport(row->ofport);
     }
-    for (size_t i = 0; !error && i < service->n_servers; i++) {
-        const struct tasukirec_server *s = service->servers[i];
-
-        if (s == row) {
-            break;
-        } else if (!strcmp(s->name, row->name)) {
-            error = xasprintf("name: service \"%s\" has a server \"%s\" "
-                              "already", service->name, row->name);
-        } else if (are_the_same(service, s, row)) {
-            error = xasprintf("%s: server \"%s\" of service \"%s\" has the "
-                              "same, and the same port",
-                              shares_address(service, row) ? "mac" : "address",
-                              s->name, service->name);
-        } else if (look_the_same(service, s, row)) {
-            error = xasprintf("mac: required, as servers \"%s\" and \"%s\" "
-                              "share an address and port %s", s->name,
-                              row->name, row->ofport);
-        }
+    if (!error) {
+        error = check_server_unique(service, row, others, n);
     }
     return error;
 }
@@ -217,4 +238,69 @@ row_check_rule(const struct tasukirec_service *service,
         }
     }
     return rule_check(row->host, row->path, row->method, &row->headers);
+}
+
+/* All rows. */
+
+static void
+check_servers(const struct tasukirec_service *service,
+              const struct service_check *check)
+{
+    struct tasukirec_server **good
+        = xmalloc(service->n_servers * sizeof *good);
+    size_t n = 0;
+
+    for (int used = 1; used >= 0; used--) {
+        for (size_t i = 0; i < service->n_servers; i++) {
+            struct tasukirec_server *row = service->servers[i];
+
+            if (check->server_is_used(service, row) == used) {
+                char *error = row_check_server(service, row, good, n);
+
+                good[n] = row;
+                n += !error;
+                check->refuse(&row->header_.uuid, error);
+            }
+        }
+    }
+    free(good);
+}
+
+static void
+check_services(const struct tasukirec_tasuki *cfg,
+               const struct service_check *check)
+{
+    struct tasukirec_service **good = xmalloc(cfg->n_services * sizeof *good);
+    size_t n = 0;
+
+    for (int used = 1; used >= 0; used--) {
+        for (size_t i = 0; i < cfg->n_services; i++) {
+            struct tasukirec_service *row = cfg->services[i];
+
+            if (check->service_is_used(row) == used) {
+                char *error = row_check_service(row, good, n);
+
+                good[n] = row;
+                n += !error;
+                check->refuse(&row->header_.uuid, error);
+            }
+        }
+    }
+    free(good);
+}
+
+void
+service_check_rows(const struct tasukirec_tasuki *cfg,
+                   const struct service_check *check)
+{
+    check_services(cfg, check);
+    for (size_t i = 0; i < cfg->n_services; i++) {
+        const struct tasukirec_service *service = cfg->services[i];
+
+        check_servers(service, check);
+        for (size_t j = 0; j < service->n_rules; j++) {
+            check->refuse(&service->rules[j]->header_.uuid,
+                          row_check_rule(service, service->rules[j]));
+        }
+    }
 }

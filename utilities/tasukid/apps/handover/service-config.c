@@ -19,13 +19,10 @@ row_is_good(const struct uuid *uuid)
     return !config_get_status(uuid, "error");
 }
 
+/* Fills in '*m', whose address and port are those of the service. */
 static void
-read_server(const struct tasukirec_server *row, struct service_config *cfg)
+fill_member(const struct tasukirec_server *row, struct member_config *m)
 {
-    struct member_config *m = service_config_add_member(cfg,
-                                                        &row->header_.uuid,
-                                                        row->name);
-
     if (row->address) {
         ip_parse(row->address, &m->address);
     }
@@ -39,6 +36,29 @@ read_server(const struct tasukirec_server *row, struct service_config *cfg)
         m->weight = *row->weight;
     }
     m->ofport = nullable_xstrdup(row->ofport);
+}
+
+static void
+read_server(const struct tasukirec_server *row, struct service_config *cfg)
+{
+    fill_member(row, service_config_add_member(cfg, &row->header_.uuid,
+                                               row->name));
+}
+
+bool
+handover_config_has_server(const struct service_config *cfg, size_t i,
+                           const struct tasukirec_server *row)
+{
+    const struct member_config *m = &cfg->members[i];
+    struct member_config now = { .address = cfg->vip, .port = cfg->port };
+
+    fill_member(row, &now);
+    bool same = (!strcmp(m->name, row->name) && m->address == now.address
+                 && m->port == now.port && m->has_mac == now.has_mac
+                 && eth_addr_equals(m->mac, now.mac)
+                 && nullable_string_is_equal(m->ofport, now.ofport));
+    free(now.ofport);
+    return same;
 }
 
 static void

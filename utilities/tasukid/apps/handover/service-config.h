@@ -4,9 +4,11 @@
 #ifndef TASUKID_HANDOVER_SERVICE_CONFIG_H
 #define TASUKID_HANDOVER_SERVICE_CONFIG_H 1
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct service_config;
+struct tasukirec_server;
 struct tasukirec_tasuki;
 
 /* Returns an array of the services in 'root', which may be null, as far as
@@ -17,5 +19,10 @@ struct tasukirec_tasuki;
  * used as if those were not there. */
 struct service_config **handover_config_read(
     const struct tasukirec_tasuki *root, size_t *n);
+
+/* Returns true if member 'i' of 'cfg' is what 'row' describes, but for its
+ * weight. */
+bool handover_config_has_server(const struct service_config *cfg, size_t i,
+                                const struct tasukirec_server *row);
 
 #endif /* service-config.h */

@@ -173,9 +173,9 @@ void engine_init(struct engine *, const struct engine_ops *,
                  struct engine_shared *);
 void engine_destroy(struct engine *);
 
-/* Brings the services in line with the 'n' configurations in 'cfgs'.  Services
- * that are gone take their connections with them; members that are gone keep
- * theirs. */
+/* Brings the services in line with the 'n' configurations in 'cfgs', no two of
+ * which have the same zone, address and port.  Services that are gone take
+ * their connections with them; members that are gone keep theirs. */
 void engine_configure(struct engine *, struct service_config *const *cfgs,
                       size_t n);
 
