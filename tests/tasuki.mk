@@ -138,6 +138,12 @@ tests_unit_test_requests_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_requests_LDFLAGS = $(ofswitch_ldflags)
 tests_unit_test_requests_LDADD = $(tasukid_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-taps
+tests_unit_test_taps_SOURCES = tests/unit/test-taps.c $(ofswitch_sources)
+tests_unit_test_taps_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_taps_LDFLAGS = $(ofswitch_ldflags)
+tests_unit_test_taps_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-timers
 tests_unit_test_timers_SOURCES = tests/unit/test-timers.c
 tests_unit_test_timers_CPPFLAGS = $(tasukid_unit_cppflags)

@@ -133,6 +133,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core/requests.h \
 	utilities/tasukid/core/row-check.c \
 	utilities/tasukid/core/row-check.h \
+	utilities/tasukid/core/taps.c \
+	utilities/tasukid/core/taps.h \
 	utilities/tasukid/core/timers.c \
 	utilities/tasukid/core/timers.h \
 	utilities/tasukid/protocol/http-head.c \
@@ -167,6 +169,7 @@ tasukidinclude_HEADERS = \
 	utilities/tasukid/core/ofswitch.h \
 	utilities/tasukid/core/pipeline.h \
 	utilities/tasukid/core/requests.h \
+	utilities/tasukid/core/taps.h \
 	utilities/tasukid/core/timers.h
 pkgconfig_DATA += utilities/tasukid/tasukid.pc
 EXTRA_DIST += utilities/tasukid/tasukid.pc.in

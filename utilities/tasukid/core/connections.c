@@ -426,11 +426,11 @@ format_switch(const struct ofswitch *sw, struct ds *ds)
         ds_put_format(ds, "\n    static flows: %"PRIuSIZE"\n",
                       ofswitch_count_flows(sw));
     }
-    ds_put_format(ds, "    received: packet-in %"PRIu64", ignored %"PRIu64", "
-                  "dropped %"PRIu64", flow-removed %"PRIu64", errors "
-                  "%"PRIu64", bad messages %"PRIu64", unasked replies "
-                  "%"PRIu64"\n",
-                  s->packet_ins, s->packet_ins_ignored,
+    ds_put_format(ds, "    received: packet-in %"PRIu64", tapped %"PRIu64", "
+                  "ignored %"PRIu64", dropped %"PRIu64", flow-removed "
+                  "%"PRIu64", errors %"PRIu64", bad messages %"PRIu64", "
+                  "unasked replies %"PRIu64"\n",
+                  s->packet_ins, s->packet_ins_tapped, s->packet_ins_ignored,
                   s->packet_ins_dropped, s->flows_removed, s->errors,
                   s->bad_messages, s->unasked);
     ds_put_format(ds, "    sent: packet-out %"PRIu64", dropped %"PRIu64", "

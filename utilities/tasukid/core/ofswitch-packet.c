@@ -14,6 +14,7 @@
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
+#include "taps.h"
 #include "timeval.h"
 #include "util.h"
 
@@ -84,9 +85,9 @@ ofswitch_packet_clear(struct ofswitch *sw)
 }
 
 /* Returns true if 'port' belongs to an application other than 'class'. */
-static bool
-is_others_port(const struct ofswitch *sw, const struct app_class *class,
-               ofp_port_t port)
+bool
+ofswitch_is_others_port(const struct ofswitch *sw,
+                        const struct app_class *class, ofp_port_t port)
 {
     return ((!class->port_zone || !APP_ASK(class, port_zone, sw, port))
             && ofswitch_port_is_owned(sw, port));
@@ -100,7 +101,7 @@ gets_packets(const struct ofswitch *sw, const struct app_class *class,
     uint32_t bit = UINT32_C(1) << app_index_from_id(class->id);
 
     return (class->packet_in && sw->running & ~sw->adopting & bit
-            && !is_others_port(sw, class, port));
+            && !ofswitch_is_others_port(sw, class, port));
 }
 
 static void
@@ -123,19 +124,21 @@ count_ignored(struct ofswitch *sw)
     sw->stats.packet_ins_ignored++;
 }
 
-/* Hands 'pi' to 'class', which may have lost the port since 'pi' came.
- * Returns how long it took, in microseconds, at least 1. */
+/* Hands 'pi' to those that want to look at it and then to 'class', which may
+ * have lost the port since 'pi' came.  Returns how long it took, in microseconds, at least 1. */
 static unsigned int
 handle(struct ofswitch *sw, const struct app_class *class,
        const struct packet_in *pi)
 {
     long long int start = time_usec();
+    unsigned int n_taps = taps_run(sw, class->id, pi);
 
+    sw->stats.packet_ins_tapped += n_taps;
     if (gets_packets(sw, class, pi->flow.in_port.ofp_port)) {
         COVERAGE_INC(ofswitch_packet_in);
         sw->stats.packet_ins++;
         APP_CALL(class, packet_in, sw, pi);
-    } else {
+    } else if (!n_taps) {
         count_ignored(sw);
     }
 
@@ -151,7 +154,8 @@ enqueue(struct ofswitch *sw, const struct app_class *class,
 {
     const struct flow *flow = &pi->flow;
 
-    if (!gets_packets(sw, class, flow->in_port.ofp_port)) {
+    if (!gets_packets(sw, class, flow->in_port.ofp_port)
+        && !taps_want(sw, class->id, pi)) {
         count_ignored(sw);
         return;
     }

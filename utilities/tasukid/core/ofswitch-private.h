@@ -9,6 +9,7 @@
  *     connections.c      which connections there are: column "connections"
  *     ofswitch-conn.c    one connection: handshake, messages, dispatch
  *     ofswitch-packet.c  packets, which wait for their turn
+ *     taps.c             applications that look at others' packets
  *     requests.c         requests, which wait for their replies
  *     ofswitch-sync.c    applications up and down, flows in line
  *     ofswitch.c         what applications may do with a switch
@@ -44,6 +45,7 @@ enum ofswitch_state {
 
 struct ofswitch_stats {
     uint64_t packet_ins;        /* Handed to an application. */
+    uint64_t packet_ins_tapped; /* Shown to another one. */
     uint64_t packet_ins_ignored; /* Belonging to none. */
     uint64_t packet_ins_dropped; /* From who sent too many. */
     uint64_t packet_outs;
@@ -156,6 +158,8 @@ void ofswitch_packet_clear(struct ofswitch *);
 enum ofperr ofswitch_packet_receive(struct ofswitch *,
                                     const struct ofp_header *);
 void ofswitch_packet_run(struct ofswitch *);
+bool ofswitch_is_others_port(const struct ofswitch *,
+                             const struct app_class *, ofp_port_t);
 void ofswitch_packet_wait(const struct ofswitch *);
 
 /* ofswitch-sync.c */
