@@ -397,6 +397,15 @@ owner_find_port(struct engine *e OVS_UNUSED, const struct member *m OVS_UNUSED,
     return u16_to_ofp(atoi(name));
 }
 
+unsigned int owner_n_news[3];
+
+static void
+owner_tell(struct engine *e OVS_UNUSED, const struct conn *conn OVS_UNUSED,
+           enum conn_news news)
+{
+    owner_n_news[news]++;
+}
+
 static void
 owner_show_state(struct engine *e OVS_UNUSED,
                  const struct member *m OVS_UNUSED, const char *state OVS_UNUSED)
@@ -417,6 +426,7 @@ static const struct engine_ops ops = {
     .probe_member = owner_probe_member,
     .find_port = owner_find_port,
     .show_state = owner_show_state,
+    .tell = owner_tell,
 };
 
 /* Life. */

@@ -34,6 +34,9 @@ struct owner_action {
     struct entry entry;
 };
 
+/* How often the engine told this, by "enum conn_news", ever. */
+extern unsigned int owner_n_news[3];
+
 #define OWNER_MAX_ACTIONS 256
 extern struct owner_action owner_actions[OWNER_MAX_ACTIONS];
 extern size_t owner_n_actions;

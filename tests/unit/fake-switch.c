@@ -530,7 +530,15 @@ event_unsubscribe(uint8_t app OVS_UNUSED,
 {
 }
 
+void
+event_publish(struct ofswitch *ofsw OVS_UNUSED,
+              const struct event_type *type OVS_UNUSED,
+              const void *event OVS_UNUSED)
+{
+}
+
 const struct event_type event_port = { .name = "core/port" };
+const struct event_type event_conn = { .name = "core/conn" };
 
 /* Configuration. */
 

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <cmocka.h>
+#include "fake-owner.h"
 #include "handover-peer.h"
 #include "packets.h"
 #include "utilities/tasukid/apps/handover/engine/handshake.h"
@@ -87,6 +88,35 @@ move_to_own_address(void **state)
     fake_from_client(from_client(TCP_ACK, ""));
     seg = expect(3, TCP_ACK, C_ISN + 1, S3_ISN + 1, "");
     assert_int_equal(seg.opts.tsecr, S3_TSVAL);
+}
+
+/* Each once, whatever becomes of a connection. */
+static void
+check_news(unsigned int begun, unsigned int moved, unsigned int ended)
+{
+    assert_int_equal(owner_n_news[CONN_HAS_BEGUN], begun);
+    assert_int_equal(owner_n_news[CONN_HAS_MOVED], moved);
+    assert_int_equal(owner_n_news[CONN_HAS_ENDED], ended);
+}
+
+static void
+others_are_told(void **state)
+{
+    (void) state;
+    start();
+    memset(owner_n_news, 0, sizeof owner_n_news);
+    client_syn();
+    check_news(1, 0, 0);
+    fake_configure(NULL);
+    check_news(1, 0, 1);
+    stop(NULL);
+
+    start();
+    memset(owner_n_news, 0, sizeof owner_n_news);
+    move(2, GET_IMAGES);
+    check_news(1, 1, 0);
+    fake_expire(ENTRY_NONE);
+    check_news(1, 1, 1);
 }
 
 /* The SYN for the second server says what the first one agreed to. */
@@ -669,6 +699,7 @@ main(void)
         TEST(keep),
         TEST(move_shared),
         TEST(move_to_own_address),
+        TEST(others_are_told),
         TEST(syn_is_replayed),
         TEST(first_data_acknowledges),
         TEST(request_with_last_ack),

@@ -24,6 +24,7 @@
 #include "smap.h"
 #include "timeval.h"
 #include "util.h"
+#include "utilities/tasukid/apps/handover/engine/conn.h"
 #include "utilities/tasukid/apps/handover/engine/service.h"
 #include "utilities/tasukid/core/app.h"
 #include "utilities/tasukid/core/config-db.h"
@@ -179,6 +180,30 @@ find_port(struct engine *e, const struct member *m, const char *name)
 }
 
 static void
+tell(struct engine *e, const struct conn *conn, enum conn_news news)
+{
+    static const uint32_t what[] = {
+        [CONN_HAS_BEGUN] = EVENT_CONN_BEGUN,
+        [CONN_HAS_MOVED] = EVENT_CONN_MOVED,
+        [CONN_HAS_ENDED] = EVENT_CONN_ENDED,
+    };
+    const struct service_config *cfg = conn->service->cfg;
+    const struct event_conn event = {
+        .what = what[news],
+        .zone = cfg->zone,
+        .client = conn->client,
+        .service = cfg->vip,
+        .client_port = conn->client_tp,
+        .service_port = cfg->port,
+        .server = conn->member ? conn->member->address : 0,
+        .server_port = conn->member ? conn->member->tp_port : 0,
+        .server_ofport = conn->member ? conn->member_port : OFPP_NONE,
+    };
+
+    event_publish(hswitch_from_engine(e)->ofsw, &event_conn, &event);
+}
+
+static void
 show_state(struct engine *e OVS_UNUSED, const struct member *m,
            const char *state)
 {
@@ -199,6 +224,7 @@ static const struct engine_ops engine_ops = {
     .probe_member = probe_member,
     .find_port = find_port,
     .show_state = show_state,
+    .tell = tell,
 };
 
 /* Callbacks. */

@@ -148,6 +148,7 @@ engine_adopt_done(struct engine *e)
         conn->state = moved ? CONN_MOVED : CONN_KEPT;
         pair_watch(conn, conn->member);
         conn_count(conn, HC_ADOPTED);
+        conn_tell(conn, CONN_HAS_BEGUN);
         n++;
     }
     return n;

@@ -35,6 +35,14 @@ conn_count(struct conn *conn, enum handover_counter counter)
     engine_count(conn->service->engine, conn->service, counter);
 }
 
+void
+conn_tell(const struct conn *conn, enum conn_news news)
+{
+    struct engine *e = conn->service->engine;
+
+    e->ops->tell(e, conn, news);
+}
+
 /* Table. */
 
 static uint32_t
@@ -129,6 +137,7 @@ conn_create(struct service *service, ofp_port_t in_port,
     } else {
         conn->state = CONN_KEPT;
     }
+    conn_tell(conn, CONN_HAS_BEGUN);
     return conn;
 }
 

@@ -80,6 +80,7 @@ conn_now(const struct conn *conn)
 }
 
 void conn_count(struct conn *, enum handover_counter);
+void conn_tell(const struct conn *, enum conn_news);
 
 /* Table. */
 

@@ -59,11 +59,20 @@
 #include "utilities/tasukid/protocol/tcp-hold.h"
 #include "utilities/tasukid/protocol/tcp-segment.h"
 
+struct conn;
 struct dp_packet;
 struct engine;
 struct member;
 struct service;
 struct service_config;
+
+/* What becomes of a connection.  It may end without having begun, as far as
+ * others know. */
+enum conn_news {
+    CONN_HAS_BEGUN,             /* Or was found when the engine started. */
+    CONN_HAS_MOVED,             /* To another server than that it began with. */
+    CONN_HAS_ENDED,
+};
 
 /* What the engine asks of its owner.  None of these may call the engine. */
 struct engine_ops {
@@ -113,6 +122,9 @@ struct engine_ops {
     /* Returns the port that is called 'name', or OFPP_NONE. */
     ofp_port_t (*find_port)(struct engine *, const struct member *,
                             const char *name);
+
+    /* This is new about 'conn'. */
+    void (*tell)(struct engine *, const struct conn *conn, enum conn_news);
 
     /* The state of 'm', for people to see, is 'state' now. */
     void (*show_state)(struct engine *, const struct member *m,

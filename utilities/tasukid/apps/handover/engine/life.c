@@ -32,6 +32,7 @@ conn_destroy(struct conn *conn)
     if (conn->flows || conn->watched) {
         conn_remove_entries(conn);
     }
+    conn_tell(conn, CONN_HAS_ENDED);
     conn_forget(conn);
 }
 

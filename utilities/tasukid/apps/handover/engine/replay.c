@@ -180,6 +180,9 @@ finish(struct conn *conn)
     challenge_destroy(conn);
     handshake_destroy(conn);
     conn->state = moved ? CONN_MOVED : CONN_KEPT;
+    if (moved) {
+        conn_tell(conn, CONN_HAS_MOVED);
+    }
     log_handover(conn);
 }
 
