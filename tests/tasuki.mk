@@ -150,6 +150,11 @@ tests_unit_test_timers_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_timers_LDFLAGS = -Wl,--wrap=time_msec
 tests_unit_test_timers_LDADD = $(tasukid_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-responder
+tests_unit_test_responder_SOURCES = tests/unit/test-responder.c
+tests_unit_test_responder_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_responder_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-rule-check
 tests_unit_test_rule_check_SOURCES = tests/unit/test-rule-check.c
 tests_unit_test_rule_check_LDADD = $(tasukid_unit_ldadd)
@@ -352,6 +357,12 @@ tests_fuzz_fuzz_handover_segment_SOURCES = tests/fuzz/fuzz-handover-segment.c
 tests_fuzz_fuzz_handover_segment_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_fuzz_fuzz_handover_segment_LDFLAGS = $(tasuki_fuzz_ldflags)
 tests_fuzz_fuzz_handover_segment_LDADD = $(tasukid_fuzz_ldadd)
+
+TASUKI_FUZZERS += tests/fuzz/fuzz-responder
+tests_fuzz_fuzz_responder_SOURCES = tests/fuzz/fuzz-responder.c
+tests_fuzz_fuzz_responder_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_fuzz_fuzz_responder_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_responder_LDADD = $(tasukid_fuzz_ldadd)
 
 TASUKI_FUZZERS += tests/fuzz/fuzz-handover
 tests_fuzz_fuzz_handover_SOURCES = \

@@ -100,6 +100,11 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/apps/handover/service-config.h \
 	utilities/tasukid/apps/handover/show.c \
 	utilities/tasukid/apps/handover/show.h \
+	utilities/tasukid/apps/responder/config-keys.c \
+	utilities/tasukid/apps/responder/config-keys.h \
+	utilities/tasukid/apps/responder/reply.c \
+	utilities/tasukid/apps/responder/reply.h \
+	utilities/tasukid/apps/responder/responder.c \
 	utilities/tasukid/apps/tenant/row.c \
 	utilities/tasukid/apps/tenant/row.h \
 	utilities/tasukid/apps/tenant/tenant.c \

@@ -8,6 +8,7 @@
  * to them: TASUKID_APP(NAME) for each, whose class is 'NAME_app'. */
 #define TASUKID_APPS                            \
     TASUKID_APP(tenant)                         \
+    TASUKID_APP(responder)                      \
     TASUKID_APP(handover)                       \
     TASUKID_APP(forward)
 
