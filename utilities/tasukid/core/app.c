@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "app-call.h"
+#include "openvswitch/dynamic-string.h"
 #include "openvswitch/shash.h"
 #include "openvswitch/vlog.h"
 #include "unixctl.h"
@@ -104,10 +105,38 @@ app_init(const struct app_class *class)
     }
 }
 
+static void
+list_apps(struct unixctl_conn *conn, int argc OVS_UNUSED,
+          const char *argv[] OVS_UNUSED, void *aux OVS_UNUSED)
+{
+    struct ds ds = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < n_apps; i++) {
+        const struct app_class *class = app_classes[i];
+        const struct app_command *command = class->commands;
+
+        ds_put_format(&ds, "%s: id %#"PRIx8, class->name, class->id);
+        if (class->stage.n_tables) {
+            uint8_t table = pipeline_table(class->id);
+
+            ds_put_format(&ds, ", tables %"PRIu8" to %d", table,
+                          table + class->stage.n_tables - 1);
+        }
+        for (; command && command->name; command++) {
+            ds_put_format(&ds, "%s%s", command == class->commands
+                          ? ", commands " : " ", command->name);
+        }
+        ds_put_char(&ds, '\n');
+    }
+    unixctl_command_reply(conn, ds_cstr(&ds));
+    ds_destroy(&ds);
+}
+
 void
 app_init_all(void)
 {
     initialized = true;
+    unixctl_command_register("application/list", "", 0, 0, list_apps, NULL);
     for (size_t i = 0; i < n_apps; i++) {
         app_init(app_classes[i]);
     }
