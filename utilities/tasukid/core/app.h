@@ -46,6 +46,10 @@ struct packet_in {
  * and in those that it includes. */
 #define APP_INTERFACE_VERSION 1
 
+/* Answer a command, each of which wants one answer: Open vSwitch's own. */
+void unixctl_command_reply(struct unixctl_conn *, const char *body);
+void unixctl_command_reply_error(struct unixctl_conn *, const char *error);
+
 /* A command for ovs-appctl.  'min_args' and 'max_args' are the numbers of
  * arguments that 'usage' describes. */
 struct app_command {
