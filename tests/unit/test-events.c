@@ -338,8 +338,8 @@ port_events(void **state)
                true, false);
 
     lone_one.port_zone = zone_of_3;
-    ofswitch_zones_changed(sw);
-    ofswitch_zones_changed(sw);
+    ofswitch_zone_changed(sw, NULL);
+    ofswitch_zone_changed(sw, NULL);
     events_run();
     assert_int_equal(n_ports, 7);
     check_port(6, 3, EVENT_PORT_ZONE, true, true);

@@ -24,6 +24,7 @@ struct dp_packet;
 struct flow_set;
 struct ofputil_flow_removed;
 struct ofputil_flow_stats;
+struct ovsdb_idl_table_class;
 struct ofswitch;
 struct simap;
 struct tasukirec_tasuki;
@@ -78,6 +79,12 @@ struct app_class {
      * (config-db.h). */
     void (*check_rows)(const struct tasukirec_tasuki *cfg);
 
+    /* A table of which 'check_rows' looks only at rows that have changed, and
+     * those that depend on them: their "error" stays until it says something
+     * else.  When nothing but such tables has changed, flows are declared again
+     * only where an application asks for that.  Null if there is none. */
+    const struct ovsdb_idl_table_class *kept_errors;
+
     /* Called when the database changed, before 'declare_flows'.  'cfg' is the
      * root row, null while there is none; it and the rows it leads to are
      * valid until the next call.  Rows were checked already: pass over those
@@ -128,6 +135,10 @@ struct app_class {
      * PIPE_ZONE_NONE if that is not known.  It depends on the database and the
      * names of ports only. */
     uint32_t (*port_zone)(const struct ofswitch *, ofp_port_t port);
+
+    /* The port with that name has come or gone.  Unlike event_port (events.h) it
+     * comes at once, before flows are declared. */
+    void (*port_named)(struct ofswitch *, const char *name);
 
     /* From the switch.  Packet-ins and flow-removed messages are dispatched by
      * the top byte of the cookie.  Of ports, events tell (events.h). */

@@ -13,6 +13,7 @@
 #include "connections.h"
 #include "database-watch.h"
 #include "openvswitch/dynamic-string.h"
+#include "hmapx.h"
 #include "openvswitch/hmap.h"
 #include "openvswitch/json.h"
 #include "openvswitch/poll-loop.h"
@@ -48,10 +49,15 @@ struct row_status {
     struct hmap_node node;
     struct uuid uuid;
     struct smap status;
-    char *old_error;            /* Value of "error" before 'configure'. */
+    char *old_error;            /* That was logged last, or null. */
 };
 static struct hmap row_statuses = HMAP_INITIALIZER(&row_statuses);
-static bool status_changed;
+
+/* Some "struct row_status"es. */
+static struct hmapx with_error = HMAPX_INITIALIZER(&with_error);
+static struct hmapx to_log = HMAPX_INITIALIZER(&to_log);
+static struct hmapx to_write = HMAPX_INITIALIZER(&to_write);
+static bool write_all;              /* Write all, whether or not changed. */
 static struct ovsdb_idl_txn *status_txn;
 static uint64_t connections_seen;
 
@@ -128,25 +134,57 @@ static void
 row_status_destroy(struct row_status *rs)
 {
     hmap_remove(&row_statuses, &rs->node);
+    hmapx_find_and_delete(&with_error, rs);
+    hmapx_find_and_delete(&to_log, rs);
+    hmapx_find_and_delete(&to_write, rs);
     smap_destroy(&rs->status);
     free(rs->old_error);
     free(rs);
+}
+
+static struct row_status *
+get_row_status(const struct uuid *uuid)
+{
+    struct row_status *rs = find_row_status(uuid);
+
+    if (!rs) {
+        rs = xzalloc(sizeof *rs);
+        rs->uuid = *uuid;
+        smap_init(&rs->status);
+        hmap_insert(&row_statuses, &rs->node, uuid_hash(uuid));
+    }
+    return rs;
+}
+
+/* Sets 'key' to 'value', or deletes it if that is null. */
+static void
+set_status(struct row_status *rs, const char *key, const char *value)
+{
+    if (value) {
+        smap_replace(&rs->status, key, value);
+    } else {
+        smap_remove(&rs->status, key);
+    }
+    hmapx_add(&to_write, rs);
+    if (!strcmp(key, "error")) {
+        hmapx_add(&to_log, rs);
+        if (value) {
+            hmapx_add(&with_error, rs);
+        } else {
+            hmapx_find_and_delete(&with_error, rs);
+        }
+    }
 }
 
 void
 config_set_status(const struct uuid *uuid, const char *key,
                   const char *format, ...)
 {
-    struct row_status *rs = find_row_status(uuid);
+    struct row_status *rs = (format ? get_row_status(uuid)
+                             : find_row_status(uuid));
 
     if (!rs) {
-        if (!format) {
-            return;
-        }
-        rs = xzalloc(sizeof *rs);
-        rs->uuid = *uuid;
-        smap_init(&rs->status);
-        hmap_insert(&row_statuses, &rs->node, uuid_hash(uuid));
+        return;
     }
 
     const char *old = smap_get(&rs->status, key);
@@ -160,12 +198,7 @@ config_set_status(const struct uuid *uuid, const char *key,
         va_end(args);
     }
     if (!nullable_string_is_equal(old, new)) {
-        status_changed = true;
-        if (new) {
-            smap_replace(&rs->status, key, new);
-        } else {
-            smap_remove(&rs->status, key);
-        }
+        set_status(rs, key, new);
     }
     free(new);
 }
@@ -178,17 +211,32 @@ config_get_status(const struct uuid *uuid, const char *key)
     return rs ? smap_get(&rs->status, key) : NULL;
 }
 
+/* Finds the row with 'uuid' in whatever table. */
+static bool
+find_status_row(const struct uuid *uuid, struct status_row *sr)
+{
+    for (size_t i = 0; i < tasukirec_idl_class.n_tables; i++) {
+        sr->table = &tasukirec_idl_class.tables[i];
+        sr->row = ovsdb_idl_get_row_for_uuid(idl, sr->table, uuid);
+        if (sr->row) {
+            sr->column = find_column(sr->table, "status");
+            return sr->column != NULL;
+        }
+    }
+    return false;
+}
+
 /* Logs what is newly wrong or no longer wrong with a row. */
 static void
-log_error_change(const struct status_row *sr)
+log_error_change(struct row_status *rs)
 {
-    struct row_status *rs = find_row_status(&sr->row->uuid);
-    const char *error = rs ? smap_get(&rs->status, "error") : NULL;
-    const char *old_error = rs ? rs->old_error : NULL;
+    const char *error = smap_get(&rs->status, "error");
+    struct status_row sr;
 
-    if (!nullable_string_is_equal(error, old_error)) {
-        char *table = xstrdup(sr->table->name);
-        char *label = row_label(sr);
+    if (!nullable_string_is_equal(error, rs->old_error)
+        && find_status_row(&rs->uuid, &sr)) {
+        char *table = xstrdup(sr.table->name);
+        char *label = row_label(&sr);
 
         table[0] = tolower((unsigned char) table[0]);
         if (error) {
@@ -199,31 +247,28 @@ log_error_change(const struct status_row *sr)
         free(label);
         free(table);
     }
+    free(rs->old_error);
+    rs->old_error = nullable_xstrdup(error);
 }
 
 static void
-forget_errors(void)
+log_error_changes(void)
 {
-    struct row_status *rs;
+    struct hmapx_node *node;
 
-    HMAP_FOR_EACH (rs, node, &row_statuses) {
-        const char *error = smap_get(&rs->status, "error");
-
-        free(rs->old_error);
-        rs->old_error = nullable_xstrdup(error);
-        if (error) {
-            smap_remove(&rs->status, "error");
-            status_changed = true;
-        }
+    HMAPX_FOR_EACH (node, &to_log) {
+        log_error_change(node->data);
     }
+    hmapx_clear(&to_log);
 }
 
 static bool
-row_exists(const struct uuid *uuid)
+keeps_error(const struct row_status *rs)
 {
-    for (size_t i = 0; i < tasukirec_idl_class.n_tables; i++) {
-        if (ovsdb_idl_get_row_for_uuid(idl, &tasukirec_idl_class.tables[i],
-                                       uuid)) {
+    for (size_t i = 0; i < app_count(); i++) {
+        const struct ovsdb_idl_table_class *kept = app_classes[i]->kept_errors;
+
+        if (kept && ovsdb_idl_get_row_for_uuid(idl, kept, &rs->uuid)) {
             return true;
         }
     }
@@ -231,13 +276,15 @@ row_exists(const struct uuid *uuid)
 }
 
 static void
-forget_deleted_rows(void)
+forget_errors(void)
 {
-    struct row_status *rs;
+    struct hmapx_node *node;
 
-    HMAP_FOR_EACH_SAFE (rs, node, &row_statuses) {
-        if (!row_exists(&rs->uuid)) {
-            row_status_destroy(rs);
+    HMAPX_FOR_EACH_SAFE (node, &with_error) {
+        struct row_status *rs = node->data;
+
+        if (!keeps_error(rs)) {
+            set_status(rs, "error", NULL);
         }
     }
 }
@@ -258,6 +305,33 @@ write_row_status(const struct status_row *sr)
     }
 }
 
+static bool
+status_is_old(void)
+{
+    return write_all || !hmapx_is_empty(&to_write);
+}
+
+static void
+write_statuses(void)
+{
+    struct hmapx_node *node;
+
+    if (write_all) {
+        for_each_status_row(write_row_status);
+    } else {
+        HMAPX_FOR_EACH (node, &to_write) {
+            struct row_status *rs = node->data;
+            struct status_row sr;
+
+            if (find_status_row(&rs->uuid, &sr)) {
+                write_row_status(&sr);
+            }
+        }
+    }
+    hmapx_clear(&to_write);
+    write_all = false;
+}
+
 static void
 run_status(const struct tasukirec_tasuki *cfg)
 {
@@ -268,10 +342,9 @@ run_status(const struct tasukirec_tasuki *cfg)
         connections_set_status(cfg);
     }
 
-    if (!status_txn && status_changed && ovsdb_idl_has_lock(idl)) {
-        status_changed = false;
+    if (!status_txn && status_is_old() && ovsdb_idl_has_lock(idl)) {
         status_txn = ovsdb_idl_txn_create(idl);
-        for_each_status_row(write_row_status);
+        write_statuses();
     }
     if (status_txn) {
         enum ovsdb_idl_txn_status status = ovsdb_idl_txn_commit(status_txn);
@@ -280,10 +353,152 @@ run_status(const struct tasukirec_tasuki *cfg)
             ovsdb_idl_txn_destroy(status_txn);
             status_txn = NULL;
             if (status != TXN_SUCCESS && status != TXN_UNCHANGED) {
-                status_changed = true;
+                write_all = true;
             }
         }
     }
+}
+
+/* Changes. */
+
+static bool all_changed;
+static bool *tables_changed;        /* By index in tasukirec_idl_class. */
+
+static size_t
+table_index(const struct ovsdb_idl_table_class *table)
+{
+    return table - tasukirec_idl_class.tables;
+}
+
+bool
+config_all_changed(void)
+{
+    return all_changed;
+}
+
+bool
+config_has_changed(const struct ovsdb_idl_table_class *table)
+{
+    return all_changed || tables_changed[table_index(table)];
+}
+
+const struct ovsdb_idl_row *
+config_find_row(const struct ovsdb_idl_table_class *table,
+                const struct uuid *uuid)
+{
+    return ovsdb_idl_get_row_for_uuid(idl, table, uuid);
+}
+
+void
+config_for_each_change(const struct ovsdb_idl_table_class *table,
+                       void (*cb)(const struct uuid *))
+{
+    const struct ovsdb_idl_row *row;
+
+    if (all_changed) {
+        for (row = ovsdb_idl_first_row(idl, table); row;
+             row = ovsdb_idl_next_row(row)) {
+            cb(&row->uuid);
+        }
+    } else {
+        for (row = ovsdb_idl_track_get_first(idl, table); row;
+             row = ovsdb_idl_track_get_next(row)) {
+            cb(&row->uuid);
+        }
+    }
+}
+
+/* Returns the table of which 'column' lists rows, or null. */
+static const struct ovsdb_idl_table_class *
+listed_table(const struct ovsdb_idl_column *column)
+{
+    const struct ovsdb_base_type *key = &column->type.key;
+
+    for (size_t i = 0; i < tasukirec_idl_class.n_tables; i++) {
+        if (key->type == OVSDB_TYPE_UUID && key->uuid.refTableName
+            && key->uuid.refType == OVSDB_REF_STRONG
+            && !strcmp(key->uuid.refTableName,
+                       tasukirec_idl_class.tables[i].name)) {
+            return &tasukirec_idl_class.tables[i];
+        }
+    }
+    return NULL;
+}
+
+static void
+note_change(const struct ovsdb_idl_table_class *table,
+            const struct ovsdb_idl_row *row)
+{
+    if (ovsdb_idl_row_get_seqno(row, OVSDB_IDL_CHANGE_INSERT)
+        || ovsdb_idl_row_get_seqno(row, OVSDB_IDL_CHANGE_DELETE)) {
+        tables_changed[table_index(table)] = true;
+    }
+    for (size_t i = 0; i < table->n_columns; i++) {
+        const struct ovsdb_idl_column *column = &table->columns[i];
+
+        if (ovsdb_idl_track_is_updated(row, column)) {
+            const struct ovsdb_idl_table_class *listed = listed_table(column);
+
+            tables_changed[table_index(listed ? listed : table)] = true;
+        }
+    }
+}
+
+/* Finds out what has changed, and forgets rows that are gone. */
+static void
+note_changes(void)
+{
+    for (size_t i = 0; i < tasukirec_idl_class.n_tables; i++) {
+        tables_changed[i] = false;
+    }
+    for (size_t i = 0; i < tasukirec_idl_class.n_tables; i++) {
+        const struct ovsdb_idl_table_class *table
+            = &tasukirec_idl_class.tables[i];
+        const struct ovsdb_idl_row *row;
+
+        for (row = ovsdb_idl_track_get_first(idl, table); row;
+             row = ovsdb_idl_track_get_next(row)) {
+            struct row_status *rs = get_row_status(&row->uuid);
+            struct status_row sr;
+
+            note_change(table, row);
+            if (find_status_row(&row->uuid, &sr)) {
+                hmapx_add(&to_write, rs);
+            } else {
+                row_status_destroy(rs);
+            }
+        }
+    }
+    if (all_changed) {
+        struct row_status *rs;
+        struct status_row sr;
+
+        HMAP_FOR_EACH_SAFE (rs, node, &row_statuses) {
+            if (!find_status_row(&rs->uuid, &sr)) {
+                row_status_destroy(rs);
+            }
+        }
+    }
+}
+
+/* Returns true if nothing has changed but what applications find out
+ * themselves. */
+static bool
+only_kept_changed(void)
+{
+    for (size_t i = 0; i < tasukirec_idl_class.n_tables; i++) {
+        const struct ovsdb_idl_table_class *table
+            = &tasukirec_idl_class.tables[i];
+        bool kept = false;
+
+        for (size_t j = 0; j < app_count(); j++) {
+            kept |= app_classes[j]->kept_errors == table;
+        }
+        if (config_has_changed(table) && !kept) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* Rows. */
@@ -394,14 +609,16 @@ publish_applications(const struct tasukirec_tasuki *cfg)
 
 /* Makes the rest of the process do what 'cfg' says, or nothing if it is null:
  * then the connections go first, as the flows are to stay in the switches when
- * the services that they are for are gone from here. */
+ * the services that they are for are gone from here.  With 'all' it is not known
+ * what has changed. */
 static void
-apply(const struct tasukirec_tasuki *cfg)
+apply(const struct tasukirec_tasuki *cfg, bool all)
 {
     if (!cfg) {
         connections_configure(NULL);
     }
-    forget_deleted_rows();
+    all_changed = all || !cfg;
+    note_changes();
     forget_errors();
     if (cfg) {
         check_rows(cfg);
@@ -411,13 +628,13 @@ apply(const struct tasukirec_tasuki *cfg)
             APP_CALL(app_classes[i], configure, cfg);
         }
     }
-    if (cfg) {
+    if (cfg && !only_kept_changed()) {
         connections_configure(cfg);
-        for_each_status_row(log_error_change);
         connections_set_status(cfg);
         publish_applications(cfg);
     }
-    status_changed = true;
+    log_error_changes();
+    write_all |= all_changed;
 }
 
 /* Who is active. */
@@ -441,7 +658,7 @@ stand_by(void)
     if (active) {
         VLOG_WARN("another tasukid has taken over this database, standing by");
         active = false;
-        apply(NULL);
+        apply(NULL, true);
     }
 }
 
@@ -483,14 +700,23 @@ config_init(const char *remote)
     idl_remote = xstrdup(remote);
 
     for (size_t i = 0; i < tasukirec_idl_class.n_tables; i++) {
-        const struct ovsdb_idl_column *status
-            = find_column(&tasukirec_idl_class.tables[i], "status");
+        const struct ovsdb_idl_table_class *table
+            = &tasukirec_idl_class.tables[i];
 
-        if (status) {
-            ovsdb_idl_omit_alert(idl, status);
+        for (size_t j = 0; j < table->n_columns; j++) {
+            const struct ovsdb_idl_column *column = &table->columns[j];
+
+            /* What is ours to write. */
+            if (!strcmp(column->name, "status")
+                || column == &tasukirec_tasuki_col_generation_id) {
+                ovsdb_idl_omit_alert(idl, column);
+            } else {
+                ovsdb_idl_track_add_column(idl, column);
+            }
         }
     }
-    ovsdb_idl_omit_alert(idl, &tasukirec_tasuki_col_generation_id);
+    tables_changed = xcalloc(tasukirec_idl_class.n_tables,
+                             sizeof *tables_changed);
 }
 
 void
@@ -503,14 +729,18 @@ config_destroy(void)
         row_status_destroy(rs);
     }
     hmap_destroy(&row_statuses);
+    hmapx_destroy(&with_error);
+    hmapx_destroy(&to_log);
+    hmapx_destroy(&to_write);
+    free(tables_changed);
     drop_txn(&term_txn);
     drop_txn(&status_txn);
     ovsdb_idl_destroy(idl);
     free(idl_remote);
 }
 
-void
-config_run(void)
+static void
+run(void)
 {
     const struct tasukirec_tasuki *cfg;
     bool has_lock;
@@ -523,7 +753,7 @@ config_run(void)
         /* The server may have been restarted, and have forgotten the status
          * columns, which it does not write to disk. */
         had_lock = has_lock;
-        status_changed = true;
+        write_all = true;
     }
 
     if (ovsdb_idl_is_lock_contended(idl)) {
@@ -545,10 +775,19 @@ config_run(void)
     }
 
     if (ovsdb_idl_get_seqno(idl) != idl_seqno) {
+        bool all = !idl_seqno;
+
         idl_seqno = ovsdb_idl_get_seqno(idl);
-        apply(cfg);
+        apply(cfg, all);
     }
     run_status(cfg);
+}
+
+void
+config_run(void)
+{
+    run();
+    ovsdb_idl_track_clear(idl);
 }
 
 void
@@ -562,7 +801,7 @@ config_wait(void)
     if (status_txn) {
         ovsdb_idl_txn_wait(status_txn);
     } else if (active && ovsdb_idl_has_lock(idl)
-               && (status_changed || connections_seqno() != connections_seen)
+               && (status_is_old() || connections_seqno() != connections_seen)
                && tasukirec_tasuki_first(idl)) {
         poll_immediate_wake();
     }

@@ -14,6 +14,8 @@
 
 #include "compiler.h"
 
+struct ovsdb_idl_row;
+struct ovsdb_idl_table_class;
 struct simap;
 struct tasukirec_switch;
 struct tasukirec_tasuki;
@@ -47,14 +49,36 @@ bool config_has_lock(void);
  * greater than that of every one before it. */
 uint64_t config_generation_id(void);
 
+/* What has changed in the database since the applications were configured last,
+ * for their 'check_rows' and 'configure' callbacks.
+ *
+ * A column that lists the rows of another table belongs to that one: a row that
+ * is added to the list is a change of its own table alone. */
+
+/* Returns true if nothing is known about that: everything is new. */
+bool config_all_changed(void);
+
+/* Returns true if 'table' has changed. */
+bool config_has_changed(const struct ovsdb_idl_table_class *table);
+
+/* Calls 'cb' for each row of 'table' that was added, changed or deleted; some
+ * of them more than once.  If all has changed, calls it for each row that there
+ * is. */
+void config_for_each_change(const struct ovsdb_idl_table_class *table,
+                            void (*cb)(const struct uuid *));
+
+/* Returns the row of 'table' with that uuid, or null. */
+const struct ovsdb_idl_row *config_find_row(
+    const struct ovsdb_idl_table_class *table, const struct uuid *);
+
 /* Sets 'key' in column "status" of the row with the given uuid (that is,
  * &row->header_.uuid) to the formatted value; deletes it if 'format' is null.
  * The database follows soon.  Any row of any table with that column will do.
  *
  * Key "error" is the reason why a row is not used.  Before it calls the
- * 'configure' callbacks the core deletes that key from all rows, and the
- * 'check_rows' callbacks set it for those that make no sense; afterward the core
- * logs what has changed.  So an application has to pass over the rows with an
+ * 'configure' callbacks the core deletes that key from all rows, other than
+ * those of 'kept_errors' (app.h), and the 'check_rows' callbacks set it for those
+ * that make no sense; afterward the core logs what has changed.  So an application has to pass over the rows with an
  * error, and may set it for those that it cannot use for other reasons.  All
  * other keys stay until they are changed or the row is deleted. */
 void config_set_status(const struct uuid *, const char *key,

@@ -65,6 +65,12 @@ next_tap(const struct ofswitch *sw, uint8_t table)
     return stage;
 }
 
+bool
+pipeline_is_tapped(const struct ofswitch *sw)
+{
+    return next_tap(sw, PIPE_CLASSIFY)->table != PIPE_OUTPUT;
+}
+
 void
 pipeline_put_output(const struct ofswitch *sw, uint8_t table, ofp_port_t port,
                     uint32_t zone, struct ofpbuf *ofpacts)
@@ -154,7 +160,7 @@ declare_output_to_port(struct ofswitch *sw,
     uint32_t zone = ofswitch_port_zone(sw, port->port_no);
 
     if (!zone || (zone != PIPE_ZONE_NONE
-                  && next_tap(sw, PIPE_CLASSIFY)->table != PIPE_OUTPUT)) {
+                  && pipeline_is_tapped(sw))) {
         declare_output_to(flows, port->port_no, zone);
     }
 }

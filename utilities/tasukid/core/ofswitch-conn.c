@@ -261,7 +261,6 @@ handle_ports(struct ofswitch *sw, const struct request_reply *reply,
              void *aux OVS_UNUSED)
 {
     struct ofputil_phy_port desc;
-    bool changed = false;
     int retval;
 
     if (!has_answer(sw, reply)) {
@@ -271,7 +270,7 @@ handle_ports(struct ofswitch *sw, const struct request_reply *reply,
     struct ofpbuf b = *reply->msgs[0];
     ofpraw_pull_assert(&b);
     while (!(retval = ofputil_pull_phy_port(sw->version, &b, &desc))) {
-        changed |= ofswitch_put_port(sw, &desc);
+        ofswitch_put_port(sw, &desc);
     }
     if (retval != EOF) {
         ofswitch_bad_message(sw, reply->msgs[0], retval);
@@ -280,10 +279,7 @@ handle_ports(struct ofswitch *sw, const struct request_reply *reply,
     bool last = reply->status == REQUEST_DONE;
     if (sw->state == OSS_MANAGED) {
         if (last) {
-            changed |= ofswitch_delete_doubted_ports(sw);
-        }
-        if (changed) {
-            sw->redeclare = sw->running;
+            ofswitch_delete_doubted_ports(sw);
         }
     } else if (last) {
         sw->have_ports = true;
@@ -342,9 +338,8 @@ handle_port_status(struct ofswitch *sw, const struct ofp_header *oh)
 
     if (ps.reason == OFPPR_DELETE) {
         ofswitch_delete_port(sw, ps.desc.port_no);
-        sw->redeclare = sw->running;
-    } else if (ofswitch_put_port(sw, &ps.desc)) {
-        sw->redeclare = sw->running;
+    } else {
+        ofswitch_put_port(sw, &ps.desc);
     }
     return 0;
 }

@@ -125,12 +125,11 @@ extern uint64_t ofswitch_seqno;
 /* ofswitch.c */
 void ofswitch_reconnect(struct ofswitch *, const char *reason);
 void ofswitch_send(struct ofswitch *, struct ofpbuf *);
-bool ofswitch_put_port(struct ofswitch *, const struct ofputil_phy_port *);
+void ofswitch_put_port(struct ofswitch *, const struct ofputil_phy_port *);
 void ofswitch_delete_port(struct ofswitch *, ofp_port_t);
 void ofswitch_doubt_ports(struct ofswitch *);
-bool ofswitch_delete_doubted_ports(struct ofswitch *);
+void ofswitch_delete_doubted_ports(struct ofswitch *);
 void ofswitch_clear_ports(struct ofswitch *);
-void ofswitch_check_zones(struct ofswitch *);
 void ofswitch_set_name(struct ofswitch *);
 void ofswitch_set_state(struct ofswitch *, enum ofswitch_state);
 size_t ofswitch_count_flows(const struct ofswitch *);

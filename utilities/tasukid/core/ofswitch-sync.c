@@ -453,6 +453,7 @@ start_applications(struct ofswitch *sw, uint32_t apps)
             }
         }
     }
+    ofswitch_zone_changed(sw, NULL);
     /* Of those that ran already, too: who is there changes what to do. */
     sw->redeclare = sw->running;
     update_declared_flows(sw);
@@ -524,9 +525,9 @@ ofswitch_configure(struct ofswitch *sw)
     if (added) {
         start_applications(sw, added);
     } else {
+        ofswitch_zone_changed(sw, NULL);
         sw->redeclare = sw->running;
     }
-    ofswitch_check_zones(sw);
 }
 
 /* Starts and stops what could not be started or stopped, if it can be now. */

@@ -196,31 +196,98 @@ compare_port(const struct ofputil_phy_port *old,
     return what;
 }
 
-/* Returns true if the port is new or has another name. */
-bool
+/* 'port' was in zone 'before', and is in 'after' now; PIPE_ZONE_NONE is also that
+ * it was not, or is not, there.  A port that is an application's alone is nothing
+ * to others, unless they watch all packets. */
+static void
+note_zone(struct ofswitch *sw, uint32_t before, uint32_t after)
+{
+    if (before && after && !pipeline_is_tapped(sw)) {
+        return;
+    }
+    for (size_t i = 0; i < app_count(); i++) {
+        if (!app_classes[i]->port_zone) {
+            sw->redeclare |= sw->running & (UINT32_C(1) << i);
+        }
+    }
+}
+
+static void
+update_zone(struct ofswitch *sw, struct ofswitch_port *port)
+{
+    uint32_t zone = ofswitch_port_zone(sw, port->desc.port_no);
+
+    if (zone != port->zone) {
+        note_zone(sw, port->zone, zone);
+        port->zone = zone;
+        publish_port(sw, port, EVENT_PORT_ZONE);
+    }
+}
+
+void
+ofswitch_zone_changed(struct ofswitch *sw, const char *name)
+{
+    struct ofswitch_port *port;
+
+    if (name) {
+        port = find_port(sw, ofswitch_port_by_name(sw, name));
+        if (port) {
+            update_zone(sw, port);
+        }
+    } else {
+        HMAP_FOR_EACH (port, node, &sw->ports) {
+            update_zone(sw, port);
+        }
+    }
+}
+
+/* Port 'name' has come or gone. */
+static void
+tell_owners(struct ofswitch *sw, const char *name)
+{
+    for (size_t i = 0; i < app_count(); i++) {
+        if (app_classes[i]->port_named
+            && ofswitch_runs(sw, app_classes[i]->id)) {
+            APP_CALL(app_classes[i], port_named, sw, name);
+        }
+    }
+}
+
+void
 ofswitch_put_port(struct ofswitch *sw, const struct ofputil_phy_port *desc)
 {
     struct ofswitch_port *port = find_port(sw, desc->port_no);
-    bool changed = !port || strcmp(port->desc.name, desc->name);
+    char old_name[OFP_MAX_PORT_NAME_LEN] = "";
     uint32_t what;
 
     if (!port) {
         port = xmalloc(sizeof *port);
         hmap_insert(&sw->ports, &port->node, hash_ofp_port(desc->port_no));
         what = EVENT_PORT_ADDED | (port_is_up(desc) ? EVENT_PORT_UP : 0);
+        port->zone = PIPE_ZONE_NONE;
     } else {
         hmap_remove(&sw->ports_by_name, &port->name_node);
         what = compare_port(&port->desc, desc);
+        ovs_strlcpy(old_name, port->desc.name, sizeof old_name);
     }
     port->desc = *desc;
     port->confirmed = true;
     hmap_insert(&sw->ports_by_name, &port->name_node,
                 hash_string(desc->name, 0));
-    if (changed) {
-        port->zone = ofswitch_port_zone(sw, desc->port_no);
-    }
     publish_port(sw, port, what);
-    return changed;
+
+    if (strcmp(old_name, desc->name)) {
+        uint32_t zone = ofswitch_port_zone(sw, desc->port_no);
+
+        /* One that has another name is another one. */
+        note_zone(sw, port->zone, PIPE_ZONE_NONE);
+        note_zone(sw, PIPE_ZONE_NONE, zone);
+        port->zone = zone;
+        if (old_name[0]) {
+            tell_owners(sw, old_name);
+        }
+        tell_owners(sw, desc->name);
+    }
 }
 
 void
@@ -234,23 +301,9 @@ ofswitch_delete_port(struct ofswitch *sw, ofp_port_t port_no)
         publish_port(sw, port, (EVENT_PORT_GONE
                                 | (port_is_up(&port->desc)
                                    ? EVENT_PORT_DOWN : 0)));
+        note_zone(sw, port->zone, PIPE_ZONE_NONE);
+        tell_owners(sw, port->desc.name);
         free(port);
-    }
-}
-
-/* Looks for ports that belong to another zone than before. */
-void
-ofswitch_check_zones(struct ofswitch *sw)
-{
-    struct ofswitch_port *port;
-
-    HMAP_FOR_EACH (port, node, &sw->ports) {
-        uint32_t zone = ofswitch_port_zone(sw, port->desc.port_no);
-
-        if (port->zone != zone) {
-            port->zone = zone;
-            publish_port(sw, port, EVENT_PORT_ZONE);
-        }
     }
 }
 
@@ -264,20 +317,16 @@ ofswitch_doubt_ports(struct ofswitch *sw)
     }
 }
 
-/* Returns true if there were any. */
-bool
+void
 ofswitch_delete_doubted_ports(struct ofswitch *sw)
 {
     struct ofswitch_port *port;
-    bool changed = false;
 
     HMAP_FOR_EACH_SAFE (port, node, &sw->ports) {
         if (!port->confirmed) {
             ofswitch_delete_port(sw, port->desc.port_no);
-            changed = true;
         }
     }
-    return changed;
 }
 
 void
@@ -592,11 +641,4 @@ ofswitch_redeclare_soon(struct ofswitch *sw, uint8_t app)
     sw->redeclare_at = MIN(sw->redeclare_at,
                            MAX(time_msec(),
                                sw->declared + OFSWITCH_REDECLARE_MS));
-}
-
-void
-ofswitch_zones_changed(struct ofswitch *sw)
-{
-    sw->redeclare = sw->running;
-    ofswitch_check_zones(sw);
 }

@@ -117,9 +117,11 @@ void ofswitch_redeclare_cookie(struct ofswitch *, uint64_t cookie);
  * the earliest. */
 void ofswitch_redeclare_soon(struct ofswitch *, uint8_t app);
 
-/* 'port_zone' of an application may say other things of ports than before: asks
- * the core to have all applications declare their flows again soon. */
-void ofswitch_zones_changed(struct ofswitch *);
+/* 'port_zone' of an application may say something else of the port with that
+ * name, if there is one, or of all ports if 'name' is null, than before: asks
+ * the core to have those applications declare their flows again soon that this
+ * can matter to.  The one that said it is not among them. */
+void ofswitch_zone_changed(struct ofswitch *, const char *name);
 
 /* Collects the static flows of one application on one switch: 'app' is the
  * caller's id, 'cookie' carries it, and 'table' is of its stage.  Anything else

@@ -69,9 +69,18 @@ struct ovs_db {
 
 static struct shash dbs = SHASH_INITIALIZER(&dbs);  /* By remote. */
 static char *default_remote;
-static uint64_t seqno;
+
+typedef void changed_func(uint64_t dpid, const char *name);
 
 /* What is wanted. */
+
+static void
+ovs_port_destroy(struct ovs_port *port)
+{
+    smap_destroy(&port->options);
+    free(port->owner);
+    free(port);
+}
 
 static void
 clear_wanted(struct ovs_bridge *bridge)
@@ -79,11 +88,7 @@ clear_wanted(struct ovs_bridge *bridge)
     struct shash_node *node;
 
     SHASH_FOR_EACH_SAFE (node, &bridge->wanted) {
-        struct ovs_port *port = node->data;
-
-        smap_destroy(&port->options);
-        free(port->owner);
-        free(port);
+        ovs_port_destroy(node->data);
         shash_delete(&bridge->wanted, node);
     }
 }
@@ -184,10 +189,13 @@ ovs_ports_destroy(void)
 }
 
 void
-ovs_ports_begin(void)
+ovs_ports_begin(bool all)
 {
     struct shash_node *node;
 
+    if (!all) {
+        return;
+    }
     SHASH_FOR_EACH (node, &dbs) {
         struct ovs_db *db = node->data;
         struct ovs_bridge *bridge;
@@ -243,6 +251,21 @@ ovs_ports_add(struct shash *ports, const char *name, const char *owner,
         shash_add_nocopy(ports, xstrdup(name), port);
     }
     return &port->options;
+}
+
+void
+ovs_ports_remove(struct shash *ports, const char *name, const char *owner)
+{
+    struct shash_node *node = shash_find(ports, name);
+
+    if (node) {
+        struct ovs_port *port = node->data;
+
+        if (!strcmp(port->owner, owner)) {
+            ovs_port_destroy(port);
+            shash_delete(ports, node);
+        }
+    }
 }
 
 void
@@ -510,8 +533,41 @@ find_bridge_row(const struct ovs_db *db, uint64_t dpid)
     return NULL;
 }
 
+/* Calls 'changed' for each port of 'bridge' of which something else is known
+ * than before. */
 static void
-compare_db(struct ovs_db *db)
+tell_changes(const struct ovs_bridge *bridge, const struct smap *old_problems,
+             const struct sset *old_free, changed_func *changed)
+{
+    struct smap_node *node;
+    const char *name;
+
+    SMAP_FOR_EACH (node, old_problems) {
+        const char *problem = smap_get(&bridge->problems, node->key);
+
+        if (!problem || strcmp(problem, node->value)) {
+            changed(bridge->dpid, node->key);
+        }
+    }
+    SMAP_FOR_EACH (node, &bridge->problems) {
+        if (!smap_get(old_problems, node->key)) {
+            changed(bridge->dpid, node->key);
+        }
+    }
+    SSET_FOR_EACH (name, old_free) {
+        if (!sset_contains(&bridge->free, name)) {
+            changed(bridge->dpid, name);
+        }
+    }
+    SSET_FOR_EACH (name, &bridge->free) {
+        if (!sset_contains(old_free, name)) {
+            changed(bridge->dpid, name);
+        }
+    }
+}
+
+static void
+compare_db(struct ovs_db *db, changed_func *changed)
 {
     struct shash owners = SHASH_INITIALIZER(&owners);
     const struct ovsrec_bridge *br;
@@ -545,14 +601,18 @@ compare_db(struct ovs_db *db)
                             "datapath id %016"PRIx64, db->remote,
                             bridge->dpid);
         }
-        if (!smap_equal(&old_problems, &bridge->problems)
-            || !sset_equals(&old_free, &bridge->free)
-            || had_ours != bridge->has_ours
-            || !bridge->compared || bridge->in_database != (br != NULL)) {
-            seqno++;
-        }
+
+        bool all = (!bridge->compared || bridge->in_database != (br != NULL)
+                    || bridge->has_ours != had_ours
+                    || smap_get(&old_problems, ""));
+
         bridge->compared = true;
         bridge->in_database = br != NULL;
+        if (all) {
+            changed(bridge->dpid, NULL);
+        } else {
+            tell_changes(bridge, &old_problems, &old_free, changed);
+        }
         smap_destroy(&old_problems);
         sset_destroy(&old_free);
     }
@@ -612,7 +672,8 @@ ovs_db_is_idle(struct ovs_db *db)
 /* Returns false if there is nothing more to do in 'db'. */
 static bool
 ovs_db_run(struct ovs_db *db,
-           bool (*on_switch)(uint64_t dpid, const char *name))
+           bool (*on_switch)(uint64_t dpid, const char *name),
+           changed_func *changed)
 {
     enum ovsdb_idl_txn_status status;
 
@@ -628,7 +689,7 @@ ovs_db_run(struct ovs_db *db,
         db->compare = false;
         db->txn = ovsdb_idl_txn_create(db->idl);
         ovsdb_idl_txn_add_comment(db->txn, "tasukid");
-        compare_db(db);
+        compare_db(db, changed);
     }
 
     status = ovsdb_idl_txn_commit(db->txn);
@@ -645,8 +706,8 @@ ovs_db_run(struct ovs_db *db,
             /* Until something changes. */
             smap_clear(&bridge->going);
             bridge->more_to_do = false;
+            changed(bridge->dpid, NULL);
         }
-        seqno++;
     }
     ovsdb_idl_txn_destroy(db->txn);
     db->txn = NULL;
@@ -661,12 +722,13 @@ ovs_db_run(struct ovs_db *db,
 }
 
 void
-ovs_ports_run(bool (*on_switch)(uint64_t dpid, const char *name))
+ovs_ports_run(bool (*on_switch)(uint64_t dpid, const char *name),
+              changed_func *changed)
 {
     struct shash_node *node;
 
     SHASH_FOR_EACH_SAFE (node, &dbs) {
-        if (!ovs_db_run(node->data, on_switch)) {
+        if (!ovs_db_run(node->data, on_switch, changed)) {
             ovs_db_destroy(node->data);
             shash_delete(&dbs, node);
         }
@@ -777,10 +839,4 @@ ovs_ports_is_foreign(uint64_t dpid, const char *name)
     const struct ovs_bridge *bridge = find_bridge_in_use(dpid, &db);
 
     return bridge && sset_contains(&bridge->foreign, name);
-}
-
-uint64_t
-ovs_ports_seqno(void)
-{
-    return seqno;
 }

@@ -39,12 +39,12 @@ struct ovs_port {
 void ovs_ports_init(const char *remote);
 void ovs_ports_destroy(void);
 
-/* Begins to say which ports there shall be; of what was said before all is
+/* Begins to say which ports there shall be.  With 'all', what was said before is
  * forgotten. */
-void ovs_ports_begin(void);
+void ovs_ports_begin(bool all);
 
-/* Returns an empty shash, valid until ovs_ports_end(), for the ports, by name,
- * to have on the bridge with datapath id 'dpid' in the database at 'remote',
+/* Returns a shash, valid until ovs_ports_end(), for the ports, by name, to
+ * have on the bridge with datapath id 'dpid' in the database at 'remote',
  * or the one that ovs_ports_init() named if 'remote' is null.  With 'secure' the
  * bridge never forwards on its own (see above). */
 struct shash *ovs_ports_want(const char *remote, uint64_t dpid, bool secure);
@@ -53,6 +53,10 @@ struct shash *ovs_ports_want(const char *remote, uint64_t dpid, bool secure);
  * options, for the caller to fill in. */
 struct smap *ovs_ports_add(struct shash *ports, const char *name,
                            const char *owner, const char *type);
+
+/* Takes port 'name' from 'ports', if it is there for 'owner'. */
+void ovs_ports_remove(struct shash *ports, const char *name,
+                      const char *owner);
 
 /* Ends what ovs_ports_begin() began.  The databases follow soon: bridges lose
  * those ports of ours that nobody wants any more, of a userspace datapath a
@@ -82,13 +86,12 @@ bool ovs_ports_are_known(uint64_t dpid);
 /* Returns true if the bridge may still have ports of ours, wanted or not. */
 bool ovs_ports_has_ours(uint64_t dpid);
 
-/* A number that changes whenever what the functions above
- * return may. */
-uint64_t ovs_ports_seqno(void);
-
 /* 'on_switch' returns false if the switch with datapath id 'dpid' is known not
- * to have port 'name'. */
-void ovs_ports_run(bool (*on_switch)(uint64_t dpid, const char *name));
+ * to have port 'name'.  'changed' is called when what the functions above return
+ * may be something else than before for port 'name', or for all ports of the
+ * bridge if that is null. */
+void ovs_ports_run(bool (*on_switch)(uint64_t dpid, const char *name),
+                   void (*changed)(uint64_t dpid, const char *name));
 void ovs_ports_wait(void);
 
 #endif /* TASUKID_OVS_PORTS_H */

@@ -114,6 +114,9 @@ uint8_t pipeline_next(const struct ofswitch *, uint8_t table);
 
 /* For the core. */
 
+/* Returns true if some stage of the switch sees packets whose way is decided. */
+bool pipeline_is_tapped(const struct ofswitch *);
+
 /* A stage as it is. */
 struct pipeline_stage {
     uint8_t table;

@@ -7,8 +7,13 @@
 #include <stdlib.h>
 
 #include "flow.h"
+#include "coverage.h"
+#include "hash.h"
+#include "hmapx.h"
 #include "openflow/openflow.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/hmap.h"
+#include "openvswitch/list.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofp-port.h"
@@ -55,13 +60,58 @@ VLOG_DEFINE_THIS_MODULE(tenant);
 #define PRIO_TENANT 10
 #define PRIO_OTHERS 1
 
-/* One switch. */
-struct tenant_switch {
-    struct simap ports;         /* Those that tenants have: names to zones. */
-    struct sset up;             /* Names of tenants that are. */
+/* Of the flows of ports that are nobody's: no tenant's. */
+#define COOKIE_OPEN PIPE_COOKIE(PIPE_APP_TENANT, 0)
+
+COVERAGE_DEFINE(tenant_checked);
+COVERAGE_DEFINE(tenant_state);
+
+/* One row of table Tenant, and what was made of it: as it was when the database
+ * had changed last. */
+struct tenant {
+    struct hmap_node node;      /* In 'tenants'. */
+    struct uuid uuid;
+    uint64_t cookie;            /* Of its flows. */
+    const struct tasukirec_tenant *row;     /* Null if it is gone. */
+    const struct tasukirec_switch *sw;      /* The row that lists it. */
+    struct uuid site;           /* That row's UUID. */
+    uint64_t dpid;              /* Of that switch, or 0. */
+    bool changing;              /* It is in 'changes'. */
+    char *name;
+    struct sset claims;         /* What of the site's it has. */
+    struct tenant_port {
+        struct hmap_node node;  /* In 'tenant_ports'. */
+        struct tenant *tenant;
+        char *name;
+    } ports[3];                 /* "lan", "service", "native6". */
+    size_t n_ports;
+    struct ovs_list dirty_node; /* In 'dirty', or empty. */
 };
 
-static uint64_t ports_seqno;    /* ovs_ports_seqno() when last declared. */
+/* By cookie, and by name. */
+static struct hmap tenants = HMAP_INITIALIZER(&tenants);
+static struct hmap tenant_ports = HMAP_INITIALIZER(&tenant_ports);
+
+/* The tenants of one row of table Switch. */
+struct site {
+    struct hmap_node node;      /* In 'sites', by 'uuid'. */
+    struct uuid uuid;
+    struct shash claims;        /* What tenants have for themselves, see
+                                 * row_check_tenant(): their names. */
+};
+
+static struct hmap sites = HMAP_INITIALIZER(&sites);
+
+/* Contains the "struct tenant"s whose rows are refused. */
+static struct hmapx refused = HMAPX_INITIALIZER(&refused);
+
+/* Those whose state may have to change. */
+static struct ovs_list dirty = OVS_LIST_INITIALIZER(&dirty);
+
+/* One switch. */
+struct tenant_switch {
+    struct sset open;           /* Names of the ports that are nobody's. */
+};
 
 /* How long a switch may be gone before its tenants are called down, in msec:
  * its flows stay in place when tasukid starts anew or the connection breaks. */
@@ -82,39 +132,78 @@ is_refused(const struct tasukirec_tenant *row)
     return config_get_status(&row->header_.uuid, "error") != NULL;
 }
 
-/* Returns true if 'port' is neither a tenant's nor was one's that still has
- * to go: other applications may have it. */
-static bool
-is_open(const struct ofswitch *sw, const struct ofputil_phy_port *port)
-{
-    return (!simap_contains(&tenant_switch_get(sw)->ports, port->name)
-            && ovs_ports_is_free(ofswitch_datapath_id(sw), port->name));
-}
-
-static uint32_t
-tenant_port_zone(const struct ofswitch *sw, ofp_port_t port_no)
-{
-    const struct ofputil_phy_port *port = ofswitch_port(sw, port_no);
-
-    if (!port || is_open(sw, port)) {
-        return 0;
-    }
-    return simap_contains(&tenant_switch_get(sw)->ports, port->name)
-           ? simap_get(&tenant_switch_get(sw)->ports, port->name)
-           : PIPE_ZONE_NONE;
-}
-
-/* Flows. */
-
 /* Finds the flows of a tenant among all others. */
 static uint64_t
-tenant_cookie(const struct tasukirec_tenant *row)
+tenant_cookie(const struct uuid *uuid)
 {
-    const struct uuid *uuid = &row->header_.uuid;
     uint64_t id = (uint64_t) uuid->parts[0] << 32 | uuid->parts[1];
 
     return PIPE_COOKIE(PIPE_APP_TENANT, id & ~PIPE_COOKIE_MASK);
 }
+
+static struct tenant *
+find_tenant(uint64_t cookie)
+{
+    struct tenant *t;
+
+    HMAP_FOR_EACH_WITH_HASH (t, node, hash_uint64(cookie), &tenants) {
+        if (t->cookie == cookie) {
+            return t;
+        }
+    }
+    return NULL;
+}
+
+/* Returns a tenant of 'dpid' that has port 'name', preferably one that is not
+ * refused, or null.  The ports of a row that is refused are taken, too, as
+ * nobody can have meant them to be open to everybody else. */
+static const struct tenant *
+find_port_owner(uint64_t dpid, const char *name)
+{
+    const struct tenant *owner = NULL;
+    const struct tenant_port *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, node, hash_string(name, 0),
+                             &tenant_ports) {
+        if (port->tenant->dpid == dpid && !strcmp(port->name, name)) {
+            owner = port->tenant;
+            if (!is_refused(owner->row)) {
+                break;
+            }
+        }
+    }
+    return owner;
+}
+
+/* Returns true if port 'name' is neither a tenant's nor was one's that still
+ * has to go: other applications may have it. */
+static bool
+is_open(const struct ofswitch *sw, const char *name)
+{
+    uint64_t dpid = ofswitch_datapath_id(sw);
+
+    return !find_port_owner(dpid, name) && ovs_ports_is_free(dpid, name);
+}
+
+/* A tenant's zone is the number of the port towards its LAN, which is as good as
+ * any, and the same when tasukid starts anew. */
+static uint32_t
+tenant_port_zone(const struct ofswitch *sw, ofp_port_t port_no)
+{
+    const struct ofputil_phy_port *port = ofswitch_port(sw, port_no);
+    const struct tenant *owner;
+    ofp_port_t lan;
+
+    if (!port || is_open(sw, port->name)) {
+        return 0;
+    }
+    owner = find_port_owner(ofswitch_datapath_id(sw), port->name);
+    lan = (owner ? ofswitch_port_by_name(sw, owner->ports[0].name)
+           : OFPP_NONE);
+    return lan == OFPP_NONE ? PIPE_ZONE_NONE : ofp_to_u16(lan);
+}
+
+/* Flows. */
 
 /* Frames of type 'dl_type' without a VLAN tag that come from 'in_port' go to
  * 'out_port', through 'nat64' unless that is null. */
@@ -137,8 +226,8 @@ declare_path(struct ofswitch *sw, struct flow_set *flows,
     }
     pipeline_put_output(sw, PIPE_ZONE, out_port,
                         tenant_port_zone(sw, in_port), &ofpacts);
-    flow_set_add(flows, PIPE_APP_TENANT, tenant_cookie(row), PIPE_ZONE,
-                 PRIO_TENANT, &match, &ofpacts);
+    flow_set_add(flows, PIPE_APP_TENANT, tenant_cookie(&row->header_.uuid),
+                 PIPE_ZONE, PRIO_TENANT, &match, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 
@@ -160,8 +249,12 @@ declare_translation(struct ofswitch *sw, struct flow_set *flows,
     declare_path(sw, flows, row, service, ETH_TYPE_IPV6, &to_lan, lan);
 }
 
-/* Returns the number of port 'name' of 'column'.  If there is no such port for
- * tenants, returns OFPP_NONE and appends why to 'missing'. */
+/* The ports of a tenant, each OFPP_NONE if there is no such port for tenants. */
+struct found_ports {
+    ofp_port_t lan, service, native6;
+};
+
+/* Appends to 'missing' why there is not. */
 static ofp_port_t
 find_port(const struct ofswitch *sw, const char *column, const char *name,
           struct ds *missing)
@@ -179,6 +272,27 @@ find_port(const struct ofswitch *sw, const char *column, const char *name,
                       column, why ? why : "no port ", why ? "" : name);
     }
     return port;
+}
+
+static struct found_ports
+find_ports(const struct ofswitch *sw, const struct tasukirec_tenant *row,
+           struct ds *missing)
+{
+    char name[TENANT_PORT_NAME_SIZE];
+    struct found_ports found = { .native6 = OFPP_NONE };
+
+    found.lan = find_port(sw, "lan", tenant_lan_port(row, name), missing);
+    found.service = find_port(sw, "service", row->service, missing);
+    if (row->native6) {
+        found.native6 = find_port(sw, "native6", row->native6, missing);
+    }
+    return found;
+}
+
+static bool
+is_up(const struct found_ports *found)
+{
+    return found->lan != OFPP_NONE && found->service != OFPP_NONE;
 }
 
 static void
@@ -216,76 +330,61 @@ declare_tenant(struct ofswitch *sw, const struct tasukirec_tenant *row,
                struct flow_set *flows)
 {
     struct ds missing = DS_EMPTY_INITIALIZER;
-    char name[TENANT_PORT_NAME_SIZE];
-    ofp_port_t lan = find_port(sw, "lan", tenant_lan_port(row, name),
-                               &missing);
-    ofp_port_t service = find_port(sw, "service", row->service, &missing);
-    bool up = lan != OFPP_NONE && service != OFPP_NONE;
+    struct found_ports found = find_ports(sw, row, &missing);
 
-    if (up) {
-        declare_translation(sw, flows, row, lan, service);
+    if (is_up(&found)) {
+        declare_translation(sw, flows, row, found.lan, found.service);
     }
-    if (row->native6) {
-        ofp_port_t native6 = find_port(sw, "native6", row->native6, &missing);
-
-        if (lan != OFPP_NONE && native6 != OFPP_NONE) {
-            declare_path(sw, flows, row, lan, ETH_TYPE_IPV6, NULL, native6);
-            declare_path(sw, flows, row, native6, ETH_TYPE_IPV6, NULL, lan);
-        }
+    if (found.lan != OFPP_NONE && found.native6 != OFPP_NONE) {
+        declare_path(sw, flows, row, found.lan, ETH_TYPE_IPV6, NULL,
+                     found.native6);
+        declare_path(sw, flows, row, found.native6, ETH_TYPE_IPV6, NULL,
+                     found.lan);
     }
-    if (up) {
-        sset_add(&tenant_switch_get(sw)->up, row->name);
-    }
-    set_state(row, up ? "up" : "down", ds_cstr_ro(&missing));
     ds_destroy(&missing);
 }
 
 static void
-declare_other_port(struct ofswitch *sw, const struct ofputil_phy_port *port,
-                   void *flows)
+declare_open_port(struct ofswitch *sw, const char *name,
+                  struct flow_set *flows)
 {
     uint64_t stub[64 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+    ofp_port_t port = ofswitch_port_by_name(sw, name);
     struct match match;
 
-    if (!is_open(sw, port)) {
-        return;
+    if (port != OFPP_NONE) {
+        match_init_catchall(&match);
+        match_set_in_port(&match, port);
+        ofpact_put_GOTO_TABLE(&ofpacts)->table_id = pipeline_next(sw,
+                                                                PIPE_ZONE);
+        flow_set_add(flows, PIPE_APP_TENANT, COOKIE_OPEN, PIPE_ZONE,
+                     PRIO_OTHERS, &match, &ofpacts);
     }
-    match_init_catchall(&match);
-    match_set_in_port(&match, port->port_no);
-    ofpact_put_GOTO_TABLE(&ofpacts)->table_id = pipeline_next(sw, PIPE_ZONE);
-    flow_set_add(flows, PIPE_APP_TENANT, PIPE_COOKIE(PIPE_APP_TENANT, 0),
-                 PIPE_ZONE, PRIO_OTHERS, &match, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 
-/* Returns the zone of the tenant whose LAN is behind 'port': that port's number,
- * which is as good as any, and the same when tasukid starts anew. */
-static uint32_t
-zone_of_lan(ofp_port_t port)
+static void
+declare_open_ports(struct ofswitch *sw, struct flow_set *flows)
 {
-    return port == OFPP_NONE ? PIPE_ZONE_NONE : ofp_to_u16(port);
+    const char *name;
+
+    SSET_FOR_EACH (name, &tenant_switch_get(sw)->open) {
+        declare_open_port(sw, name, flows);
+    }
 }
 
-/* Notes what ports the tenants of 'sw' have.  Also those of a row that is
- * refused, as nobody can have meant them to be open to everybody else. */
 static void
-note_ports(struct ofswitch *sw)
+tenant_declare_cookie(struct ofswitch *sw, uint64_t cookie,
+                      struct flow_set *flows)
 {
-    const struct tasukirec_switch *row = ofswitch_row(sw);
-    struct simap *ports = &tenant_switch_get(sw)->ports;
+    if (cookie == COOKIE_OPEN) {
+        declare_open_ports(sw, flows);
+    } else {
+        const struct tenant *t = find_tenant(cookie);
 
-    simap_clear(ports);
-    for (size_t i = 0; i < row->n_tenants; i++) {
-        const struct tasukirec_tenant *tenant = row->tenants[i];
-        char buf[TENANT_PORT_NAME_SIZE];
-        const char *lan = tenant_lan_port(tenant, buf);
-        uint32_t zone = zone_of_lan(ofswitch_port_by_name(sw, lan));
-
-        simap_put(ports, lan, zone);
-        simap_put(ports, tenant->service, zone);
-        if (tenant->native6) {
-            simap_put(ports, tenant->native6, zone);
+        if (t && t->dpid == ofswitch_datapath_id(sw) && !is_refused(t->row)) {
+            declare_tenant(sw, t->row, flows);
         }
     }
 }
@@ -295,16 +394,159 @@ tenant_declare_flows(struct ofswitch *sw, struct flow_set *flows)
 {
     const struct tasukirec_switch *row = ofswitch_row(sw);
 
-    note_ports(sw);
-    sset_clear(&tenant_switch_get(sw)->up);
     for (size_t i = 0; i < row->n_tenants; i++) {
-        if (is_refused(row->tenants[i])) {
-            set_state(row->tenants[i], NULL, NULL);
-        } else {
+        if (!is_refused(row->tenants[i])) {
             declare_tenant(sw, row->tenants[i], flows);
         }
     }
-    ofswitch_for_each_port(sw, declare_other_port, flows);
+    declare_open_ports(sw, flows);
+}
+
+/* What may have to be declared anew. */
+
+struct dpid_search {
+    uint64_t dpid;
+    struct ofswitch *found;
+};
+
+static void
+compare_dpid(struct ofswitch *sw, void *search_)
+{
+    struct dpid_search *search = search_;
+
+    if (ofswitch_datapath_id(sw) == search->dpid) {
+        search->found = sw;
+    }
+}
+
+/* Returns the switch if it is connected and runs this application, or null. */
+static struct ofswitch *
+find_switch(uint64_t dpid)
+{
+    struct dpid_search search = { .dpid = dpid };
+
+    ofswitch_for_each(PIPE_APP_TENANT, compare_dpid, &search);
+    return search.found;
+}
+
+/* Port 'name' of 'sw' may be there or not, or somebody's or nobody's, unlike
+ * before. */
+static void
+note_port(struct ofswitch *sw, const char *name)
+{
+    struct sset *open = &tenant_switch_get(sw)->open;
+    bool was_open = sset_contains(open, name);
+    bool now_open = (ofswitch_port_by_name(sw, name) != OFPP_NONE
+                     && is_open(sw, name));
+
+    if (now_open) {
+        sset_add(open, name);
+    } else {
+        sset_find_and_delete(open, name);
+    }
+    if (was_open || now_open) {
+        ofswitch_redeclare_cookie(sw, COOKIE_OPEN);
+    }
+    ofswitch_zone_changed(sw, name);
+}
+
+/* Something about 't' has changed, or about one of its ports. */
+static void
+note_tenant(struct tenant *t)
+{
+    struct ofswitch *sw = find_switch(t->dpid);
+
+    if (ovs_list_is_empty(&t->dirty_node)) {
+        ovs_list_push_back(&dirty, &t->dirty_node);
+    }
+    if (sw) {
+        ofswitch_redeclare_cookie(sw, t->cookie);
+        for (size_t i = 0; i < t->n_ports; i++) {
+            note_port(sw, t->ports[i].name);
+        }
+    }
+}
+
+static void
+note_tenants_with_port(struct ofswitch *sw, const char *name)
+{
+    struct tenant_port *port;
+
+    HMAP_FOR_EACH_WITH_HASH (port, node, hash_string(name, 0),
+                             &tenant_ports) {
+        if (port->tenant->dpid == ofswitch_datapath_id(sw)
+            && !strcmp(port->name, name)) {
+            note_tenant(port->tenant);
+        }
+    }
+    note_port(sw, name);
+}
+
+static void
+note_open_port(struct ofswitch *sw, const struct ofputil_phy_port *port,
+               void *aux OVS_UNUSED)
+{
+    note_port(sw, port->name);
+}
+
+/* Everything about 'sw' may be new. */
+static void
+note_all(struct ofswitch *sw)
+{
+    const struct tasukirec_switch *row = ofswitch_row(sw);
+
+    ofswitch_for_each_port(sw, note_open_port, NULL);
+    for (size_t i = 0; i < row->n_tenants; i++) {
+        struct tenant *t = find_tenant(
+            tenant_cookie(&row->tenants[i]->header_.uuid));
+
+        if (t) {
+            note_tenant(t);
+        }
+    }
+}
+
+static void
+note_ports_changed(uint64_t dpid, const char *name)
+{
+    struct ofswitch *sw = find_switch(dpid);
+
+    if (sw && name) {
+        note_tenants_with_port(sw, name);
+    } else if (sw) {
+        note_all(sw);
+    }
+    poll_immediate_wake();
+}
+
+static void
+update_state(const struct tenant *t)
+{
+    const struct ofswitch *sw = find_switch(t->dpid);
+
+    COVERAGE_INC(tenant_state);
+    if (is_refused(t->row)) {
+        set_state(t->row, NULL, NULL);
+    } else if (sw) {
+        struct ds missing = DS_EMPTY_INITIALIZER;
+        struct found_ports found = find_ports(sw, t->row, &missing);
+
+        set_state(t->row, is_up(&found) ? "up" : "down",
+                  ds_cstr_ro(&missing));
+        ds_destroy(&missing);
+    }
+}
+
+/* Their flows have been declared since they came to be in 'dirty'. */
+static void
+update_states(void)
+{
+    while (!ovs_list_is_empty(&dirty)) {
+        struct ovs_list *node = ovs_list_pop_front(&dirty);
+
+        ovs_list_init(node);
+        update_state(CONTAINER_OF(node, struct tenant, dirty_node));
+    }
 }
 
 /* Ports. */
@@ -350,17 +592,288 @@ adopt_state(const struct tasukirec_tenant *row)
     }
 }
 
+/* Rows. */
+
+static struct site *
+get_site(const struct uuid *uuid)
+{
+    struct site *site;
+
+    HMAP_FOR_EACH_WITH_HASH (site, node, uuid_hash(uuid), &sites) {
+        if (uuid_equals(&site->uuid, uuid)) {
+            return site;
+        }
+    }
+    site = xmalloc(sizeof *site);
+    site->uuid = *uuid;
+    shash_init(&site->claims);
+    hmap_insert(&sites, &site->node, uuid_hash(uuid));
+    return site;
+}
+
+/* What has changed about a tenant: its name and ports, as they were. */
+struct change {
+    struct tenant *tenant;
+    char *name;
+    char *ports[3];
+    size_t n_ports;
+};
+
+/* From 'check_rows' to 'configure'. */
+static struct change *changes;
+static size_t n_changes, allocated_changes;
+static bool sites_changed;          /* What sites there are, or whose tenants
+                                     * some are. */
+
+static void
+clear_changes(void)
+{
+    for (size_t i = 0; i < n_changes; i++) {
+        struct change *c = &changes[i];
+
+        if (c->tenant) {
+            c->tenant->changing = false;
+        }
+        for (size_t j = 0; j < c->n_ports; j++) {
+            free(c->ports[j]);
+        }
+        free(c->name);
+    }
+    n_changes = 0;
+    sites_changed = false;
+}
+
+/* Moves to 'changes' what 't' was made of. */
+static void
+begin_change(struct tenant *t)
+{
+    const char *claim;
+
+    if (t->changing) {
+        return;
+    }
+    if (n_changes >= allocated_changes) {
+        changes = x2nrealloc(changes, &allocated_changes, sizeof *changes);
+    }
+
+    struct change *c = &changes[n_changes++];
+
+    c->tenant = t;
+    c->name = t->name;
+    c->n_ports = t->n_ports;
+    for (size_t i = 0; i < t->n_ports; i++) {
+        hmap_remove(&tenant_ports, &t->ports[i].node);
+        c->ports[i] = t->ports[i].name;
+    }
+    SSET_FOR_EACH (claim, &t->claims) {
+        shash_find_and_delete(&get_site(&t->site)->claims, claim);
+    }
+    sset_clear(&t->claims);
+    hmapx_find_and_delete(&refused, t);
+    t->changing = true;
+    t->row = NULL;
+    t->name = NULL;
+    t->n_ports = 0;
+}
+
+static void
+tenant_destroy(struct tenant *t)
+{
+    ovs_list_remove(&t->dirty_node);
+    hmap_remove(&tenants, &t->node);
+    sset_destroy(&t->claims);
+    free(t);
+}
+
+static void
+forget_all(void)
+{
+    struct tenant *t;
+    struct site *site;
+
+    HMAP_FOR_EACH (t, node, &tenants) {
+        begin_change(t);
+    }
+    clear_changes();
+    HMAP_FOR_EACH_SAFE (t, node, &tenants) {
+        tenant_destroy(t);
+    }
+    HMAP_FOR_EACH_POP (site, node, &sites) {
+        shash_destroy(&site->claims);
+        free(site);
+    }
+}
+
+static void
+add_port(struct tenant *t, const char *name)
+{
+    struct tenant_port *port = &t->ports[t->n_ports++];
+
+    port->tenant = t;
+    port->name = xstrdup(name);
+    hmap_insert(&tenant_ports, &port->node, hash_string(name, 0));
+}
+
+/* Makes 't' what 'row', which 'sw' lists, says; without looking whether it
+ * makes sense. */
+static void
+tenant_read(struct tenant *t, const struct tasukirec_tenant *row,
+            const struct tasukirec_switch *sw)
+{
+    char buf[TENANT_PORT_NAME_SIZE];
+
+    t->row = row;
+    t->sw = sw;
+    t->site = sw->header_.uuid;
+    if (!dpid_from_string(sw->datapath_id, &t->dpid)) {
+        t->dpid = 0;
+    }
+    t->name = xstrdup(row->name);
+    add_port(t, tenant_lan_port(row, buf));
+    add_port(t, row->service);
+    if (row->native6) {
+        add_port(t, row->native6);
+    }
+}
+
+static struct tenant *
+tenant_create(const struct uuid *uuid)
+{
+    struct tenant *t = xzalloc(sizeof *t);
+
+    t->uuid = *uuid;
+    t->cookie = tenant_cookie(uuid);
+    sset_init(&t->claims);
+    ovs_list_init(&t->dirty_node);
+    hmap_insert(&tenants, &t->node, hash_uint64(t->cookie));
+    return t;
+}
+
+static void
+begin_row_change(const struct uuid *uuid)
+{
+    struct tenant *t = find_tenant(tenant_cookie(uuid));
+
+    begin_change(t ? t : tenant_create(uuid));
+}
+
+/* Finds the tenants that have changed, and makes them what their rows say. */
+static void
+read_changes(const struct tasukirec_tasuki *cfg)
+{
+    struct hmapx_node *node;
+
+    if (!sites_changed) {
+        config_for_each_change(&tasukirec_table_tenant, begin_row_change);
+
+        /* What others had may be free now. */
+        HMAPX_FOR_EACH_SAFE (node, &refused) {
+            begin_change(node->data);
+        }
+    } else {
+        struct tenant *t;
+
+        HMAP_FOR_EACH (t, node, &tenants) {
+            begin_change(t);
+        }
+    }
+
+    for (size_t i = 0; i < cfg->n_switches; i++) {
+        const struct tasukirec_switch *sw = cfg->switches[i];
+
+        for (size_t j = 0; j < sw->n_tenants; j++) {
+            const struct uuid *uuid = &sw->tenants[j]->header_.uuid;
+            struct tenant *t = find_tenant(tenant_cookie(uuid));
+
+            if (!t || t->sw != sw) {
+                /* Another switch has it now. */
+                sites_changed |= t && t->sw;
+                begin_row_change(uuid);
+                t = find_tenant(tenant_cookie(uuid));
+            }
+            if (t->changing) {
+                tenant_read(t, sw->tenants[j], sw);
+            }
+        }
+    }
+}
+
+static void
+check_tenant(struct tenant *t)
+{
+    struct shash *claims = &get_site(&t->site)->claims;
+    char *error = row_check_tenant(claims, t->row);
+
+    COVERAGE_INC(tenant_checked);
+    if (error) {
+        hmapx_add(&refused, t);
+        config_refuse_row(&t->uuid, error);
+    } else {
+        struct shash own = SHASH_INITIALIZER(&own);
+        struct shash_node *node;
+
+        /* What it has now is what it would have if it were alone. */
+        free(row_check_tenant(&own, t->row));
+        SHASH_FOR_EACH (node, &own) {
+            shash_replace(claims, node->name, t->name);
+            sset_add(&t->claims, node->name);
+        }
+        shash_destroy(&own);
+        config_set_status(&t->uuid, "error", NULL);
+    }
+}
+
+/* Checks tenants that are in use already first, so that no row that somebody
+ * adds takes what they have.  The database has forgotten which they are when
+ * its server was started anew, and we when we were. */
+static void
+check_tenants(void)
+{
+    for (int in_use = 1; in_use >= 0; in_use--) {
+        for (size_t i = 0; i < n_changes; i++) {
+            struct tenant *t = changes[i].tenant;
+
+            if (t->row && in_use == (config_get_status(&t->uuid, "state")
+                                     || smap_get(&t->row->status, "state"))) {
+                check_tenant(t);
+            }
+        }
+    }
+}
+
+static void
+tenant_check_rows(const struct tasukirec_tasuki *cfg)
+{
+    for (size_t i = 0; i < cfg->n_switches; i++) {
+        config_refuse_row(&cfg->switches[i]->header_.uuid,
+                          row_check_tenant_switch(cfg->switches[i]));
+    }
+
+    clear_changes();
+    sites_changed = config_has_changed(&tasukirec_table_switch);
+    if (sites_changed || config_has_changed(&tasukirec_table_tenant)) {
+        read_changes(cfg);
+        check_tenants();
+    }
+}
+
+static void
+tenant_want_ports(const struct tenant *t)
+{
+    if (t->row && t->dpid && tenant_runs_on(t->sw) && !is_refused(t->row)) {
+        adopt_state(t->row);
+        want_ports(t->row, ovs_ports_want(t->sw->ovsdb, t->dpid, true));
+    }
+}
+
 /* A switch whose row is refused, or that is not connected, keeps its ports: to
  * create them anew would interrupt all its tenants once that is mended. */
 static void
-tenant_configure(const struct tasukirec_tasuki *cfg)
+want_all_ports(const struct tasukirec_tasuki *cfg)
 {
-    if (!cfg) {
-        ovs_ports_forget();
-        return;
-    }
+    const struct tenant *t;
 
-    ovs_ports_begin();
+    ovs_ports_begin(true);
     for (size_t i = 0; i < cfg->n_switches; i++) {
         const struct tasukirec_switch *row = cfg->switches[i];
         bool runs = tenant_runs_on(row);
@@ -368,17 +881,78 @@ tenant_configure(const struct tasukirec_tasuki *cfg)
 
         if ((runs || row->n_tenants)
             && dpid_from_string(row->datapath_id, &dpid)) {
-            struct shash *ports = ovs_ports_want(row->ovsdb, dpid, runs);
-
-            for (size_t j = 0; runs && j < row->n_tenants; j++) {
-                if (!is_refused(row->tenants[j])) {
-                    adopt_state(row->tenants[j]);
-                    want_ports(row->tenants[j], ports);
-                }
-            }
+            ovs_ports_want(row->ovsdb, dpid, runs);
         }
     }
+    HMAP_FOR_EACH (t, node, &tenants) {
+        tenant_want_ports(t);
+    }
     ovs_ports_end();
+}
+
+static void
+want_changed_ports(void)
+{
+    ovs_ports_begin(false);
+    for (size_t i = 0; i < n_changes; i++) {
+        const struct change *c = &changes[i];
+        const struct tenant *t = c->tenant;
+
+        for (size_t j = 0; j < c->n_ports && t->dpid; j++) {
+            ovs_ports_remove(ovs_ports_want(t->sw->ovsdb, t->dpid,
+                                            tenant_runs_on(t->sw)),
+                             c->ports[j], c->name);
+        }
+    }
+    for (size_t i = 0; i < n_changes; i++) {
+        tenant_want_ports(changes[i].tenant);
+    }
+    ovs_ports_end();
+}
+
+/* Takes note of what follows from 'c' for the switch. */
+static void
+note_change(const struct change *c)
+{
+    struct ofswitch *sw = find_switch(c->tenant->dpid);
+
+    for (size_t i = 0; sw && i < c->n_ports; i++) {
+        note_port(sw, c->ports[i]);
+    }
+    if (c->tenant->row) {
+        note_tenant(c->tenant);
+    } else if (sw) {
+        ofswitch_redeclare_cookie(sw, c->tenant->cookie);
+    }
+}
+
+static void
+tenant_configure(const struct tasukirec_tasuki *cfg)
+{
+    if (!cfg) {
+        forget_all();
+        ovs_ports_forget();
+        return;
+    }
+
+    if (sites_changed) {
+        want_all_ports(cfg);
+    } else if (n_changes) {
+        want_changed_ports();
+    }
+    for (size_t i = 0; i < n_changes; i++) {
+        note_change(&changes[i]);
+    }
+    for (size_t i = 0; i < n_changes; i++) {
+        struct tenant *t = changes[i].tenant;
+
+        t->changing = false;
+        if (!t->row) {
+            tenant_destroy(t);
+        }
+        changes[i].tenant = NULL;
+    }
+    clear_changes();
     check_switches_at = time_msec() + SWITCH_GRACE;
 }
 
@@ -404,10 +978,9 @@ tenant_switch_up(struct ofswitch *sw)
 {
     struct tenant_switch *ts = xmalloc(sizeof *ts);
 
-    simap_init(&ts->ports);
-    sset_init(&ts->up);
+    sset_init(&ts->open);
     ofswitch_set_data(sw, PIPE_APP_TENANT, ts);
-    note_ports(sw);
+    note_all(sw);
 }
 
 static void
@@ -415,35 +988,9 @@ tenant_switch_down(struct ofswitch *sw)
 {
     struct tenant_switch *ts = tenant_switch_get(sw);
 
-    simap_destroy(&ts->ports);
-    sset_destroy(&ts->up);
+    sset_destroy(&ts->open);
     free(ts);
     check_switches_at = time_msec() + SWITCH_GRACE;
-}
-
-struct dpid_search {
-    uint64_t dpid;
-    const struct ofswitch *found;
-};
-
-static void
-compare_dpid(struct ofswitch *sw, void *search_)
-{
-    struct dpid_search *search = search_;
-
-    if (ofswitch_datapath_id(sw) == search->dpid) {
-        search->found = sw;
-    }
-}
-
-/* Returns the switch if it is connected and runs this application, or null. */
-static const struct ofswitch *
-find_switch(uint64_t dpid)
-{
-    struct dpid_search search = { .dpid = dpid };
-
-    ofswitch_for_each(PIPE_APP_TENANT, compare_dpid, &search);
-    return search.found;
 }
 
 /* Nobody knows what ports a switch has that is not connected. */
@@ -469,7 +1016,7 @@ why_not_running(const struct tasukirec_switch *row)
     return find_switch(dpid) ? NULL : "the switch is not connected";
 }
 
-/* Sets the state of tenants for which declare_tenant() will not. */
+/* Sets the state of tenants for which update_state() does not. */
 static void
 check_switches(const struct tasukirec_tasuki *cfg)
 {
@@ -484,20 +1031,10 @@ check_switches(const struct tasukirec_tasuki *cfg)
 }
 
 static void
-redeclare(struct ofswitch *sw, void *aux OVS_UNUSED)
-{
-    ofswitch_zones_changed(sw);
-}
-
-static void
 tenant_run(void)
 {
-    ovs_ports_run(switch_may_have_port);
-    if (ports_seqno != ovs_ports_seqno()) {
-        ports_seqno = ovs_ports_seqno();
-        ofswitch_for_each(PIPE_APP_TENANT, redeclare, NULL);
-        poll_immediate_wake();
-    }
+    update_states();
+    ovs_ports_run(switch_may_have_port, note_ports_changed);
     if (time_msec() >= check_switches_at) {
         check_switches_at = LLONG_MAX;
         if (config_get()) {
@@ -510,6 +1047,9 @@ static void
 tenant_wait(void)
 {
     ovs_ports_wait();
+    if (!ovs_list_is_empty(&dirty)) {
+        poll_immediate_wake();
+    }
     if (check_switches_at != LLONG_MAX) {
         poll_timer_wait_until(check_switches_at);
     }
@@ -536,6 +1076,8 @@ static void
 show_tenant(const struct ofswitch *sw, const struct tasukirec_tenant *row,
             struct ds *out)
 {
+    struct ds missing = DS_EMPTY_INITIALIZER;
+    struct found_ports found = find_ports(sw, row, &missing);
     char name[TENANT_PORT_NAME_SIZE];
     struct nat64 n = { .direction = NAT64_4TO6 };
     struct in6_addr prefix;
@@ -544,8 +1086,8 @@ show_tenant(const struct ofswitch *sw, const struct tasukirec_tenant *row,
     memcpy(&prefix, n.prefix, sizeof prefix);
 
     ds_put_format(out, "%s on %s: %s\n", row->name, ofswitch_name(sw),
-                  sset_contains(&tenant_switch_get(sw)->up, row->name)
-                  ? "up" : "down");
+                  is_up(&found) ? "up" : "down");
+    ds_destroy(&missing);
     show_port(sw, "lan", tenant_lan_port(row, name), out);
     show_port(sw, "service", row->service, out);
     if (row->native6) {
@@ -558,7 +1100,7 @@ show_tenant(const struct ofswitch *sw, const struct tasukirec_tenant *row,
         ds_put_format(out, "  mtu: %d\n", tenant_mtu(row));
     }
     ds_put_format(out, "  flows: cookie=%#"PRIx64",table=%d\n",
-                  tenant_cookie(row), PIPE_ZONE);
+                  tenant_cookie(&row->header_.uuid), PIPE_ZONE);
 }
 
 struct show {
@@ -570,16 +1112,16 @@ static void
 show_switch(struct ofswitch *sw, void *show_)
 {
     const struct tasukirec_switch *row = ofswitch_row(sw);
-    const struct tasukirec_tenant **tenants = tenants_by_name(row);
+    const struct tasukirec_tenant **rows = tenants_by_name(row);
     struct show *show = show_;
 
     for (size_t i = 0; i < row->n_tenants; i++) {
-        if ((!show->name || !strcmp(show->name, tenants[i]->name))
-            && !is_refused(tenants[i])) {
-            show_tenant(sw, tenants[i], &show->out);
+        if ((!show->name || !strcmp(show->name, rows[i]->name))
+            && !is_refused(rows[i])) {
+            show_tenant(sw, rows[i], &show->out);
         }
     }
-    free(tenants);
+    free(rows);
 }
 
 static void
@@ -620,37 +1162,17 @@ tenant_memory_usage(struct simap *usage)
     ofswitch_for_each(PIPE_APP_TENANT, count_tenants, usage);
 }
 
-/* Checks tenants that are in use already first, so that no row that somebody
- * adds takes what they have.  The database has forgotten which they are when
- * its server was started anew, and we when we were. */
 static void
-check_tenants(const struct tasukirec_switch *sw)
+tenant_destroy_all(void)
 {
-    struct shash claims = SHASH_INITIALIZER(&claims);
-
-    for (int in_use = 1; in_use >= 0; in_use--) {
-        for (size_t i = 0; i < sw->n_tenants; i++) {
-            const struct tasukirec_tenant *row = sw->tenants[i];
-            bool has_state = (config_get_status(&row->header_.uuid, "state")
-                              || smap_get(&row->status, "state"));
-
-            if (has_state == in_use) {
-                config_refuse_row(&row->header_.uuid,
-                                  row_check_tenant(&claims, row));
-            }
-        }
-    }
-    shash_destroy(&claims);
-}
-
-static void
-tenant_check_rows(const struct tasukirec_tasuki *cfg)
-{
-    for (size_t i = 0; i < cfg->n_switches; i++) {
-        config_refuse_row(&cfg->switches[i]->header_.uuid,
-                          row_check_tenant_switch(cfg->switches[i]));
-        check_tenants(cfg->switches[i]);
-    }
+    forget_all();
+    hmap_destroy(&tenants);
+    hmap_destroy(&tenant_ports);
+    hmap_destroy(&sites);
+    hmapx_destroy(&refused);
+    free(changes);
+    changes = NULL;
+    ovs_ports_destroy();
 }
 
 const struct app_class tenant_app = {
@@ -659,15 +1181,18 @@ const struct app_class tenant_app = {
     .id = PIPE_APP_TENANT,
     .stage = { .table = PIPE_ZONE, .n_tables = 1, .closed = true },
     .commands = tenant_commands,
-    .destroy = ovs_ports_destroy,
+    .destroy = tenant_destroy_all,
     .check_rows = tenant_check_rows,
+    .kept_errors = &tasukirec_table_tenant,
     .configure = tenant_configure,
     .is_ready = tenant_is_ready,
     .must_stay = tenant_must_stay,
     .switch_up = tenant_switch_up,
     .switch_down = tenant_switch_down,
     .declare_flows = tenant_declare_flows,
+    .declare_cookie = tenant_declare_cookie,
     .port_zone = tenant_port_zone,
+    .port_named = note_tenants_with_port,
     .run = tenant_run,
     .wait = tenant_wait,
     .memory_usage = tenant_memory_usage,
