@@ -42,6 +42,8 @@ static struct fake {
     size_t n_removed;
 } fake;
 
+uint32_t fake_zone;
+
 struct fake_flow {
     struct ovs_list node;
     struct minimatch match;
@@ -426,6 +428,7 @@ void
 fake_packet_in(struct dp_packet *packet, ofp_port_t port)
 {
     struct packet_in pi = {
+        .zone = fake_zone,
         .packet = packet,
         .total_len = dp_packet_size(packet),
     };
@@ -586,6 +589,7 @@ fake_start(struct service_config *cfg)
 {
     ovs_list_init(&fake.flows);
     fake.n_failed = fake.n_removed = 0;
+    fake_zone = 0;
     fake_net_start();
     fake_configure(cfg);
     handover_app.switch_up(fake_ofswitch());

@@ -12,6 +12,9 @@
 
 struct ofputil_flow_stats;
 
+/* The zone of packets that come in. */
+extern uint32_t fake_zone;
+
 struct hswitch *fake_hswitch(void);
 struct ofswitch *fake_ofswitch(void);
 

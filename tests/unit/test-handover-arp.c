@@ -116,6 +116,66 @@ request_for_service(void **state)
     expect_silence();
 }
 
+/* The service is in zone 0.  What somebody in another one says about its
+ * address, a client's or a server's is about other hosts. */
+static void
+other_zone(void **state)
+{
+    (void) state;
+    start_resolved();
+    arp(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP, eth_addr_zero,
+        VIP);
+    expect_arp(CLIENT_PORT, ARP_OP_REPLY, vmac, VIP, client_mac, CLIENT_IP);
+    size_t n_neighs = hmap_count(&fake_hswitch()->neighs);
+
+    fake_zone = 7;
+    arp(2, ARP_OP_REQUEST, other_mac, OTHER_IP, eth_addr_zero, VIP);
+    arp(2, ARP_OP_REPLY, other_mac, CLIENT_IP, vmac, VIP);
+    arp(2, ARP_OP_REPLY, other_mac, SERVER3_IP, vmac, VIP);
+    arp(2, ARP_OP_REPLY, other_mac, VIP, vmac, 0);
+    expect_silence();
+    assert_int_equal(hmap_count(&fake_hswitch()->neighs), n_neighs);
+    assert_true(ovs_list_is_empty(&fake_hswitch()->claims));
+    assert_true(eth_addr_equals(server(3)->mac, server_macs[3]));
+
+    /* In zone 0 it would be heard. */
+    fake_zone = 0;
+    arp(2, ARP_OP_REPLY, other_mac, CLIENT_IP, vmac, VIP);
+    assert_false(ovs_list_is_empty(&fake_hswitch()->claims));
+}
+
+/* A host says in zone 0 that it is where the claim of one in another zone puts
+ * it: that proves nothing about the other one. */
+static void
+claim_in_one_zone(void **state)
+{
+    (void) state;
+    start_resolved();
+    arp(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP, eth_addr_zero,
+        VIP);
+    arp(2, ARP_OP_REQUEST, other_mac, CLIENT_IP, eth_addr_zero, VIP);
+    assert_int_equal(ovs_list_size(&fake_hswitch()->claims), 1);
+    fake_drain();
+
+    /* The client defends its address, but in another zone: the claim goes
+     * on, and the client is asked again. */
+    fake_zone = 7;
+    arp(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP, eth_addr_zero,
+        VIP);
+    fake_pass(300);
+    struct dp_packet *question = fake_output(CLIENT_PORT);
+    assert_non_null(question);
+    dp_packet_delete(question);
+
+    /* In its own that is the end of it. */
+    fake_zone = 0;
+    arp(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP, eth_addr_zero,
+        VIP);
+    fake_drain();
+    fake_pass(300);
+    assert_null(fake_output(CLIENT_PORT));
+}
+
 /* RFC 5227 section 2.1.1: a host that wants to take the address learns that
  * it is taken. */
 static void
@@ -634,6 +694,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         TEST(request_for_service),
+        TEST(other_zone),
+        TEST(claim_in_one_zone),
         TEST(probe_for_service),
         TEST(request_with_vlan),
         TEST(servers_are_asked),
