@@ -29,6 +29,7 @@
 #include "utilities/tasukid/apps/forward/forward.h"
 #include "utilities/tasukid/apps/handover/handover.h"
 #include "utilities/tasukid/core/config-db.h"
+#include "utilities/tasukid/core/events.h"
 #include "utilities/tasukid/core/ofswitch-private.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
@@ -134,6 +135,7 @@ LLVMFuzzerInitialize(int *argc OVS_UNUSED, char ***argv OVS_UNUSED)
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
     make_config();
     apps_register();
+    app_init_all();
     for (size_t i = 0; i < app_count(); i++) {
         if (app_classes[i]->configure) {
             app_classes[i]->configure(&root);
@@ -320,6 +322,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ofswitch_handle_message(sw, msg);
         ofswitch_packet_run(sw);
         ofswitch_sync_run(sw);
+        events_run();
         ofpbuf_delete(msg);
         data += 2 + len;
         size -= 2 + len;

@@ -251,6 +251,9 @@ declare_all_cookies(struct ofswitch *sw)
     const uint64_t *cookies = sw->cookies;
     size_t end;
 
+    if (!sw->n_cookies) {
+        return;
+    }
     qsort(sw->cookies, sw->n_cookies, sizeof *sw->cookies, compare_cookies);
     for (size_t i = 0; i < sw->n_cookies; i = end) {
         int index = app_index_from_id(PIPE_COOKIE_APP(cookies[i]));
