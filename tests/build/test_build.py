@@ -68,11 +68,11 @@ def test_patch_that_does_not_apply(tmp_path):
     """Sources that are not those which the patches are for."""
     archive = tarball(tmp_path / "ovs.tar.gz",
                       {"configure.ac": configure_ac("3.1.0"),
-                       "Makefile.am": "# something else\n"})
+                       "lib/ovs-thread.c": "/* Something else. */\n"})
     done = run(PREPARE, archive, tmp_path / "src")
     assert done.returncode == 1
-    assert ("patches/ovs-3.1/build.patch does not apply to Open vSwitch 3.1.0"
-            in done.stderr)
+    assert ("patches/ovs-3.1/upstream/0001-cpu-count.patch does not apply to "
+            "Open vSwitch 3.1.0" in done.stderr)
     assert not (tmp_path / "src").exists()
 
 
