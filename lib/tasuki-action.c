@@ -131,11 +131,13 @@ parse_dst(const struct tasuki_action *a, char *value, struct mf_subfield *dst)
 }
 
 /* Returns true if a value can go to 'field'.  What the options of tunnels that
- * are mapped to fields are called is each switch's own business. */
+ * are mapped to fields are called is each switch's own business.  What conntrack
+ * keeps is written by nothing but its own action. */
 static bool
 takes_value(const struct mf_field *field)
 {
-    return field->writable && !field->variable_len;
+    return field->writable && !field->variable_len
+           && field->id != MFF_CT_MARK && field->id != MFF_CT_LABEL;
 }
 
 /* Returns NULL if the value of 'oa' fits its subfield, else an error. */
@@ -297,6 +299,15 @@ tasuki_replace(struct ofpbuf *action_set, const struct ofpact *a)
         }
     }
     return false;
+}
+
+/* Returns true if translation can take 'oa' back. */
+bool
+tasuki_is_reversible(const struct ofpact_tasuki *oa)
+{
+    const struct tasuki_action *a = tasuki_action_from_id(oa->id);
+
+    return a->reversible && a->reversible(oa->args);
 }
 
 /* Datapath. */

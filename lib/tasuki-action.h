@@ -153,6 +153,11 @@ struct tasuki_action {
     /* Translation, in terms of nested attribute 'id' of
      * OVS_ACTION_ATTR_TASUKI. */
 
+    /* Returns true if translation can take the action back, as it does where a
+     * clone or a bucket ends, by setting fields to what they were.  If not, the
+     * datapath has to clone the packet.  Null if it never can. */
+    bool (*reversible)(const void *args);
+
     /* Appends the datapath's form of the action to 'odp_actions' by way of
      * tasuki_odp_put(), or nothing if the action does not apply to packets of
      * the flow; unwildcards what that depended on. */
@@ -206,6 +211,9 @@ enum ofperr tasuki_decode(const struct tasuki_action_header *,
                           struct ofpbuf *ofpacts);
 enum ofperr tasuki_check(const struct ofpact_tasuki *, struct match *);
 bool tasuki_replace(struct ofpbuf *action_set, const struct ofpact *);
+
+/* Hook for ofproto/ofproto-dpif-xlate.c. */
+bool tasuki_is_reversible(const struct ofpact_tasuki *);
 
 /* Hooks for lib/odp-util.c and lib/odp-execute.c. */
 void tasuki_odp_put(struct ofpbuf *odp_actions, uint16_t id,

@@ -324,6 +324,15 @@ nat64_put(const struct nat64 *n, struct ofpbuf *odp_actions)
     tasuki_odp_put(odp_actions, TASUKI_ACTION_ATTR_NAT64, n, sizeof *n);
 }
 
+/* Without translation, nothing happens to a packet. */
+static bool
+nat64_is_normal(const void *n_)
+{
+    const struct nat64 *n = n_;
+
+    return n->direction == NAT64_NORMAL;
+}
+
 static enum tasuki_effect
 nat64_translate_action(const void *n_, struct tasuki_xlate *x)
 {
@@ -425,6 +434,7 @@ const struct tasuki_action tasuki_nat64 = {
     .encode = nat64_encode,
     .decode = nat64_decode,
     .check = nat64_check_match,
+    .reversible = nat64_is_normal,
     .translate = nat64_translate_action,
     .once = true,
     .probe = nat64_probe,
