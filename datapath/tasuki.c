@@ -9,11 +9,8 @@
 #include "flow_netlink.h"
 #include "tasuki.h"
 
-/* The registry: one line an action. */
 const struct tasuki_action *const tasuki_actions[] = {
-	[TASUKI_ACTION_ATTR_TCP_OFFSET] = &tasuki_tcp_offset,
-	[TASUKI_ACTION_ATTR_NAT64] = &tasuki_nat64,
-	[TASUKI_ACTION_ATTR_CHECK_TCP_SEQ] = &tasuki_check_tcp_seq,
+	TASUKI_ACTIONS(TASUKI_ACTION_ENTRY)
 };
 
 static const struct tasuki_action *action_from_id(int id)

@@ -7,8 +7,8 @@
 /* The extension point: how an action of Tasuki's plugs into the datapath.
  *
  * Upstream is hooked once, for one action attribute that carries the id of the
- * action proper.  An action is a file that defines a struct tasuki_action and
- * a line in the table in tasuki.c.
+ * action proper.  An action is a line in TASUKI_ACTIONS and a file that defines
+ * a struct tasuki_action.
  */
 
 #include <linux/if_ether.h>
@@ -52,9 +52,7 @@ struct tasuki_action {
 		     const void *payload);
 };
 
-extern const struct tasuki_action tasuki_check_tcp_seq;
-extern const struct tasuki_action tasuki_nat64;
-extern const struct tasuki_action tasuki_tcp_offset;
+TASUKI_ACTIONS(TASUKI_ACTION_DECL)
 
 /* For validation: true if all packets of the flow are TCP over IPv4 or IPv6. */
 static inline bool tasuki_is_tcp(const struct sw_flow_key *key, __be16 eth_type)

@@ -20,10 +20,7 @@
 #include "util.h"
 
 static const struct tasuki_action *const actions[] = {
-#define ACTION(ATTR, NAME, TITLE) \
-    [TASUKI_ACTION_ATTR_##ATTR] = &tasuki_##NAME,
-    TASUKI_ACTIONS(ACTION)
-#undef ACTION
+    TASUKI_ACTIONS(TASUKI_ACTION_ENTRY)
 };
 
 /* Returns the action numbered 'id', or NULL if there is none. */

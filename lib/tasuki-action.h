@@ -9,7 +9,7 @@
  * Upstream is hooked once, for one OpenFlow experimenter action and one
  * datapath action attribute; both carry the id of the action proper.  An
  * action is a file that defines a 'struct tasuki_action' and a line in
- * TASUKI_ACTIONS below: the hooks need not know it.
+ * TASUKI_ACTIONS, in tasuki-datapath.h: the hooks need not know it.
  *
  * Thread-safety: the table is constant; every function in it may be called
  * from any thread. */
@@ -32,17 +32,6 @@ struct flow_wildcards;
 struct match;
 struct nlattr;
 struct ofpbuf;
-
-/* The registry: one line an action.
- *
- * X(ATTR, NAME, TITLE): TASUKI_ACTION_ATTR_<ATTR> is the id, on the wire and
- * in the datapath; <NAME> the keyword that users type, from which the names of
- * 'struct tasuki_action tasuki_<NAME>' and of the datapath feature are made;
- * <TITLE> what "ovs-appctl dpif/show-dp-features" calls it. */
-#define TASUKI_ACTIONS(X) \
-    X(TCP_OFFSET, tcp_offset, "TCP offset action") \
-    X(NAT64, nat64, "NAT64 action") \
-    X(CHECK_TCP_SEQ, check_tcp_seq, "TCP sequence check action")
 
 /* OpenFlow experimenter id.  5a-54-4b is an OUI with the locally administered
  * bit set, so that it cannot be assigned to any other organization. */
@@ -234,9 +223,6 @@ void tasuki_exec_recirc(const struct tasuki_exec *, struct dp_packet *,
     DPIF_SUPPORT_FIELD(bool, NAME, TITLE)
 #define TASUKI_SUPPORT_FIELDS TASUKI_ACTIONS(TASUKI_SUPPORT_FIELD)
 
-#define TASUKI_ACTION_DECL(ATTR, NAME, TITLE) \
-    extern const struct tasuki_action tasuki_##NAME;
 TASUKI_ACTIONS(TASUKI_ACTION_DECL)
-#undef TASUKI_ACTION_DECL
 
 #endif /* TASUKI_ACTION_H */

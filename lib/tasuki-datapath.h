@@ -12,14 +12,40 @@
  * change. */
 #define TASUKI_ACTION_ATTR_NR 128
 
-/* Nested in OVS_ACTION_ATTR_TASUKI: exactly one of these. */
+/* The registry: one line an action, in the order of their ids, which count from
+ * 1 and are the same for ever, in the datapath and in OpenFlow.  So new lines go
+ * to the end.
+ *
+ * X(ATTR, NAME, TITLE): TASUKI_ACTION_ATTR_<ATTR> is the id; <NAME> the keyword
+ * that users type, from which the names of 'struct tasuki_action tasuki_<NAME>'
+ * in userspace and in the kernel and of the datapath feature are made; <TITLE>
+ * what "ovs-appctl dpif/show-dp-features" calls it. */
+#define TASUKI_ACTIONS(X) \
+    X(TCP_OFFSET, tcp_offset, "TCP offset action") \
+    X(NAT64, nat64, "NAT64 action") \
+    X(CHECK_TCP_SEQ, check_tcp_seq, "TCP sequence check action")
+
+/* Nested in OVS_ACTION_ATTR_TASUKI: exactly one of these, with a 'struct
+ * <NAME>'. */
+#define TASUKI_ACTION_ATTR(ATTR, NAME, TITLE) TASUKI_ACTION_ATTR_##ATTR,
 enum tasuki_action_attr {
     TASUKI_ACTION_ATTR_UNSPEC,
-    TASUKI_ACTION_ATTR_TCP_OFFSET,      /* struct tcp_offset. */
-    TASUKI_ACTION_ATTR_NAT64,           /* struct nat64. */
-    TASUKI_ACTION_ATTR_CHECK_TCP_SEQ,   /* struct check_tcp_seq. */
+    TASUKI_ACTIONS(TASUKI_ACTION_ATTR)
     __TASUKI_ACTION_ATTR_MAX
 };
+#undef TASUKI_ACTION_ATTR
 #define TASUKI_ACTION_ATTR_MAX (__TASUKI_ACTION_ATTR_MAX - 1)
+
+/* Declares an action, and is its entry in a table by id.  The kernel's are weak:
+ * one that it does not have yet is NULL, and takes the slow path. */
+#ifdef __KERNEL__
+#define TASUKI_ACTION_WEAK __weak
+#else
+#define TASUKI_ACTION_WEAK
+#endif
+#define TASUKI_ACTION_DECL(ATTR, NAME, TITLE) \
+    extern const struct tasuki_action tasuki_##NAME TASUKI_ACTION_WEAK;
+#define TASUKI_ACTION_ENTRY(ATTR, NAME, TITLE) \
+    [TASUKI_ACTION_ATTR_##ATTR] = &tasuki_##NAME,
 
 #endif /* TASUKI_DATAPATH_H */

@@ -345,8 +345,9 @@ def _without_actions(sources):
     shutil.copytree(sources, copy)
     path = os.path.join(copy, "net", "openvswitch", "tasuki.c")
     with open(path) as f:
-        text, n = re.subn(r"^(\t\[TASUKI_ACTION_ATTR_\w+\] = )&\w+,$",
-                          r"\1NULL,", f.read(), flags=re.MULTILINE)
+        text, n = re.subn(r"^\tTASUKI_ACTIONS\(TASUKI_ACTION_ENTRY\)$",
+                          "\t[TASUKI_ACTION_ATTR_MAX] = NULL,", f.read(),
+                          flags=re.MULTILINE)
     if not n:
         raise LabError("%s: no table of actions found" % path)
     with open(path, "w") as f:
