@@ -32,6 +32,9 @@ _CASES = {
     "IP+MAC rewriting + tcp_offset(seq,ack)":
         _REWRITE + ",tcp_offset(seq=16909060,ack=-5)",
     "nat64:4toll6": "nat64:4toll6",
+    # Half of the flows are inside.
+    "check_tcp_seq(ack)":
+        "check_tcp_seq(ack,start=0,len=%d)->reg0[0]" % (N_FLOWS * 1000000),
 }
 _CASES_TIMESTAMPS = {
     "output, timestamps": "",

@@ -36,10 +36,12 @@ from turns import CpuTimes, cpu_time, rounds  # noqa: E402
 class Case(NamedTuple):
     """What the datapath does to each segment before it goes out, in the words
     of dpctl, and the cases that it is compared with: each with the ratio of
-    the packet rates that is wanted, or None."""
+    the packet rates that is wanted, or None.  A value that an action leaves
+    takes one more pass through the datapath."""
 
     actions: str = ""
     compared: tuple = ()
+    leaves_value: bool = False
 
 
 REWRITE = "set(eth(dst=02:00:00:00:00:03)),set(ipv4(dst=10.0.0.3))"
@@ -51,6 +53,9 @@ CASES = {
     "IP+MAC rewriting + tcp_offset": Case(
         REWRITE + "," + OFFSET, (("IP+MAC rewriting", None),)),
     "nat64": Case("nat64(4to6,prefix=fe80::/96)", (("output", 0.8),)),
+    # Half of the flows are inside.
+    "check_tcp_seq": Case("check_tcp_seq(ack,start=0,len=32000000)",
+                          (("output", 0.85),), leaves_value=True),
 }
 GENERATOR = "generator alone"
 N_FLOWS = 32
@@ -104,6 +109,7 @@ class Datapath:
         self.name = name
         self.input, self.drain = name + "-in", name + "-out"
         self.n_flows = self.n_packets = 0
+        self.passes = 1         # Of a packet.
         self.dpctl("add-dp", name)
         for interface in (self.input, self.drain):
             lab.run("ip", "link", "add", interface, "type", "dummy")
@@ -117,18 +123,28 @@ class Datapath:
         return self.lab.run(os.path.join(programs(), "ovs-dpctl"), *argv,
                             timeout=300).stdout
 
-    def install(self, actions):
+    def install(self, actions, leave_value=False):
         """Adds for each of 'actions' a flow that is exactly the connection of
-        that number, as frame() makes them."""
+        that number, as frame() makes them; if they leave a value, a bit, then
+        also one for each of its values."""
         path = self.lab.path(self.name + "-flows")
+        self.passes = 2 if leave_value else 1
         with open(path, "w") as f:
             for i, action in enumerate(actions):
                 self.n_flows += 1
-                f.write("in_port(1),eth(src=02:00:00:00:00:01,"
-                        "dst=02:00:00:00:00:02),eth_type(0x0800),"
+                f.write("recirc_id(0),in_port(1),"
+                        "eth(src=02:00:00:00:00:01,dst=02:00:00:00:00:02),"
+                        "eth_type(0x0800),"
                         "ipv4(src=10.0.0.100,dst=10.0.0.1,proto=6,frag=no),"
-                        "tcp(src=%d,dst=80),tcp_flags(0/0) %s2\n"
-                        % (10000 + i, action and action + ","))
+                        "tcp(src=%d,dst=80),tcp_flags(0/0) %s%s\n"
+                        % (10000 + i, action and action + ",",
+                           "recirc(%d)" % (i + 1) if leave_value else "2"))
+                # As ovs-vswitchd makes them.
+                for value in range(2) if leave_value else ():
+                    self.n_flows += 1
+                    f.write("recirc_id(%d),dp_hash(%d/1),in_port(1),"
+                            "eth(),eth_type(0x0800),ipv4(frag=no) 2\n"
+                            % (i + 1, value))
         self.dpctl("add-flows", self.name, path)
 
     def check(self, action):
@@ -143,9 +159,11 @@ class Datapath:
         with open("/sys/class/net/%s/statistics/tx_packets"
                   % self.drain) as f:
             sent = int(f.read())
-        if (counted != self.n_packets or sent != self.n_packets
-                or int(missed.group(1)) or "userspace" in flows[0]
-                or action not in flows[0].partition("actions:")[2]):
+        if (counted != self.n_packets * self.passes or sent != self.n_packets
+                or int(missed.group(1))
+                or any("userspace" in line for line in flows)
+                or not any(action in line.partition("actions:")[2]
+                           for line in flows)):
             raise LabError("of %d packets the flows have seen %d, %d came out "
                            "and %s missed; flow: %s" % (
                                self.n_packets, counted, sent,
@@ -158,7 +176,7 @@ def guest_packets(lab, quick):
     datapaths = {}
     for i, (name, case) in enumerate(CASES.items()):
         datapaths[name] = Datapath(lab, "dp%d" % i)
-        datapaths[name].install([case.actions] * N_FLOWS)
+        datapaths[name].install([case.actions] * N_FLOWS, case.leaves_value)
 
     def measure(name):
         dp = datapaths.get(name)

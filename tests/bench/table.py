@@ -32,6 +32,10 @@ ROWS = (
      "{cycles: nat64:ll6to4|.0f}",
      "{cycles: output, IPv6|.0f}; {cycles: IP+MAC rewriting, IPv6|.0f}",
      "{cycles: nat64:ll6to4, share|.2f}"),
+    ("the same, `check_tcp_seq`, with the lookup behind it",
+     "{cycles: check_tcp_seq(ack)|.0f}",
+     "{cycles: output|.0f}; {cycles: IP+MAC rewriting|.0f}",
+     "{cycles: check_tcp_seq(ack), share|.2f}"),
     ("kernel datapath, 64-byte segments, `tcp_offset`",
      "{kernel packets: tcp_offset|.0f} ns, "
      "{kernel packets: tcp_offset, rate|.1f} Mpps",
@@ -44,6 +48,11 @@ ROWS = (
      "the same; TAYGA, {tayga: TAYGA, this machine's kernel|.2f3} Mpps",
      "{kernel packets: nat64, share|.2f}; "
      "x {tayga: nat64, kernel datapath.ratio|.0f}"),
+    ("the same, `check_tcp_seq`, with the lookup behind it",
+     "{kernel packets: check_tcp_seq|.0f} ns, "
+     "{kernel packets: check_tcp_seq, rate|.1f} Mpps",
+     "output alone, {kernel packets: output|.0f} ns",
+     "x {kernel packets: check_tcp_seq, rate.ratio|.2f}"),
     ("new connections a second, moved; kept",
      "{connections: MOVED|.0f}; {connections: KEPT|.0f}",
      "straight to that server, {connections: STRAIGHT|.0f}; by way of "
