@@ -1,17 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright (c) 2026 the Tasuki developers. */
 
-/* libFuzzer target for the responder's answers.  An input is a frame.  An answer
- * must
+/* libFuzzer target for the responder's answers.  An input is a byte of flags
+ * and a frame.  An answer must
  *
- *   - be no longer than the frame, but for the option that an advertisement has
- *     even if the solicitation had none;
+ *   - be no longer than the frame, but for the option that an advertisement
+ *     has even if the solicitation had none;
  *   - come from the responder's MAC address;
  *   - not be answered when it comes back.
  *
- * As a fuzzer cannot guess checksums, bits of the first byte say to fill in
- * those of IPv4 and of ICMP or ICMPv6 in a frame without VLAN tags or
- * options. */
+ * As a fuzzer cannot guess checksums, the flags say to fill in those of IPv4
+ * and ICMP, or that of ICMPv6, in a frame without VLAN tags or options. */
 
 #include <config.h>
 #undef NDEBUG

@@ -107,9 +107,9 @@ def n_decided(site):
 
 
 def test_service(site):
-    """A connection is handed over, and all of it comes by the stages behind the
-    service's: what tasukid sends itself, too, such as the request that it says
-    again to the second server."""
+    """A connection is handed over, and all of it comes by the stages behind
+    the service's: what tasukid sends itself, too, such as the request that it
+    says again to the second server."""
     site.curl("/")      # Now it is known where everybody is.
     site.wait_no_connections()
     before = n_decided(site)

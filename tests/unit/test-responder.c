@@ -7,8 +7,8 @@
  *     M = "02:54:0a:00:00:fe", H = "02:00:00:00:00:01",
  *     H2 = "02:00:00:00:00:02"
  *
- * and say what RFC 826, 792, 4443 and 4861 ask for: nothing here comes from the
- * program under test. */
+ * and say what RFC 826, 792, 4443 and 4861 ask for: nothing here comes from
+ * the program under test. */
 
 #include <config.h>
 #include <setjmp.h>
@@ -228,7 +228,8 @@ static const struct {
       REPLY_OTHER,
       "02540a0000fe02000000000108004500001c00010000400165e20a0000010a"
       "0000fe0000ffff00000000" },
-    { /* Ether(src=H,dst=M)/IP(src='10.0.0.1',dst='10.0.0.254')/ICMP(type=13) */
+    { /* Ether(src=H,dst=M)/IP(src='10.0.0.1',dst='10.0.0.254')/
+     * ICMP(type=13) */
       REPLY_OTHER,
       "02540a0000fe02000000000108004500002800010000400165d60a0000010a"
       "0000fe0d000ea80000000001584ac501584ac501584ac5" },
@@ -393,7 +394,8 @@ static const struct {
       REPLY_SOURCE,
       "02540a0000fe02000000000186dd6000000000083a40000000000000000000"
       "00000000000000fd000000000000000000000000000001800082bb00000000" },
-    { /* Ether(src=H,dst=M)/IPv6(src='::1',dst='fd00::1')/ICMPv6EchoRequest() */
+    { /* Ether(src=H,dst=M)/IPv6(src='::1',dst='fd00::1')/
+     * ICMPv6EchoRequest() */
       REPLY_SOURCE,
       "02540a0000fe02000000000186dd6000000000083a40000000000000000000"
       "00000000000001fd000000000000000000000000000001800082ba00000000" },

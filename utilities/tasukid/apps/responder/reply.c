@@ -41,8 +41,8 @@ reply_name(enum reply reply)
 
 /* Addresses. */
 
-/* RFC 1122, section 3.2.1.3: neither "this network", nor loopback, nor a group,
- * nor reserved, nor broadcast. */
+/* RFC 1122, section 3.2.1.3: neither "this network", nor loopback, nor a
+ * group, nor reserved, nor broadcast. */
 static bool
 is_host4(ovs_be32 ip)
 {
@@ -226,8 +226,8 @@ answer_ipv4(const struct replier *r, const struct ethernet *eth,
         return REPLY_OTHER;
     }
 
-    /* The identification goes with "don't fragment": as unique, or as little in
-     * need of that, as it was (RFC 6864). */
+    /* The identification goes with "don't fragment": as unique, or as little
+     * in need of that, as it was (RFC 6864). */
     struct ip_header ip_reply = *ip;
     ip_reply.ip_ttl = TTL;
     put_16aligned_be32(&ip_reply.ip_src, dst);

@@ -4,9 +4,9 @@
 #ifndef TASUKID_RESPONDER_REPLY_H
 #define TASUKID_RESPONDER_REPLY_H 1
 
-/* What a host says to whoever asks whether it is there: ARP (RFC 826), Neighbor
- * Discovery (RFC 4861), echo (RFC 792, RFC 4443).  Bytes in, bytes out: no
- * switch, no database, no clock. */
+/* What a host says to whoever asks whether it is there: ARP (RFC 826),
+ * Neighbor Discovery (RFC 4861), echo (RFC 792, RFC 4443).  Bytes in, bytes
+ * out: no switch, no database, no clock. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -48,9 +48,9 @@ enum reply {
 const char *reply_name(enum reply);
 
 /* Appends to 'answer', which is empty, what 'r' answers to the 'size' bytes at
- * 'frame', which are aligned to 2 bytes: an Ethernet frame without FCS, perhaps
- * with VLAN tags, which the answer has, too.  Leaves 'answer' empty if the value
- * that it returns is REPLY_N_ANSWERS or more. */
+ * 'frame', which are aligned to 2 bytes: an Ethernet frame without FCS,
+ * perhaps with VLAN tags, which the answer has, too.  Leaves 'answer' empty if the
+ * value that it returns is REPLY_N_ANSWERS or more. */
 enum reply reply_make(const struct replier *r, const void *frame, size_t size,
                       struct ofpbuf *answer);
 

@@ -23,8 +23,8 @@
 #include "utilities/tasukid/core/ofswitch.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
-/* A host that is only there to be found: it answers ARP, Neighbor Discovery and
- * ping for addresses that each switch has in column "other_config".
+/* A host that is only there to be found: it answers ARP, Neighbor Discovery
+ * and ping for addresses that each switch has in column "other_config".
  *
  * It has a table just behind PIPE_ZONE, with flows for requests for its
  * addresses that come from no tenant.  All else passes. */
