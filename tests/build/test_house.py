@@ -4,9 +4,11 @@
 
 import pathlib
 import re
+import subprocess
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 HOUSE = "utilities/tasukid/"
+OBJECTS = TOP / "build/ovs" / HOUSE
 
 
 def room(path):
@@ -46,3 +48,30 @@ def test_the_core_names_no_application():
         for name in names:
             assert '"%s"' % name not in code and name + "_app" not in code, (
                 path, name)
+
+
+def calls():
+    """Returns which of the core's files uses functions and variables of which
+    others: as the linker sees it."""
+    defined, used = {}, {}
+    for path in sorted((TOP / HOUSE / "core").glob("*.c")):
+        name = path.stem
+        lines = subprocess.run(
+            ["nm", str(OBJECTS / "core" / ("libtasukid_la-%s.o" % name))],
+            stdout=subprocess.PIPE, text=True, check=True).stdout.splitlines()
+        used[name] = {line.split()[-1] for line in lines
+                      if line.split()[-2] == "U"}
+        defined.update({line.split()[-1]: name for line in lines
+                        if line.split()[-2] in "TDBRC"})
+    return {name: {defined[symbol] for symbol in symbols if symbol in defined}
+                  - {name} for name, symbols in used.items()}
+
+
+def test_no_circle_in_the_core():
+    """Takes away whatever uses nothing that is left, until nothing is."""
+    left = calls()
+    assert len(left) > 10 and any(left.values())
+    while left:
+        free = {name for name, uses in left.items() if not uses & set(left)}
+        assert free, {name: uses & set(left) for name, uses in left.items()}
+        left = {name: uses for name, uses in left.items() if name not in free}

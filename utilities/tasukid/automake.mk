@@ -126,6 +126,7 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core/flow-set.h \
 	utilities/tasukid/core/ofswitch-conn.c \
 	utilities/tasukid/core/ofswitch-packet.c \
+	utilities/tasukid/core/ofswitch-ports.c \
 	utilities/tasukid/core/ofswitch-private.h \
 	utilities/tasukid/core/ofswitch-sync.c \
 	utilities/tasukid/core/ofswitch.c \
@@ -134,10 +135,13 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core/ovs-ports.h \
 	utilities/tasukid/core/pipeline.c \
 	utilities/tasukid/core/pipeline.h \
+	utilities/tasukid/core/reconcile.c \
+	utilities/tasukid/core/reconcile.h \
 	utilities/tasukid/core/requests.c \
 	utilities/tasukid/core/requests.h \
 	utilities/tasukid/core/row-check.c \
 	utilities/tasukid/core/row-check.h \
+	utilities/tasukid/core/stages.c \
 	utilities/tasukid/core/taps.c \
 	utilities/tasukid/core/taps.h \
 	utilities/tasukid/core/timers.c \

@@ -35,6 +35,7 @@
 #include "utilities/tasukid/core/events.h"
 #include "utilities/tasukid/core/ofswitch-private.h"
 #include "utilities/tasukid/core/ovs-ports.h"
+#include "utilities/tasukid/core/reconcile.h"
 #include "utilities/tasukid/core/timers.h"
 
 VLOG_DEFINE_THIS_MODULE(tasukid);
@@ -97,7 +98,7 @@ main(int argc, char *argv[])
     apps_register();
     app_init_all();
     ovs_ports_init(remote);
-    config_init(remote);
+    reconcile_init(remote);
     free(remote);
 
     settle_by = time_msec() + SETTLE_TIMEOUT;
@@ -107,7 +108,7 @@ main(int argc, char *argv[])
             report_memory();
         }
 
-        config_run();
+        reconcile_run();
         timers_run();
         connections_run();
         events_run();
@@ -131,7 +132,7 @@ main(int argc, char *argv[])
         }
 
         memory_wait();
-        config_wait();
+        reconcile_wait();
         connections_wait();
         events_wait();
         timers_wait();

@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "app-call.h"
-#include "connections.h"
 #include "database-watch.h"
 #include "openvswitch/dynamic-string.h"
 #include "hmapx.h"
@@ -22,7 +21,6 @@
 #include "ovsdb-idl.h"
 #include "ovsdb-idl-provider.h"
 #include "packets.h"
-#include "row-check.h"
 #include "simap.h"
 #include "smap.h"
 #include "timeval.h"
@@ -33,6 +31,7 @@
 VLOG_DEFINE_THIS_MODULE(config);
 
 static struct ovsdb_idl *idl;
+static config_apply_func *apply_cb;
 static char *idl_remote;
 static struct database_watch database_watch;
 static unsigned int idl_seqno;
@@ -59,7 +58,6 @@ static struct hmapx to_log = HMAPX_INITIALIZER(&to_log);
 static struct hmapx to_write = HMAPX_INITIALIZER(&to_write);
 static bool write_all;              /* Write all, whether or not changed. */
 static struct ovsdb_idl_txn *status_txn;
-static uint64_t connections_seen;
 
 /* Rows that have a status: those of every table with such a column. */
 
@@ -333,15 +331,8 @@ write_statuses(void)
 }
 
 static void
-run_status(const struct tasukirec_tasuki *cfg)
+run_status(void)
 {
-    uint64_t seqno = connections_seqno();
-
-    if (cfg && seqno != connections_seen) {
-        connections_seen = seqno;
-        connections_set_status(cfg);
-    }
-
     if (!status_txn && status_is_old() && ovsdb_idl_has_lock(idl)) {
         status_txn = ovsdb_idl_txn_create(idl);
         write_statuses();
@@ -512,43 +503,6 @@ config_refuse_row(const struct uuid *uuid, char *error)
     }
 }
 
-/* Sees to it that the applications of 'row' are there, and says which are
- * not. */
-static void
-check_applications(const struct tasukirec_switch *row)
-{
-    struct ds refused = DS_EMPTY_INITIALIZER;
-
-    for (size_t i = 0; i < row->n_applications; i++) {
-        const char *name = row->applications[i];
-        const char *error = (app_index_from_name(name) < 0
-                             ? app_load(name) : NULL);
-
-        if (error) {
-            ds_put_format(&refused, "%s%s: %s", refused.length ? "; " : "",
-                          name, error);
-        }
-    }
-    config_set_status(&row->header_.uuid, "refused_applications",
-                      refused.length ? "%s" : NULL, ds_cstr(&refused));
-    ds_destroy(&refused);
-}
-
-static void
-check_rows(const struct tasukirec_tasuki *cfg)
-{
-    for (size_t i = 0; i < cfg->n_switches; i++) {
-        config_refuse_row(&cfg->switches[i]->header_.uuid,
-                          row_check_switch(cfg, cfg->switches[i]));
-        check_applications(cfg->switches[i]);
-    }
-    for (size_t i = 0; i < app_count(); i++) {
-        if (app_classes[i]->check_rows) {
-            APP_CALL(app_classes[i], check_rows, cfg);
-        }
-    }
-}
-
 const struct tasukirec_switch *
 config_find_switch(uint64_t dpid)
 {
@@ -591,48 +545,14 @@ config_generation_id(void)
     return generation_id;
 }
 
-static void
-publish_applications(const struct tasukirec_tasuki *cfg)
-{
-    struct ds names = DS_EMPTY_INITIALIZER;
-
-    for (size_t i = 0; i < app_count(); i++) {
-        if (app_classes[i]->id != PIPE_APP_CORE) {
-            ds_put_format(&names, "%s%s", names.length ? "," : "",
-                          app_classes[i]->name);
-        }
-    }
-    config_set_status(&cfg->header_.uuid, "applications", "%s",
-                      ds_cstr(&names));
-    ds_destroy(&names);
-}
-
-/* Makes the rest of the process do what 'cfg' says, or nothing if it is null:
- * then the connections go first, as the flows are to stay in the switches when
- * the services that they are for are gone from here.  With 'all' it is not known
- * what has changed. */
+/* Has the rest of the process do what 'cfg' says, or nothing if it is null. */
 static void
 apply(const struct tasukirec_tasuki *cfg, bool all)
 {
-    if (!cfg) {
-        connections_configure(NULL);
-    }
     all_changed = all || !cfg;
     note_changes();
     forget_errors();
-    if (cfg) {
-        check_rows(cfg);
-    }
-    for (size_t i = 0; i < app_count(); i++) {
-        if (app_classes[i]->configure) {
-            APP_CALL(app_classes[i], configure, cfg);
-        }
-    }
-    if (cfg && !only_kept_changed()) {
-        connections_configure(cfg);
-        connections_set_status(cfg);
-        publish_applications(cfg);
-    }
+    apply_cb(cfg, cfg && only_kept_changed());
     log_error_changes();
     write_all |= all_changed;
 }
@@ -693,8 +613,9 @@ run_election(const struct tasukirec_tasuki *cfg)
 }
 
 void
-config_init(const char *remote)
+config_init(const char *remote, config_apply_func *apply_)
 {
+    apply_cb = apply_;
     idl = ovsdb_idl_create(remote, &tasukirec_idl_class, true, true);
     ovsdb_idl_set_lock(idl, "tasukid");
     idl_remote = xstrdup(remote);
@@ -780,7 +701,7 @@ run(void)
         idl_seqno = ovsdb_idl_get_seqno(idl);
         apply(cfg, all);
     }
-    run_status(cfg);
+    run_status();
 }
 
 void
@@ -801,7 +722,7 @@ config_wait(void)
     if (status_txn) {
         ovsdb_idl_txn_wait(status_txn);
     } else if (active && ovsdb_idl_has_lock(idl)
-               && (status_is_old() || connections_seqno() != connections_seen)
+               && status_is_old()
                && tasukirec_tasuki_first(idl)) {
         poll_immediate_wake();
     }

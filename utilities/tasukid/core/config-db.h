@@ -21,12 +21,19 @@ struct tasukirec_switch;
 struct tasukirec_tasuki;
 struct uuid;
 
-/* Connects to the database at 'remote', in a form for ovsdb_idl_create(). */
-void config_init(const char *remote);
+/* Makes the process do what 'cfg' says, or nothing if it is null.  With
+ * 'only_kept' nothing has changed but tables that applications keep the errors
+ * of ('kept_errors' in app.h). */
+typedef void config_apply_func(const struct tasukirec_tasuki *cfg,
+                               bool only_kept);
+
+/* Connects to the database at 'remote', in a form for ovsdb_idl_create().  When it
+ * changes, 'apply' is called. */
+void config_init(const char *remote, config_apply_func *apply);
 void config_destroy(void);
 
-/* Receives changes, elects the active tasukid, calls the applications'
- * 'configure' callbacks and writes the status columns. */
+/* Receives changes, elects the active tasukid, has changes applied and writes the
+ * status columns. */
 void config_run(void);
 void config_wait(void);
 

@@ -16,78 +16,6 @@
  * what passes packets on from stage to stage, and what obeys a decision about
  * the egress. */
 
-static bool
-runs(const struct ofswitch *sw, const struct pipeline_stage *stage)
-{
-    return stage->app && ofswitch_runs(sw, stage->app->id);
-}
-
-/* Returns true if packets can come to 'stage' of 'sw': always where stages
- * begin, as flows of a connection may name that table whether or not somebody
- * uses it. */
-static bool
-is_there(const struct ofswitch *sw, const struct pipeline_stage *stage)
-{
-    return stage->table % 10 == 0 || runs(sw, stage);
-}
-
-/* Returns the first stage after 'table' to which packets can come. */
-static const struct pipeline_stage *
-next_stage(const struct ofswitch *sw, uint8_t table)
-{
-    size_t n;
-    const struct pipeline_stage *stage = pipeline_stages(&n);
-
-    while (stage->table <= table || !is_there(sw, stage)) {
-        stage++;
-    }
-    return stage;
-}
-
-uint8_t
-pipeline_next(const struct ofswitch *sw, uint8_t table)
-{
-    return next_stage(sw, table)->table;
-}
-
-/* Returns the first stage after 'table' that has to see packets whose way is
- * decided. */
-static const struct pipeline_stage *
-next_tap(const struct ofswitch *sw, uint8_t table)
-{
-    size_t n;
-    const struct pipeline_stage *stage = pipeline_stages(&n);
-
-    while (stage->table < PIPE_OUTPUT
-           && !(stage->table > table && stage->taps && runs(sw, stage))) {
-        stage++;
-    }
-    return stage;
-}
-
-bool
-pipeline_is_tapped(const struct ofswitch *sw)
-{
-    return next_tap(sw, PIPE_CLASSIFY)->table != PIPE_OUTPUT;
-}
-
-void
-pipeline_put_output(const struct ofswitch *sw, uint8_t table, ofp_port_t port,
-                    uint32_t zone, struct ofpbuf *ofpacts)
-{
-    const struct pipeline_stage *tap = next_tap(sw, table);
-
-    if (tap->table == PIPE_OUTPUT) {
-        ofpact_put_OUTPUT(ofpacts)->port = port;
-    } else {
-        pipeline_put_zone(ofpacts, zone);
-        pipeline_put_egress(ofpacts, port);
-        ofpact_put_GOTO_TABLE(ofpacts)->table_id = tap->table;
-    }
-}
-
-/* The core's flows. */
-
 static void
 declare(struct flow_set *flows, uint8_t table, uint16_t priority,
         const struct match *match, const struct ofpbuf *ofpacts)
@@ -128,7 +56,7 @@ declare_bypass(const struct ofswitch *sw, const struct pipeline_stage *stage,
     match_set_reg_masked(&match, PIPE_EGRESS_REG, PIPE_EGRESS_VALID,
                          PIPE_EGRESS_VALID);
     declare_goto(flows, stage->table, UINT16_MAX, &match,
-                 next_tap(sw, stage->table)->table);
+                 pipeline_next_tap(sw, stage->table)->table);
 }
 
 /* Has packets in 'zone' leave through 'port', or those in any if it is 0. */
@@ -202,7 +130,7 @@ declare_flows(struct ofswitch *sw, struct flow_set *flows)
     const struct pipeline_stage *stage = &stages[1];
     bool tapped = false;
 
-    while (stage < &stages[n] && !runs(sw, stage)) {
+    while (stage < &stages[n] && !pipeline_runs(sw, stage)) {
         stage++;
     }
     if (stage >= &stages[n]) {
@@ -212,17 +140,17 @@ declare_flows(struct ofswitch *sw, struct flow_set *flows)
 
     declare_miss(flows, PIPE_CLASSIFY, stage->table);
     while (stage->table < PIPE_OUTPUT) {
-        const struct pipeline_stage *next = next_stage(sw, stage->table);
+        const struct pipeline_stage *next = pipeline_next_stage(sw, stage->table);
 
-        if (!(runs(sw, stage) && stage->closed)
+        if (!(pipeline_runs(sw, stage) && stage->closed)
             && stage->table != PIPE_FORWARD) {
             declare_miss(flows, stage->table, next->table);
         }
         if (stage->table == PIPE_FORWARD
-            || (tapped && runs(sw, stage) && !stage->taps)) {
+            || (tapped && pipeline_runs(sw, stage) && !stage->taps)) {
             declare_bypass(sw, stage, flows);
         }
-        tapped |= stage->taps && runs(sw, stage);
+        tapped |= stage->taps && pipeline_runs(sw, stage);
         stage = next;
     }
     declare_output(sw, flows);

@@ -35,7 +35,6 @@
 
 VLOG_DEFINE_THIS_MODULE(ofswitch_conn);
 
-COVERAGE_DEFINE(ofswitch_bad_message);
 COVERAGE_DEFINE(ofswitch_error_reply);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
@@ -45,9 +44,6 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
 /* Seconds between connection attempts, at most. */
 #define MAX_BACKOFF 8
-
-/* How long a switch may take to introduce itself, in msec. */
-#define HANDSHAKE_TIMEOUT 15000
 
 /* Messages from one switch before it is the next one's turn.  Of packets that
  * have to wait, the sooner they do, the sooner it is known who sends too
@@ -190,40 +186,6 @@ run_held(struct ofswitch *sw)
 
 /* Requests of the core. */
 
-/* Returns true if 'reply' brings a message.  Otherwise the connection has to go,
- * unless it is gone. */
-static bool
-has_answer(struct ofswitch *sw, const struct request_reply *reply)
-{
-    switch (reply->status) {
-    case REQUEST_PART:
-    case REQUEST_DONE:
-        return true;
-
-    case REQUEST_REFUSED:
-        ofswitch_reconnect(sw, "the switch does not describe itself");
-        return false;
-
-    case REQUEST_TIMED_OUT:
-        ofswitch_reconnect(sw, "the switch does not reply");
-        return false;
-
-    case REQUEST_GONE:
-        return false;
-    }
-    OVS_NOT_REACHED();
-}
-
-/* Sends 'msg', a request of the core itself, which cannot do without. */
-void
-ofswitch_ask(struct ofswitch *sw, struct ofpbuf *msg, long long int timeout_ms,
-             request_func *cb)
-{
-    if (!request_send(sw, PIPE_APP_CORE, msg, 0, timeout_ms, cb, NULL)) {
-        ofswitch_reconnect(sw, "too many requests wait for their replies");
-    }
-}
-
 static void
 check_handshake(struct ofswitch *sw)
 {
@@ -239,7 +201,7 @@ handle_features(struct ofswitch *sw, const struct request_reply *reply,
 {
     struct ofputil_switch_features features;
 
-    if (!has_answer(sw, reply)) {
+    if (!ofswitch_has_answer(sw, reply)) {
         return;
     }
 
@@ -253,64 +215,6 @@ handle_features(struct ofswitch *sw, const struct request_reply *reply,
     sw->dpid = features.datapath_id;
     sw->have_features = true;
     supersede_older(sw);
-    check_handshake(sw);
-}
-
-static void
-handle_ports(struct ofswitch *sw, const struct request_reply *reply,
-             void *aux OVS_UNUSED)
-{
-    struct ofputil_phy_port desc;
-    int retval;
-
-    if (!has_answer(sw, reply)) {
-        return;
-    }
-
-    struct ofpbuf b = *reply->msgs[0];
-    ofpraw_pull_assert(&b);
-    while (!(retval = ofputil_pull_phy_port(sw->version, &b, &desc))) {
-        ofswitch_put_port(sw, &desc);
-    }
-    if (retval != EOF) {
-        ofswitch_bad_message(sw, reply->msgs[0], retval);
-    }
-
-    bool last = reply->status == REQUEST_DONE;
-    if (sw->state == OSS_MANAGED) {
-        if (last) {
-            ofswitch_delete_doubted_ports(sw);
-        }
-    } else if (last) {
-        sw->have_ports = true;
-        check_handshake(sw);
-    }
-}
-
-static void
-request_ports(struct ofswitch *sw)
-{
-    ofswitch_ask(sw, ofputil_encode_port_desc_stats_request(sw->version,
-                                                            OFPP_ANY),
-                 HANDSHAKE_TIMEOUT, handle_ports);
-}
-
-/* Forgets the ports and asks which there are. */
-void
-ofswitch_read_ports(struct ofswitch *sw)
-{
-    ofswitch_clear_ports(sw);
-    sw->have_ports = false;
-    ofswitch_set_state(sw, OSS_HANDSHAKE);
-    request_ports(sw);
-}
-
-/* Asks which ports there are, to learn what has changed. */
-void
-ofswitch_check_ports(struct ofswitch *sw)
-{
-    ofswitch_doubt_ports(sw);
-    request_ports(sw);
 }
 
 static void
@@ -319,7 +223,7 @@ start_handshake(struct ofswitch *sw)
     sw->version = rconn_get_version(sw->rconn);
     sw->protocol = ofputil_protocol_from_ofp_version(sw->version);
     ofswitch_ask(sw, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST, sw->version, 0),
-                 HANDSHAKE_TIMEOUT, handle_features);
+                 OFSWITCH_HANDSHAKE_MS, handle_features);
     ofswitch_read_ports(sw);
 }
 
@@ -480,23 +384,8 @@ ofswitch_handle_message(struct ofswitch *sw, const struct ofpbuf *msg)
             && type != OFPTYPE_BARRIER_REPLY) {
             sw->stats.unasked++;
         }
+        check_handshake(sw);
         return 0;
-    }
-}
-
-/* Counts and logs that 'msg' could not be decoded. */
-void
-ofswitch_bad_message(struct ofswitch *sw, const struct ofpbuf *msg,
-                     enum ofperr error)
-{
-    COVERAGE_INC(ofswitch_bad_message);
-    sw->stats.bad_messages++;
-    if (!VLOG_DROP_WARN(&rl)) {
-        const struct ofp_header *oh = msg->data;
-
-        VLOG_WARN("%s: ignoring a bad message, version 0x%02"PRIx8", type "
-                  "%"PRIu8", %"PRIu32" bytes (%s)", ofswitch_name(sw),
-                  oh->version, oh->type, msg->size, ofperr_to_string(error));
     }
 }
 

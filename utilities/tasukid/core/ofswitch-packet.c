@@ -84,15 +84,6 @@ ofswitch_packet_clear(struct ofswitch *sw)
     }
 }
 
-/* Returns true if 'port' belongs to an application other than 'class'. */
-bool
-ofswitch_is_others_port(const struct ofswitch *sw,
-                        const struct app_class *class, ofp_port_t port)
-{
-    return ((!class->port_zone || !APP_ASK(class, port_zone, sw, port))
-            && ofswitch_port_is_owned(sw, port));
-}
-
 /* Returns true if 'class' gets packets from 'port' now. */
 static bool
 gets_packets(const struct ofswitch *sw, const struct app_class *class,

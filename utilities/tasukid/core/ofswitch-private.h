@@ -12,6 +12,7 @@
  *     taps.c             applications that look at others' packets
  *     requests.c         requests, which wait for their replies
  *     ofswitch-sync.c    applications up and down, flows in line
+ *     ofswitch-ports.c   its ports, and asking it for them
  *     ofswitch.c         what applications may do with a switch
  */
 
@@ -36,6 +37,9 @@ enum ofswitch_state {
     OSS_MANAGED,            /* Applications run on it. */
     OSS_HELD,               /* Reached through a newer connection. */
 };
+
+/* How long a switch may take to introduce itself, in msec. */
+#define OFSWITCH_HANDSHAKE_MS 15000
 
 /* How long to wait before flows that a switch refused are sent again. */
 #define OFSWITCH_RETRY_MS 5000
@@ -125,20 +129,27 @@ extern uint64_t ofswitch_seqno;
 /* ofswitch.c */
 void ofswitch_reconnect(struct ofswitch *, const char *reason);
 void ofswitch_send(struct ofswitch *, struct ofpbuf *);
+void ofswitch_set_state(struct ofswitch *, enum ofswitch_state);
+size_t ofswitch_count_flows(const struct ofswitch *);
+void ofswitch_bad_message(struct ofswitch *, const struct ofpbuf *,
+                          enum ofperr);
+
+/* ofswitch-ports.c */
 void ofswitch_put_port(struct ofswitch *, const struct ofputil_phy_port *);
 void ofswitch_delete_port(struct ofswitch *, ofp_port_t);
 void ofswitch_doubt_ports(struct ofswitch *);
 void ofswitch_delete_doubted_ports(struct ofswitch *);
 void ofswitch_clear_ports(struct ofswitch *);
 void ofswitch_set_name(struct ofswitch *);
-void ofswitch_set_state(struct ofswitch *, enum ofswitch_state);
-size_t ofswitch_count_flows(const struct ofswitch *);
-
-/* ofswitch-conn.c */
-void ofswitch_read_ports(struct ofswitch *);
-void ofswitch_check_ports(struct ofswitch *);
+bool ofswitch_is_others_port(const struct ofswitch *,
+                             const struct app_class *, ofp_port_t);
+bool ofswitch_has_answer(struct ofswitch *, const struct request_reply *);
 void ofswitch_ask(struct ofswitch *, struct ofpbuf *,
                   long long int timeout_ms, request_func *);
+void ofswitch_read_ports(struct ofswitch *);
+void ofswitch_check_ports(struct ofswitch *);
+
+/* ofswitch-conn.c */
 struct ofswitch *ofswitch_create(int probe_interval);
 enum ofperr ofswitch_handle_message(struct ofswitch *, const struct ofpbuf *);
 struct ofswitch *ofswitch_create_active(const char *target);
@@ -146,8 +157,6 @@ struct ofswitch *ofswitch_create_passive(struct vconn *);
 void ofswitch_destroy(struct ofswitch *);
 void ofswitch_conn_run(struct ofswitch *);
 void ofswitch_conn_wait(struct ofswitch *);
-void ofswitch_bad_message(struct ofswitch *, const struct ofpbuf *,
-                          enum ofperr);
 uint32_t ofswitch_allowed_versions(void);
 
 /* ofswitch-packet.c */
@@ -157,8 +166,6 @@ void ofswitch_packet_clear(struct ofswitch *);
 enum ofperr ofswitch_packet_receive(struct ofswitch *,
                                     const struct ofp_header *);
 void ofswitch_packet_run(struct ofswitch *);
-bool ofswitch_is_others_port(const struct ofswitch *,
-                             const struct app_class *, ofp_port_t);
 void ofswitch_packet_wait(const struct ofswitch *);
 
 /* ofswitch-sync.c */

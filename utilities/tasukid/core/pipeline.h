@@ -130,6 +130,16 @@ struct pipeline_stage {
  * PIPE_OUTPUT, and their number in '*n'. */
 const struct pipeline_stage *pipeline_stages(size_t *n);
 
+/* Returns true if the application whose 'stage' it is runs on the switch. */
+bool pipeline_runs(const struct ofswitch *, const struct pipeline_stage *stage);
+
+/* Returns the first stage after 'table' to which packets can come, or that has to
+ * see packets whose way is decided.  The last one is at PIPE_OUTPUT. */
+const struct pipeline_stage *pipeline_next_stage(const struct ofswitch *,
+                                                 uint8_t table);
+const struct pipeline_stage *pipeline_next_tap(const struct ofswitch *,
+                                               uint8_t table);
+
 /* Gives 'class' the tables that it asks for.  Returns null, or
  * why not, which the caller must free. */
 char *pipeline_register(const struct app_class *);

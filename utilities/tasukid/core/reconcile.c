@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#include <config.h>
+#include "reconcile.h"
+
+#include "app-call.h"
+#include "config-db.h"
+#include "connections.h"
+#include "openvswitch/dynamic-string.h"
+#include "openvswitch/poll-loop.h"
+#include "pipeline.h"
+#include "row-check.h"
+#include "util.h"
+#include "utilities/tasukid/tasuki-idl.h"
+
+static uint64_t connections_seen;       /* connections_seqno() when published. */
+
+/* Sees to it that the applications of 'row' are there, and says which are
+ * not. */
+static void
+check_applications(const struct tasukirec_switch *row)
+{
+    struct ds refused = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < row->n_applications; i++) {
+        const char *name = row->applications[i];
+        const char *error = (app_index_from_name(name) < 0
+                             ? app_load(name) : NULL);
+
+        if (error) {
+            ds_put_format(&refused, "%s%s: %s", refused.length ? "; " : "",
+                          name, error);
+        }
+    }
+    config_set_status(&row->header_.uuid, "refused_applications",
+                      refused.length ? "%s" : NULL, ds_cstr(&refused));
+    ds_destroy(&refused);
+}
+
+static void
+check_rows(const struct tasukirec_tasuki *cfg)
+{
+    for (size_t i = 0; i < cfg->n_switches; i++) {
+        config_refuse_row(&cfg->switches[i]->header_.uuid,
+                          row_check_switch(cfg, cfg->switches[i]));
+        check_applications(cfg->switches[i]);
+    }
+    for (size_t i = 0; i < app_count(); i++) {
+        if (app_classes[i]->check_rows) {
+            APP_CALL(app_classes[i], check_rows, cfg);
+        }
+    }
+}
+
+static void
+publish_applications(const struct tasukirec_tasuki *cfg)
+{
+    struct ds names = DS_EMPTY_INITIALIZER;
+
+    for (size_t i = 0; i < app_count(); i++) {
+        if (app_classes[i]->id != PIPE_APP_CORE) {
+            ds_put_format(&names, "%s%s", names.length ? "," : "",
+                          app_classes[i]->name);
+        }
+    }
+    config_set_status(&cfg->header_.uuid, "applications", "%s",
+                      ds_cstr(&names));
+    ds_destroy(&names);
+}
+
+/* Makes the rest of the process do what 'cfg' says, or nothing if it is null:
+ * then the connections go first, as the flows are to stay in the switches when
+ * the services that they are for are gone from here. */
+static void
+apply(const struct tasukirec_tasuki *cfg, bool only_kept)
+{
+    if (cfg) {
+        check_rows(cfg);
+    } else {
+        connections_configure(NULL);
+    }
+    for (size_t i = 0; i < app_count(); i++) {
+        if (app_classes[i]->configure) {
+            APP_CALL(app_classes[i], configure, cfg);
+        }
+    }
+    if (cfg && !only_kept) {
+        connections_configure(cfg);
+        connections_set_status(cfg);
+        publish_applications(cfg);
+    }
+}
+
+void
+reconcile_init(const char *remote)
+{
+    config_init(remote, apply);
+}
+
+void
+reconcile_run(void)
+{
+    if (config_get() && connections_seqno() != connections_seen) {
+        connections_seen = connections_seqno();
+        connections_set_status(config_get());
+    }
+    config_run();
+}
+
+void
+reconcile_wait(void)
+{
+    config_wait();
+    if (config_has_lock() && config_get()
+        && connections_seqno() != connections_seen) {
+        poll_immediate_wake();
+    }
+}
