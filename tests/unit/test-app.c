@@ -88,12 +88,14 @@ test_refused(void **state OVS_UNUSED)
     check_refused(class, "no 3 tables from 28 on");
     class.stage = (struct app_stage) { .table = PIPE_OUTPUT, .n_tables = 1 };
     check_refused(class, "no tables 50 to 50 for applications");
-    class.stage = (struct app_stage) { .n_tables = 1 };
-    check_refused(class, "0 is not the table of a stage");
-    class.stage = (struct app_stage) { .after = 25, .n_tables = 1 };
-    check_refused(class, "25 is not the table of a stage");
-    class.stage = (struct app_stage) { .after = PIPE_SERVICE, .n_tables = 10 };
-    check_refused(class, "no 10 tables from 21 on");
+    for (int after = 0; after <= UINT8_MAX; after++) {
+        if (after != PIPE_ZONE && after != PIPE_MIRROR) {
+            class.stage = (struct app_stage) { .after = after, .n_tables = 1 };
+            check_refused(class, "a stage cannot be after table");
+        }
+    }
+    class.stage = (struct app_stage) { .after = PIPE_ZONE, .n_tables = 10 };
+    check_refused(class, "tables from");
 }
 
 static void

@@ -147,7 +147,8 @@ declare_flows(struct ofswitch *sw, struct flow_set *flows)
             declare_miss(flows, stage->table, next->table);
         }
         if (stage->table == PIPE_FORWARD
-            || (tapped && pipeline_runs(sw, stage) && !stage->taps)) {
+            || (pipeline_runs(sw, stage) && !stage->taps
+                && (tapped || stage->table > PIPE_SERVICE))) {
             declare_bypass(sw, stage, flows);
         }
         tapped |= stage->taps && pipeline_runs(sw, stage);

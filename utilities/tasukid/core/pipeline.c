@@ -88,12 +88,11 @@ pipeline_register(const struct app_class *class)
     }
 
     /* After that one and those that asked for the same before. */
-    size_t i = find_stage(stage->after);
-    if (i >= n_stages || stages[i].table != stage->after
-        || stage->after == PIPE_CLASSIFY || stage->after == PIPE_OUTPUT) {
-        return xasprintf("%d is not the table of a stage that another can "
-                         "follow", stage->after);
+    if (stage->after != PIPE_ZONE && stage->after != PIPE_MIRROR) {
+        return xasprintf("a stage cannot be after table %d, only after %d and "
+                         "%d", stage->after, PIPE_ZONE, PIPE_MIRROR);
     }
+    size_t i = find_stage(stage->after);
     while (stages[i + 1].table % 10) {
         i++;
     }

@@ -49,7 +49,9 @@ struct app_stage {
      * is not part of Tasuki says so. */
     uint8_t table;
     uint8_t n_tables;
-    uint8_t after;          /* PIPE_ZONE to PIPE_FORWARD. */
+    uint8_t after;          /* PIPE_ZONE or PIPE_MIRROR: what PIPE_SERVICE
+                             * decides goes to PIPE_MIRROR, and what
+                             * PIPE_FORWARD does leaves. */
 
     /* Does the stage see packets whose way is decided already?  Those that
      * decide do not need to, those that look have to. */
