@@ -202,6 +202,31 @@ up(struct ofswitch *sw)
     assert message in (switch.dir / "tasukid.err").read_text()
 
 
+def test_decided(switch):
+    """A stage that decides, other than one that taps, is left out where the
+    way of a packet is decided."""
+    for name, number, taps in ("decides", "0x96", "false"), (
+            "looks", "0x97", "true"):
+        switch.build(name, HEAD + CLASS % (
+            name, "APP_INTERFACE_VERSION", number,
+            ".stage = { .after = PIPE_MIRROR, .n_tables = 1, .taps = %s },"
+            % taps))
+    switch.run("tasuki-ctl add-switch %s apps=handover,forward -- set Switch "
+               "%s applications=handover,forward,decides,looks" % (DPID, DPID))
+    decided = "priority=65535,reg0=0x10000/0x10000 actions=goto_table:"
+    wait_for(lambda: decided + "50" in switch.flows(40), "the flows")
+    assert switch.flows(30).endswith("priority=0 actions=goto_table:31\n")
+    # Past the one that looks, whichever of the two comes first.
+    loaded = switch.appctl("application/list").splitlines()
+    table = {line.split(":")[0]: int(line.split()[-3]) for line in loaded
+             if line.split(":")[0] in ("decides", "looks")}
+    assert sorted(table.values()) == [31, 32]
+    assert decided not in switch.flows(table["looks"])
+    assert decided + ("32" if table["decides"] == 31 else "50") \
+        in switch.flows(table["decides"])
+    assert decided not in switch.flows(20)
+
+
 # Says in the log what "talkers" tells.
 LISTENER = HEAD + """
 #include <stdlib.h>
