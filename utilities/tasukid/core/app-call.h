@@ -4,14 +4,16 @@
 #ifndef TASUKID_APP_CALL_H
 #define TASUKID_APP_CALL_H 1
 
-/* How the core calls an application, so that it is known whose code runs: what
- * that may do to a switch depends on it, and the log names it if it crashes. */
+/* How the core calls an application.  It notes whose code runs: what that code
+ * may do to a switch depends on it, and the log names the application if it
+ * crashes. */
 
 #include "app.h"
 
 /* One callback that has not returned. */
 struct app_call {
-    const struct app_call *outer;       /* That it was called from, or null. */
+    const struct app_call *outer;       /* Whose callback led to it, or
+                                         * null. */
     const struct app_class *class;
     const char *callback;               /* A static string. */
 };
@@ -26,7 +28,7 @@ struct app_call {
         app_leave(&app_call__);                                         \
     } while (0)
 
-/* Calls CLASS->CALLBACK(...) and has its value. */
+/* Calls CLASS->CALLBACK(...).  The expression has its value. */
 #define APP_ASK(CLASS, CALLBACK, ...)                                   \
     ({                                                                  \
         struct app_call app_call__;                                     \
@@ -38,7 +40,7 @@ struct app_call {
         app_value__;                                                    \
     })
 
-/* Everything that is called between these two is 'class''s. */
+/* Code that runs between these two calls is the application's. */
 void app_enter(struct app_call *, const struct app_class *,
                const char *callback);
 void app_leave(const struct app_call *);
@@ -47,7 +49,7 @@ void app_leave(const struct app_call *);
  * core's. */
 const struct app_class *app_running(void);
 
-/* From now on a fatal signal first writes to the log whose code was running. */
+/* From now on a fatal signal writes to the log whose code was running. */
 void app_log_crashes(void);
 
 #endif /* TASUKID_APP_CALL_H */

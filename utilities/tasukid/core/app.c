@@ -28,12 +28,12 @@ static bool initialized;            /* app_init_all() was called. */
 /* Whose code runs, and which callbacks it was reached by. */
 static const struct app_call *current_call;
 
-/* Where applications are that are not part of Tasuki, and what was wrong last
- * time with those that could not be loaded: names to messages. */
+/* The directory of applications that are not part of Tasuki, and why those
+ * that could not be loaded last time could not: names to messages. */
 static char *app_directory;
 static struct shash load_errors = SHASH_INITIALIZER(&load_errors);
 
-/* A name is typed on command lines, and is part of file names. */
+/* A name is typed on command lines and is part of file names. */
 static bool
 is_good_name(const char *name)
 {
@@ -189,8 +189,8 @@ app_set_directory(const char *directory)
     app_directory = xstrdup(directory);
 }
 
-/* Returns null and the class in '*classp', or why there is none, which the
- * caller must free. */
+/* Returns null with the class in '*classp', or the reason why there is none,
+ * which the caller must free. */
 static char *
 open_app(const char *name, const struct app_class **classp)
 {
@@ -281,13 +281,13 @@ app_running(void)
     return current_call ? current_call->class : NULL;
 }
 
-/* What a process dies of that does something wrong. */
+/* Signals that a process dies of because of a bug. */
 static const int crash_signals[] = {
     SIGABRT, SIGBUS, SIGFPE, SIGILL, SIGSEGV,
 };
 static struct sigaction old_actions[ARRAY_SIZE(crash_signals)];
 
-/* Writes with nothing but what a signal handler may call. */
+/* Writes with only what a signal handler may call. */
 static void
 write_crash(const char *s)
 {

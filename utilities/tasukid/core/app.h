@@ -10,8 +10,8 @@
  * must not block.  A null callback means that the application has no interest.
  *
  * A new application is a folder in apps/, one of whose files defines a 'struct
- * app_class', and a line in apps/apps.h.  The core knows an application by what
- * it registers, and by nothing else. */
+ * app_class', and a line in apps/apps.h.  The core knows an application by
+ * what it registers, and by nothing else. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -47,7 +47,8 @@ struct packet_in {
  * and in those that it includes. */
 #define APP_INTERFACE_VERSION 1
 
-/* Answer a command, each of which wants one answer: Open vSwitch's own. */
+/* Answer a command.  Each command needs exactly one answer.  Both functions
+ * are Open vSwitch's own. */
 void unixctl_command_reply(struct unixctl_conn *, const char *body);
 void unixctl_command_reply_error(struct unixctl_conn *, const char *error);
 
@@ -74,34 +75,35 @@ struct app_class {
     void (*init)(void);
     void (*destroy)(void);
 
-    /* Called when the database changed, before 'configure': refuses the rows
-     * that are this application's and make no sense, with config_refuse_row()
+    /* Called when the database changed, before 'configure'.  Refuses those
+     * rows of this application that make no sense, with config_refuse_row()
      * (config-db.h). */
     void (*check_rows)(const struct tasukirec_tasuki *cfg);
 
-    /* A table of which 'check_rows' looks only at rows that have changed, and
-     * those that depend on them: their "error" stays until it says something
-     * else.  When nothing but such tables has changed, flows are declared again
-     * only where an application asks for that.  Null if there is none. */
+    /* A table of which 'check_rows' looks only at the rows that have changed
+     * and those that depend on them.  The "error" of a row stays until
+     * 'check_rows' sets another.  When only such tables have changed, flows
+     * are declared again only where an application asks for it.  Null if there
+     * is none. */
     const struct ovsdb_idl_table_class *kept_errors;
 
     /* Called when the database changed, before 'declare_flows'.  'cfg' is the
      * root row, null while there is none; it and the rows it leads to are
-     * valid until the next call.  Rows were checked already: pass over those
-     * whose config_get_status(uuid, "error") is not null (config-db.h). */
+     * valid until the next call.  The rows have been checked: skip those whose
+     * config_get_status(uuid, "error") is not null (config-db.h). */
     void (*configure)(const struct tasukirec_tasuki *cfg);
 
     /* Returns false as long as 'switch_up' has to wait: the flows of all
      * applications stay as they are until then. */
     bool (*is_ready)(const struct ofswitch *);
 
-    /* Returns true as long as the application has to stay on a switch from
-     * which it was taken off, and which has other ones. */
+    /* Returns true as long as the application has to stay on a switch whose
+     * row no longer asks for it.  Not called once the switch has no row. */
     bool (*must_stay)(const struct ofswitch *);
 
-    /* A switch that runs the application is connected, its features and ports
-     * known; is gone.  'switch_down' also comes when the application is taken
-     * off a switch that stays. */
+    /* 'switch_up': a switch that runs the application is connected, and its
+     * features and ports are known.  'switch_down': the switch is gone, or the
+     * application is taken off it. */
     void (*switch_up)(struct ofswitch *);
     void (*switch_down)(struct ofswitch *);
 
@@ -111,46 +113,47 @@ struct app_class {
      * in line: it adds, modifies and deletes only what differs. */
     void (*declare_flows)(struct ofswitch *, struct flow_set *flows);
 
-    /* The same for those of them alone that have 'cookie', after
+    /* Adds only those of these flows that have 'cookie'.  Called after
      * ofswitch_redeclare_cookie(). */
     void (*declare_cookie)(struct ofswitch *, uint64_t cookie,
                            struct flow_set *flows);
 
     /* On (re)connection, for each flow found in the switch with this
      * application's id that 'declare_flows' did not ask for.  Returns true to
-     * keep it (the application now tracks it), false to have it deleted (as
-     * when the callback is null).
+     * keep it (the application now tracks it), false to have it deleted.  A
+     * null callback means false.
      *
      * (A match decoded from the switch differs from one built from scratch in
      * that match_set_default_packet_type() was called on it.)
      *
-     * 'adopt_done' follows the last one, also when there was none.  Between
-     * 'switch_up' and 'adopt_done' no packet-in arrives. */
+     * 'adopt_done' follows the last flow, or comes alone if there was none.
+     * Between 'switch_up' and 'adopt_done' no packet-in arrives. */
     bool (*adopt_flow)(struct ofswitch *, const struct ofputil_flow_stats *);
     void (*adopt_done)(struct ofswitch *);
 
-    /* Returns 0 if 'port' is nothing to this application.  Otherwise it is this
-     * application's alone: no other one gets packets from there, or sends any
-     * there but in answer.  Then this is the zone of what is behind it, or
-     * PIPE_ZONE_NONE if that is not known.  It depends on the database and the
-     * names of ports only. */
+    /* Returns the zone of what is behind 'port', or PIPE_ZONE_NONE if that is
+     * not known, if the port is this application's alone.  No other
+     * application then gets packets from the port, or sends any there but in
+     * answer.  Returns 0 if the port is not this application's.  The result
+     * depends only on the database and the names of ports. */
     uint32_t (*port_zone)(const struct ofswitch *, ofp_port_t port);
 
-    /* The port with that name has come or gone.  Unlike event_port (events.h) it
-     * comes at once, before flows are declared. */
+    /* The port with that name has come or gone.  Unlike event_port (events.h)
+     * this call comes at once, before flows are declared. */
     void (*port_named)(struct ofswitch *, const char *name);
 
-    /* From the switch.  Packet-ins and flow-removed messages are dispatched by
-     * the top byte of the cookie.  Of ports, events tell (events.h). */
+    /* Messages from the switch, dispatched by the top byte of the cookie.
+     * Changes of ports come as events (events.h). */
     void (*packet_in)(struct ofswitch *, const struct packet_in *);
     void (*flow_removed)(struct ofswitch *,
                          const struct ofputil_flow_removed *);
 
-    /* The switch refused to add or modify the flow with 'cookie': its table is
-     * full, say.  Which of several flows with the same cookie is not known. */
+    /* The switch refused to add or modify a flow with 'cookie', for instance
+     * because its table is full.  If several flows have that cookie, it is not
+     * known which. */
     void (*flow_failed)(struct ofswitch *, uint64_t cookie);
 
-    /* From the main loop, each time around. */
+    /* Called each time around the main loop. */
     void (*run)(void);
     void (*wait)(void);
 
@@ -166,10 +169,9 @@ extern const struct app_class *app_classes[MAX_APPS];
 
 extern const struct app_class core_app;     /* On every managed switch. */
 
-/* Makes 'class', which must stay, one of the applications.  Returns null, or
- * why it cannot be one, which the caller must free.  Between applications that
- * are registered one after the other, messages from a switch reach the first
- * one first. */
+/* Registers application 'class', which must stay valid.  Returns null, or why
+ * it cannot be registered, which the caller must free.  Applications get
+ * messages from a switch in the order in which they were registered. */
 char *app_register(const struct app_class *);
 
 /* Ids below are for applications that are part of Tasuki. */
@@ -182,11 +184,12 @@ char *app_register(const struct app_class *);
  */
 void app_set_directory(const char *directory);
 
-/* Loads application 'name' out of that directory, for the rest of the process's
- * life.  Returns null, or why that cannot be, valid until the next call. */
+/* Loads application 'name' out of that directory, for the rest of the
+ * process's life.  Returns null, or why that cannot be, valid until the next
+ * call. */
 const char *app_load(const char *name);
 
-/* Starts what is registered, as a process. */
+/* Call 'init', or 'destroy', of each registered application. */
 void app_init_all(void);
 void app_destroy_all(void);
 

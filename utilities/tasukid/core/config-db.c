@@ -48,11 +48,11 @@ struct row_status {
     struct hmap_node node;
     struct uuid uuid;
     struct smap status;
-    char *old_error;            /* That was logged last, or null. */
+    char *old_error;            /* Logged last, or null. */
 };
 static struct hmap row_statuses = HMAP_INITIALIZER(&row_statuses);
 
-/* Some "struct row_status"es. */
+/* Those "struct row_status"es that have an error. */
 static struct hmapx with_error = HMAPX_INITIALIZER(&with_error);
 static struct hmapx to_log = HMAPX_INITIALIZER(&to_log);
 static struct hmapx to_write = HMAPX_INITIALIZER(&to_write);
@@ -209,7 +209,7 @@ config_get_status(const struct uuid *uuid, const char *key)
     return rs ? smap_get(&rs->status, key) : NULL;
 }
 
-/* Finds the row with 'uuid' in whatever table. */
+/* Finds the row with 'uuid' in any table. */
 static bool
 find_status_row(const struct uuid *uuid, struct status_row *sr)
 {
@@ -472,8 +472,8 @@ note_changes(void)
     }
 }
 
-/* Returns true if nothing has changed but what applications find out
- * themselves. */
+/* Returns true if only tables that applications check themselves have
+ * changed. */
 static bool
 only_kept_changed(void)
 {
@@ -582,9 +582,9 @@ stand_by(void)
     }
 }
 
-/* Begins a term as the active tasukid, by publishing a generation_id above
- * all earlier ones.  The wall clock keeps it rising when the database was made
- * anew and the switches remember the number from the old one. */
+/* Begins a term as the active tasukid, by publishing a generation_id above all
+ * earlier ones.  The wall clock keeps it rising even if the database was made
+ * anew and the switches remember a number from the old one. */
 static void
 run_election(const struct tasukirec_tasuki *cfg)
 {
@@ -627,7 +627,7 @@ config_init(const char *remote, config_apply_func *apply_)
         for (size_t j = 0; j < table->n_columns; j++) {
             const struct ovsdb_idl_column *column = &table->columns[j];
 
-            /* What is ours to write. */
+            /* A column that we write ourselves. */
             if (!strcmp(column->name, "status")
                 || column == &tasukirec_tasuki_col_generation_id) {
                 ovsdb_idl_omit_alert(idl, column);
@@ -671,8 +671,8 @@ run(void)
     database_watch_run(&database_watch, idl, idl_remote,
                        has_lock || ovsdb_idl_is_lock_contended(idl));
     if (has_lock != had_lock) {
-        /* The server may have been restarted, and have forgotten the status
-         * columns, which it does not write to disk. */
+        /* The server does not write the status columns to disk, so a restart
+         * may have lost them. */
         had_lock = has_lock;
         write_all = true;
     }

@@ -21,19 +21,19 @@ struct tasukirec_switch;
 struct tasukirec_tasuki;
 struct uuid;
 
-/* Makes the process do what 'cfg' says, or nothing if it is null.  With
- * 'only_kept' nothing has changed but tables that applications keep the errors
- * of ('kept_errors' in app.h). */
+/* Makes the process do what 'cfg' says, or nothing if it is null.  'only_kept'
+ * says that only tables whose errors applications keep have changed
+ * ('kept_errors' in app.h). */
 typedef void config_apply_func(const struct tasukirec_tasuki *cfg,
                                bool only_kept);
 
-/* Connects to the database at 'remote', in a form for ovsdb_idl_create().  When it
- * changes, 'apply' is called. */
+/* Connects to the database at 'remote', in a form for ovsdb_idl_create().
+ * 'apply' is called when the database changes. */
 void config_init(const char *remote, config_apply_func *apply);
 void config_destroy(void);
 
-/* Receives changes, elects the active tasukid, has changes applied and writes the
- * status columns. */
+/* Receives changes, elects the active tasukid, has changes applied and writes
+ * the status columns. */
 void config_run(void);
 void config_wait(void);
 
@@ -48,29 +48,28 @@ const struct tasukirec_switch *config_find_switch(uint64_t dpid);
  * by. */
 bool config_is_active(void);
 
-/* Returns true if this tasukid is active and knows that no other one is: false
- * while the database is out of reach. */
+/* Returns true if this tasukid is active and knows that no other one is.  It
+ * cannot know that while the database is out of reach. */
 bool config_has_lock(void);
 
 /* Returns the OpenFlow generation_id of this tasukid's term as the active one:
  * greater than that of every one before it. */
 uint64_t config_generation_id(void);
 
-/* What has changed in the database since the applications were configured last,
- * for their 'check_rows' and 'configure' callbacks.
+/* What has changed in the database since the applications were configured
+ * last, for their 'check_rows' and 'configure' callbacks.
  *
- * A column that lists the rows of another table belongs to that one: a row that
- * is added to the list is a change of its own table alone. */
+ * A column that lists the rows of another table belongs to that one: a row
+ * that is added to the list is a change of its own table alone. */
 
-/* Returns true if nothing is known about that: everything is new. */
+/* Returns true if what has changed is not known: everything counts as new. */
 bool config_all_changed(void);
 
 /* Returns true if 'table' has changed. */
 bool config_has_changed(const struct ovsdb_idl_table_class *table);
 
-/* Calls 'cb' for each row of 'table' that was added, changed or deleted; some
- * of them more than once.  If all has changed, calls it for each row that there
- * is. */
+/* Calls 'cb' for each row of 'table' that was added, changed or deleted,
+ * perhaps more than once.  If config_all_changed(), calls it for every row. */
 void config_for_each_change(const struct ovsdb_idl_table_class *table,
                             void (*cb)(const struct uuid *));
 
@@ -82,12 +81,12 @@ const struct ovsdb_idl_row *config_find_row(
  * &row->header_.uuid) to the formatted value; deletes it if 'format' is null.
  * The database follows soon.  Any row of any table with that column will do.
  *
- * Key "error" is the reason why a row is not used.  Before it calls the
- * 'configure' callbacks the core deletes that key from all rows, other than
- * those of 'kept_errors' (app.h), and the 'check_rows' callbacks set it for those
- * that make no sense; afterward the core logs what has changed.  So an application has to pass over the rows with an
- * error, and may set it for those that it cannot use for other reasons.  All
- * other keys stay until they are changed or the row is deleted. */
+ * Key "error" is the reason why a row is not used.  The core first deletes
+ * that key from all rows but those of 'kept_errors' tables (app.h).  Then the
+ * 'check_rows' callbacks set it for rows that make no sense.  A 'configure'
+ * callback has to skip rows with an error, and may set the error of others
+ * that it cannot use.  Afterward the core logs what has changed.  All other
+ * keys stay until they are changed or the row is deleted. */
 void config_set_status(const struct uuid *, const char *key,
                        const char *format, ...) OVS_PRINTF_FORMAT(3, 4);
 

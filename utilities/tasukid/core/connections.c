@@ -38,8 +38,9 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  * in msec. */
 #define LISTEN_RETRY 5000
 
-/* Accepted connections that are served at a time.  A switch is a handful of
- * kilobytes, so this only has to stop something that connects forever. */
+/* Most accepted connections that are served at a time.  A switch takes a
+ * handful of kilobytes, so this only has to stop something that connects
+ * forever. */
 #define MAX_ACCEPTED 1024
 
 /* Connections accepted from one listener per trip through the main loop. */
@@ -104,9 +105,9 @@ target_destroy(struct target *t)
     free(t);
 }
 
-/* Applies the TLS material in 'cfg', unless there is none, in which case that
- * from the command line stays.  The files can change without the database
- * changing; stream-ssl notices that by itself when it is asked often. */
+/* Applies the TLS material in 'cfg'.  If there is none, that from the command
+ * line stays.  The files can change while the database does not; stream-ssl
+ * notices by itself, if it is called often. */
 static void
 configure_tls(const struct tasukirec_tasuki *cfg)
 {
@@ -168,8 +169,8 @@ connections_configure(const struct tasukirec_tasuki *cfg)
     }
     sset_destroy(&wanted);
 
-    /* Which listener a connection came from is not recorded, so they only go
-     * when the last listener does. */
+    /* It is not recorded which listener a connection came from, so accepted
+     * connections go only when the last listener does. */
     if (had_listener && !listens) {
         close_accepted();
     }

@@ -4,8 +4,8 @@
 #ifndef TASUKID_CONNECTIONS_H
 #define TASUKID_CONNECTIONS_H 1
 
-/* The OpenFlow connections that column "connections" of table Tasuki asks for
- * and those that switches made to us. */
+/* The OpenFlow connections that column "connections" of table Tasuki asks for,
+ * and those that switches make to us. */
 
 #include <stdint.h>
 

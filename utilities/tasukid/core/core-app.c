@@ -12,9 +12,9 @@
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
 
-/* The core's own flows, as an application that runs on every managed switch:
- * what passes packets on from stage to stage, and what obeys a decision about
- * the egress. */
+/* The core's own flows, as an application that runs on every managed switch.
+ * They pass packets on from stage to stage and obey a decision about the
+ * egress. */
 
 static void
 declare(struct flow_set *flows, uint8_t table, uint16_t priority,
@@ -45,7 +45,8 @@ declare_miss(struct flow_set *flows, uint8_t table, uint8_t next)
     declare_goto(flows, table, 0, &match, next);
 }
 
-/* Sends packets whose way is decided past 'stage', which decides. */
+/* Sends packets whose egress is decided past 'stage', which would decide
+ * again. */
 static void
 declare_bypass(const struct ofswitch *sw, const struct pipeline_stage *stage,
                struct flow_set *flows)
@@ -59,7 +60,8 @@ declare_bypass(const struct ofswitch *sw, const struct pipeline_stage *stage,
                  pipeline_next_tap(sw, stage->table)->table);
 }
 
-/* Has packets in 'zone' leave through 'port', or those in any if it is 0. */
+/* Has packets in 'zone' leave through 'port', or in any zone if 'zone' is
+ * 0. */
 static void
 declare_output_to(struct flow_set *flows, ofp_port_t port, uint32_t zone)
 {
@@ -79,8 +81,7 @@ declare_output_to(struct flow_set *flows, ofp_port_t port, uint32_t zone)
     ofpbuf_uninit(&ofpacts);
 }
 
-/* An application that has ports of its own outputs there itself if nobody looks
- * on. */
+/* An application that owns ports outputs there itself if no stage taps. */
 static void
 declare_output_to_port(struct ofswitch *sw,
                        const struct ofputil_phy_port *port, void *flows)
@@ -93,9 +94,9 @@ declare_output_to_port(struct ofswitch *sw,
     }
 }
 
-/* Obeys a decision about the egress.  Where ports may belong to an application,
- * a decision that leads there, which may be older than that, or another one's,
- * leads nowhere, unless the packet is in the port's zone. */
+/* Obeys a decision about the egress.  Ports may belong to an application, and
+ * a decision to output there may be older than that, or another application's.
+ * So the packet is dropped unless it is in the port's zone. */
 static void
 declare_output(struct ofswitch *sw, struct flow_set *flows)
 {

@@ -17,9 +17,9 @@
 
 VLOG_DEFINE_THIS_MODULE(database_watch);
 
-/* How long a database may be away without a word, longer than it may take to
- * connect again to a server that was restarted (8 s), and how often to say it
- * again, in msec. */
+/* How long a database may be away before a warning, and between warnings, in
+ * msec.  The first is longer than connecting again to a restarted server may
+ * take (8 s). */
 #define FIRST_WARNING 10000
 #define NEXT_WARNING 60000
 
@@ -40,9 +40,9 @@ database_trouble(const char *remote, int error)
         remote, ovs_pkgdatadir(), ovs_dbdir(), ovs_dbdir(), ovs_pkgdatadir());
 }
 
-/* Returns 0 if a server takes connections at 'remote', otherwise what is
- * known of why not.  The error of 'idl' may be from before the server came
- * back. */
+/* Returns 0 if a server accepts connections at 'remote', otherwise the reason
+ * why not, as far as it is known.  The error of 'idl' may be from before the
+ * server came back. */
 static int
 server_error(const struct ovsdb_idl *idl, const char *remote)
 {
@@ -67,7 +67,7 @@ database_watch_run(struct database_watch *dw, const struct ovsdb_idl *idl,
             dw->warn_at = now + FIRST_WARNING;
         }
     } else if (now >= dw->warn_at && there) {
-        /* Not before: a server without the database still gives out the lock
+        /* Not earlier: a server without the database still gives out the lock
          * for a moment. */
         dw->warn_at = 0;
     } else if (now >= dw->warn_at) {

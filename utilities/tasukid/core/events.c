@@ -49,9 +49,9 @@ struct topic {
     struct hmap waiting;        /* Contains "struct event"s, by key. */
 
     uint64_t n_published;
-    uint64_t n_merged;          /* Of those, into one that waited. */
+    uint64_t n_merged;          /* Merged into one that waited. */
     uint64_t n_delivered;       /* To one subscriber. */
-    uint64_t n_refused;         /* As another type has that name. */
+    uint64_t n_refused;         /* Another type has that name. */
 };
 
 struct subscriber {
@@ -76,7 +76,7 @@ static struct ovs_list queue = OVS_LIST_INITIALIZER(&queue);
 static uint64_t last_number;
 static bool delivering;
 
-/* Returns the topic for 'type', or null if that has the name of another. */
+/* Returns the topic for 'type', or null if another type has its name. */
 static struct topic *
 find_topic(const struct event_type *type)
 {
@@ -126,7 +126,7 @@ event_subscribe(uint8_t app, const struct event_type *type, event_func *cb,
     return true;
 }
 
-/* Frees those that have unsubscribed. */
+/* Frees subscribers that have unsubscribed. */
 static void
 sweep(struct topic *topic)
 {
@@ -248,7 +248,7 @@ deliver(const struct event *e)
 void
 events_run(void)
 {
-    /* What callbacks publish has to wait for the next time, lest two of them
+    /* Events that callbacks publish wait for the next time, lest two callbacks
      * keep each other busy. */
     size_t n = ovs_list_size(&queue);
 

@@ -6,20 +6,20 @@
 
 /* What applications tell each other without knowing each other.
  *
- * An event is of a type, which has a name, and is about one switch.  What it
- * says is a struct that begins with a word 'what', the bits of what happened.
- * After that comes the key, which says what it happened to, and then what is
- * true of that now.
+ * An event has a type, which has a name, and is about one switch.  It is a
+ * struct that begins with the word 'what': bits that say what happened.  The
+ * key follows, which says to what thing it happened, and then the present
+ * state of that thing.
  *
- * Publishing only queues an event, so no callback is ever entered twice; the
- * main loop delivers it, to each subscriber that runs on the switch then.
- * Events come in the order in which they were published, but for this: one that
- * finds another with its type, switch and key in the queue takes that one's bits
- * and replaces it.  So nothing is lost, and the queue has no more than one event
- * for each thing there is.  Who gets several bits at once knows that all of it
- * happened, and finds in the rest what came last.
+ * Publishing only queues an event, so that no callback is ever entered twice.
+ * The main loop delivers it to each subscriber that runs on the switch then.
+ * Events come in the order in which they were published, with one exception:
+ * an event that finds another with its type, switch and key in the queue takes
+ * over the bits of that one and replaces it.  So nothing is lost, and the
+ * queue has at most one event for each thing.  Several bits at once mean that
+ * all of that happened; the rest of the struct is what was published last.
  *
- * 'switch_down' is the last word about a switch: what waits is dropped then. */
+ * Events about a switch that still wait at 'switch_down' are dropped. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -30,8 +30,8 @@
 
 struct ofswitch;
 
-/* A type of events.  Those that publish and those that subscribe need not have
- * the same copy of it, but must agree in all of it. */
+/* A type of events.  Publishers and subscribers may each have a copy of their
+ * own, but the copies must be equal. */
 struct event_type {
     const char *name;           /* "APPLICATION/THING". */
     unsigned int version;       /* Changes with the struct. */
@@ -42,16 +42,15 @@ struct event_type {
 typedef void event_func(struct ofswitch *, const void *event, void *aux);
 
 /* Has 'cb' called for events that are published from now on, on switches that
- * run 'app'.  Returns false, and logs why, if there is a type of that name that
- * differs. */
+ * run 'app'.  Returns false and logs why if a different type has that name. */
 bool event_subscribe(uint8_t app, const struct event_type *, event_func *cb,
                      void *aux);
 
-/* Undoes that, also for events that are in the queue. */
+/* Undoes event_subscribe(), for events in the queue, too. */
 void event_unsubscribe(uint8_t app, const struct event_type *, event_func *cb,
                        void *aux);
 
-/* Tells all subscribers about '*event', which is copied, later. */
+/* Copies '*event', which all subscribers get later. */
 void event_publish(struct ofswitch *, const struct event_type *,
                    const void *event);
 
@@ -61,9 +60,9 @@ enum {
     EVENT_PORT_ADDED = 1 << 0,
     EVENT_PORT_GONE = 1 << 1,
     EVENT_PORT_CHANGED = 1 << 2,    /* Anything in its description. */
-    EVENT_PORT_UP = 1 << 3,         /* It can be used, now that its link and the
-                                     * administrator have it so. */
-    EVENT_PORT_DOWN = 1 << 4,       /* It cannot any more. */
+    EVENT_PORT_UP = 1 << 3,         /* It can be used: its link and the
+                                     * administrator allow it. */
+    EVENT_PORT_DOWN = 1 << 4,       /* It cannot be used any more. */
     EVENT_PORT_ZONE = 1 << 5,       /* It belongs to another zone. */
 };
 
@@ -77,7 +76,7 @@ struct event_port {
 
 extern const struct event_type event_port;
 
-/* Hosts.  Published by whoever learns addresses, after it has. */
+/* Hosts.  Published by the application that learns addresses, once it has. */
 
 enum {
     EVENT_HOST_SEEN = 1 << 0,   /* It was not known before. */
@@ -95,7 +94,7 @@ struct event_host {
 
 extern const struct event_type event_host;
 
-/* TCP connections.  Published by whoever has them in his hands. */
+/* TCP connections.  Published by the application that handles them. */
 
 enum {
     EVENT_CONN_BEGUN = 1 << 0,

@@ -34,7 +34,7 @@ fair_queue_init(struct fair_queue *queue, size_t max)
     hmap_init(&queue->ports);
 }
 
-/* Without anything waiting. */
+/* Called when no item waits. */
 static void
 forget_ports(struct fair_queue *queue)
 {
@@ -117,7 +117,7 @@ fair_queue_push(struct fair_queue *queue, struct fair_item *item,
     struct fair_port *p = get_port(queue, port);
     struct fair_sender *s = &p->senders[hash % N_SENDERS];
 
-    /* Nobody saves up what he did not use. */
+    /* Unused shares are not saved up. */
     if (!p->n++) {
         p->used = MAX(p->used, queue->now);
     }

@@ -45,12 +45,12 @@ struct static_flow {
     size_t ofpacts_len;
     bool present;               /* The switch has exactly this, unless it
                                  * refused it. */
-    long long int forget_at;    /* In 'leaving': when to, in msec. */
+    long long int forget_at;    /* If in 'leaving', in msec. */
 };
 
-/* How long after a flow was deleted the switch may say that it is gone: Open
- * vSwitch does that in a thread of its own, after the answers to later messages.
- * In msec. */
+/* How long after a flow was deleted the switch may report that it is gone, in
+ * msec.  Open vSwitch reports it from a thread of its own, after the answers
+ * to later messages. */
 #define LEAVING_TIME 10000
 
 struct flow_set {
@@ -167,10 +167,9 @@ find_match(const struct hmap *flows, uint8_t table, uint16_t priority,
     return flow;
 }
 
-/* Encodes the flow and decodes it again, which is the way to get from the
- * many forms in which a match or an action can be written in memory to the one
- * in which the switch reports it, and checks on the way that the actions are
- * consistent with the match. */
+/* Encodes the flow and decodes it again.  In memory a match or an action can
+ * be written in many forms; this yields the one in which the switch reports
+ * it.  Decoding checks that the actions are consistent with the match, too. */
 void
 flow_set_add(struct flow_set *set, uint8_t app, uint64_t cookie,
              uint8_t table, uint16_t priority, const struct match *match,
@@ -354,7 +353,7 @@ forget_left(struct flow_set *set)
     }
 }
 
-/* Takes 'flow' from the switch and from those of 'set' that it is to have. */
+/* Deletes 'flow' from the switch and from 'set'. */
 static void
 delete_flow(struct flow_set *set, struct static_flow *flow,
             flow_set_send_func *send, void *aux)
@@ -379,8 +378,8 @@ is_declared(const struct flow_set *set, const struct static_flow *flow)
                      &flow->match) != NULL;
 }
 
-/* Takes over 'flow', which is in no set, in place of the one with its match
- * that 'set' may have, of whatever cookie. */
+/* Moves 'flow', which is in no set, into 'set'.  It replaces the one with the
+ * same match that 'set' may have, whatever its cookie. */
 static void
 take_over_flow(struct flow_set *set, struct static_flow *flow)
 {

@@ -4,9 +4,8 @@
 #ifndef TASUKID_FLOW_SET_H
 #define TASUKID_FLOW_SET_H 1
 
-/* The static flows of one application on one switch: what it declared, and how
- * to get the switch from what it has to what it should have with the fewest
- * changes.
+/* The static flows of one application on one switch: what it declared, and the
+ * fewest changes that bring the switch there.
  *
  * Applications add to a set with flow_set_add() (ofswitch.h); the rest is for
  * the core. */
@@ -35,15 +34,16 @@ size_t flow_set_count(const struct flow_set *);
  * flow with that table, priority and match. */
 bool flow_set_found(struct flow_set *, const struct ofputil_flow_stats *fs);
 
-/* Notes that the switch has lost a flow.  Returns true if it is in the set,
- * so that flow_set_push() would send it again.  Sets '*expected' if the switch
- * had to say so, because flow_set_update() had it delete that flow a while ago.
- * (It is sent again all the same: somebody may have deleted it, too.) */
+/* Notes that the switch has lost a flow.  Returns true if the flow is in the
+ * set, so that flow_set_push() would send it again.  Sets '*expected' if the
+ * message was due, because flow_set_update() deleted such a flow a while ago.
+ * (The flow is sent again all the same: somebody else may have deleted it,
+ * too.) */
 bool flow_set_lost(struct flow_set *, const struct ofputil_flow_removed *,
                    bool *expected);
 
-/* Notes that the switch refused a flow with 'cookie': which one is not known,
- * so that flow_set_push() sends them all again.  Returns true if there are
+/* Notes that the switch refused a flow with 'cookie'.  It is not known which
+ * one, so flow_set_push() sends all of them again.  Returns true if there are
  * any. */
 bool flow_set_refused(struct flow_set *, uint64_t cookie);
 
@@ -51,14 +51,14 @@ bool flow_set_refused(struct flow_set *, uint64_t cookie);
  * known to have.  Returns how many. */
 size_t flow_set_push(struct flow_set *fs, flow_set_send_func *send, void *aux);
 
-/* Makes the flows of 'set' those of 'new', which is empty afterward: calls 'send'
- * to delete each that is not in 'new'.  flow_set_push() does the rest.  What is
- * known about the switch stays known. */
+/* Makes the flows of 'set' those of 'new', which is empty afterward.  Calls
+ * 'send' to delete each that is not in 'new'; flow_set_push() does the rest.
+ * What is known about the switch stays known. */
 void flow_set_update(struct flow_set *set, struct flow_set *new,
                      flow_set_send_func *send, void *aux);
 
-/* The same for those flows alone that have one of the 'n' 'cookies', in 'set' or
- * in 'new', which has no others. */
+/* Like flow_set_update(), but only for flows of 'set' that have one of the 'n'
+ * 'cookies'.  'new' has no others. */
 void flow_set_update_cookies(struct flow_set *set, struct flow_set *new,
                              const uint64_t cookies[], size_t n,
                              flow_set_send_func *send, void *aux);

@@ -45,9 +45,8 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* Seconds between connection attempts, at most. */
 #define MAX_BACKOFF 8
 
-/* Messages from one switch before it is the next one's turn.  Of packets that
- * have to wait, the sooner they do, the sooner it is known who sends too
- * many. */
+/* Messages from one switch before it is the next one's turn.  The sooner
+ * packets are in the fair queue, the sooner it is known who sends too many. */
 #define MAX_BATCH 500
 
 /* OpenFlow 1.3 is the first version whose packet-ins carry the cookie by which
@@ -82,7 +81,7 @@ ofswitch_create(int probe_interval)
     return sw;
 }
 
-/* Creates a connection to 'target', an active OpenFlow connection method, that
+/* Creates a connection to 'target', an active OpenFlow connection method.  It
  * is made again whenever it is lost. */
 struct ofswitch *
 ofswitch_create_active(const char *target)
@@ -94,8 +93,8 @@ ofswitch_create_active(const char *target)
     return sw;
 }
 
-/* Creates a connection out of 'vconn', which was accepted, and takes ownership
- * of it. */
+/* Creates a connection out of accepted 'vconn', which it takes ownership
+ * of. */
 struct ofswitch *
 ofswitch_create_passive(struct vconn *vconn)
 {
@@ -146,8 +145,8 @@ ofswitch_destroy(struct ofswitch *sw)
 
 /* Two connections lead to one switch.  The newer one is right: the older one
  * may be the half-open rest of a connection that the switch has given up.  If
- * it was ours to make, making it again would take over in turn, so it is held
- * back for as long as the newer one lives. */
+ * we made the older one, we would make it again, and it would take over in
+ * turn.  So it is held back as long as the newer one lives. */
 static void
 supersede_older(struct ofswitch *sw)
 {
@@ -227,8 +226,8 @@ start_handshake(struct ofswitch *sw)
     ofswitch_read_ports(sw);
 }
 
-/* Messages that nobody asked for.  Each handler returns 0 or the reason why the
- * message is bad. */
+/* Messages that nobody asked for.  Each handler returns 0 or the reason why
+ * the message is bad. */
 
 static enum ofperr
 handle_port_status(struct ofswitch *sw, const struct ofp_header *oh)
@@ -263,7 +262,7 @@ handle_flow_removed(struct ofswitch *sw, const struct ofp_header *oh)
     sw->stats.flows_removed++;
     index = app_index_from_id(PIPE_COOKIE_APP(ntohll(fr.cookie)));
     if (index < 0 || !(sw->running & (UINT32_C(1) << index))) {
-        /* Somebody else's, or left from an application that was stopped. */
+        /* A flow of somebody else, or of an application that was stopped. */
     } else if (!ofswitch_flow_lost(sw, index, &fr)
                && app_classes[index]->flow_removed) {
         APP_CALL(app_classes[index], flow_removed, sw, &fr);
@@ -271,8 +270,8 @@ handle_flow_removed(struct ofswitch *sw, const struct ofp_header *oh)
     return 0;
 }
 
-/* 'request' is what an error message quotes of the message that it is about:
- * if that is a flow_mod, tells the application whose flow it is. */
+/* 'request' is what an error message quotes of the message that it is about.
+ * If that is a flow_mod, tells the application whose flow it is. */
 static void
 report_failed_flow(struct ofswitch *sw, const struct ofpbuf *request)
 {
@@ -300,9 +299,9 @@ report_failed_flow(struct ofswitch *sw, const struct ofpbuf *request)
 static enum ofperr
 handle_error(struct ofswitch *sw, const struct ofp_header *oh)
 {
-    /* What is no longer than the header of an error, at most so long, quotes
-     * nothing (OpenFlow 1.3.5 section 7.4.4), which ofperr_decode_msg() does not
-     * expect. */
+    /* An error message that is no longer than its header quotes nothing
+     * (OpenFlow 1.3.5 section 7.4.4).  ofperr_decode_msg() does not expect
+     * that. */
     size_t max_header = sizeof *oh + 8;
     struct ofpbuf request = { .size = 0 };
     enum ofperr error = ofperr_decode_msg(
@@ -342,8 +341,8 @@ handle_role_status(struct ofswitch *sw, const struct ofp_header *oh)
     return error;
 }
 
-/* Processes 'msg', which the switch sent: at least a header, and of the length
- * that the header says.  Returns 0, or the reason why it is bad. */
+/* Processes 'msg', which the switch sent.  It has at least a header, and the
+ * length that the header says.  Returns 0, or the reason why it is bad. */
 enum ofperr
 ofswitch_handle_message(struct ofswitch *sw, const struct ofpbuf *msg)
 {
@@ -443,9 +442,9 @@ ofswitch_conn_run(struct ofswitch *sw)
 
 /* Arranges for the poll loop to wake up when 'sw' has something to do.
  *
- * What the applications sent during this trip through the main loop is on its
- * way already: rconn_send() writes to the socket at once.  Only what did not
- * fit there is left to rconn_run(), when the socket becomes writable. */
+ * rconn_send() has written what the applications sent to the socket at once.
+ * Only what did not fit there is left to rconn_run(), when the socket becomes
+ * writable. */
 void
 ofswitch_conn_wait(struct ofswitch *sw)
 {

@@ -27,17 +27,16 @@ COVERAGE_DEFINE(ofswitch_packet_in_ignored);
 /* Packet-ins: from a switch to its applications.
  *
  * Anybody can send packets whose handling takes long, or many of them.  So
- * they wait for their turn in a fair queue: whoever sends more than his share
- * of tasukid's time allows waits for it himself, and loses packets when the
- * queue is full.  As long as tasukid keeps up nobody is limited, and hardly
- * any packet waits. */
+ * packets wait for their turn in a fair queue.  Only those of a sender that
+ * takes more than its share of tasukid's time wait long, or are dropped when
+ * the queue is full.  As long as tasukid keeps up, nobody is limited and
+ * hardly any packet waits. */
 
-/* Most packets that wait, a switch. */
+/* Most packets of one switch that wait. */
 #define MAX_WAITING 1000
 
-/* How long to handle packets of one switch before the others wait, it is the
- * next switch's turn, and time to see what has come meanwhile, in
- * microseconds. */
+/* How long to handle packets of one switch, in microseconds.  Then the rest of
+ * them waits, the next switch has its turn, and new messages are read. */
 #define MAX_RUN_US 2000
 
 struct waiting_packet {
@@ -116,7 +115,8 @@ count_ignored(struct ofswitch *sw)
 }
 
 /* Hands 'pi' to those that want to look at it and then to 'class', which may
- * have lost the port since 'pi' came.  Returns how long it took, in microseconds, at least 1. */
+ * have lost the port since 'pi' came.  Returns how long that took, in
+ * microseconds, at least 1. */
 static unsigned int
 handle(struct ofswitch *sw, const struct app_class *class,
        const struct packet_in *pi)
@@ -164,8 +164,8 @@ enqueue(struct ofswitch *sw, const struct app_class *class,
     }
 }
 
-/* Handles the packet in 'oh', an OFPT_PACKET_IN, or has it wait for its turn
- * if others do or there is no time. */
+/* Handles the packet in 'oh', an OFPT_PACKET_IN.  If other packets wait or
+ * there is no time, it waits for its turn. */
 enum ofperr
 ofswitch_packet_receive(struct ofswitch *sw, const struct ofp_header *oh)
 {

@@ -17,7 +17,8 @@
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
 
-/* The ports of a switch: which there are, whose they are, and asking it. */
+/* The ports of a switch: which there are, who owns them, and the requests for
+ * them. */
 
 static struct ofswitch_port *
 find_port(const struct ofswitch *sw, ofp_port_t port_no)
@@ -73,8 +74,8 @@ port_is_up(const struct ofputil_phy_port *desc)
             && !(desc->state & OFPUTIL_PS_LINK_DOWN));
 }
 
-/* Tells the applications that 'what' happened to 'port'.  Those that start will
- * see for themselves. */
+/* Publishes that 'what' happened to 'port'.  Applications that start later
+ * look at the ports themselves. */
 static void
 publish_port(struct ofswitch *sw, const struct ofswitch_port *port,
              uint32_t what)
@@ -105,9 +106,9 @@ compare_port(const struct ofputil_phy_port *old,
     return what;
 }
 
-/* 'port' was in zone 'before', and is in 'after' now; PIPE_ZONE_NONE is also that
- * it was not, or is not, there.  A port that is an application's alone is nothing
- * to others, unless they watch all packets. */
+/* 'port' was in zone 'before' and is in 'after' now.  PIPE_ZONE_NONE may mean
+ * that the port was not, or is not, there.  A port that an application owns
+ * does not matter to others, unless they watch all packets. */
 static void
 note_zone(struct ofswitch *sw, uint32_t before, uint32_t after)
 {
@@ -188,7 +189,7 @@ ofswitch_put_port(struct ofswitch *sw, const struct ofputil_phy_port *desc)
     if (strcmp(old_name, desc->name)) {
         uint32_t zone = ofswitch_port_zone(sw, desc->port_no);
 
-        /* One that has another name is another one. */
+        /* A port with another name is another port. */
         note_zone(sw, port->zone, PIPE_ZONE_NONE);
         note_zone(sw, PIPE_ZONE_NONE, zone);
         port->zone = zone;
@@ -294,8 +295,8 @@ compare_ports(const void *a_, const void *b_)
     return a_no < b_no ? -1 : a_no > b_no;
 }
 
-/* In the order of their numbers so that the same ports always make the same
- * flow. */
+/* Calls in the order of port numbers, so that the same ports always make the
+ * same flow. */
 void
 ofswitch_for_each_port(struct ofswitch *sw,
                        void (*cb)(struct ofswitch *,
@@ -376,7 +377,7 @@ ofswitch_output(struct ofswitch *sw, const struct dp_packet *packet,
 
 /* Requests of the core. */
 
-/* Returns true if 'reply' brings a message.  Otherwise the connection has to go,
+/* Returns true if 'reply' brings a message.  Otherwise drops the connection,
  * unless it is gone. */
 bool
 ofswitch_has_answer(struct ofswitch *sw, const struct request_reply *reply)
@@ -400,7 +401,8 @@ ofswitch_has_answer(struct ofswitch *sw, const struct request_reply *reply)
     OVS_NOT_REACHED();
 }
 
-/* Sends 'msg', a request of the core itself, which cannot do without. */
+/* Sends 'msg', a request of the core that it cannot do without an answer
+ * to. */
 void
 ofswitch_ask(struct ofswitch *sw, struct ofpbuf *msg, long long int timeout_ms,
              request_func *cb)

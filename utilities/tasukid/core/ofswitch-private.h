@@ -4,7 +4,7 @@
 #ifndef TASUKID_OFSWITCH_PRIVATE_H
 #define TASUKID_OFSWITCH_PRIVATE_H 1
 
-/* What the core's files share about switches and the applications do not see.
+/* What the core's files share about switches, hidden from applications.
  *
  *     connections.c      which connections there are: column "connections"
  *     ofswitch-conn.c    one connection: handshake, messages, dispatch
@@ -12,7 +12,7 @@
  *     taps.c             applications that look at others' packets
  *     requests.c         requests, which wait for their replies
  *     ofswitch-sync.c    applications up and down, flows in line
- *     ofswitch-ports.c   its ports, and asking it for them
+ *     ofswitch-ports.c   its ports, and the requests for them
  *     ofswitch.c         what applications may do with a switch
  */
 
@@ -41,17 +41,19 @@ enum ofswitch_state {
 /* How long a switch may take to introduce itself, in msec. */
 #define OFSWITCH_HANDSHAKE_MS 15000
 
-/* How long to wait before flows that a switch refused are sent again. */
+/* How long to wait before flows that a switch refused are sent again, in
+ * msec. */
 #define OFSWITCH_RETRY_MS 5000
 
-/* How long flows that packets can change stay as they were declared. */
+/* How long declared flows that packets can change stay as they are, in
+ * msec. */
 #define OFSWITCH_REDECLARE_MS 1000
 
 struct ofswitch_stats {
     uint64_t packet_ins;        /* Handed to an application. */
     uint64_t packet_ins_tapped; /* Shown to another one. */
     uint64_t packet_ins_ignored; /* Belonging to none. */
-    uint64_t packet_ins_dropped; /* From who sent too many. */
+    uint64_t packet_ins_dropped; /* Their sender sent too many. */
     uint64_t packet_outs;
     uint64_t packet_outs_dropped; /* The switch does not read fast enough. */
     uint64_t flow_mods;
@@ -90,25 +92,25 @@ struct ofswitch {
     uint32_t adopting;          /* Of those, before adopt_done. */
     void *data[MAX_APPS];
     struct flow_set *flows[MAX_APPS];   /* Declared ones. */
-    uint32_t redeclare;         /* Whose must be declared anew. */
-    uint64_t *cookies;          /* Those that must, of other applications. */
+    uint32_t redeclare;         /* Whose flows to declare anew. */
+    uint64_t *cookies;          /* Flows to declare anew, of others. */
     size_t n_cookies, allocated_cookies;
-    bool push;                  /* Some may be missing in the switch. */
-    uint32_t redeclare_soon;    /* Whose must at 'redeclare_at'. */
+    bool push;                  /* Some flow may be missing there. */
+    uint32_t redeclare_soon;    /* Whose flows at 'redeclare_at'. */
     long long int redeclare_at; /* In msec, or LLONG_MAX. */
-    long long int declared;     /* When that came true last, msec. */
+    long long int declared;     /* Last 'redeclare_at' that came, msec. */
     bool reconfigure;           /* Some application could not start or stop
                                  * yet: call ofswitch_configure() again. */
     unsigned int flows_lost;    /* Declared ones deleted by somebody else. */
-    long long int retry_at;     /* When to push flows that the switch refused
-                                 * again, msec, or LLONG_MAX. */
-    unsigned int n_dumps;       /* Requested and not ended: adoption ends with
-                                 * the last one. */
-    int stopping_app;           /* Id of the one that ends now, or -1. */
+    long long int retry_at;     /* When to push again flows that the switch
+                                 * refused, msec, or LLONG_MAX. */
+    unsigned int n_dumps;       /* Dumps that have not ended.  Adoption ends
+                                 * with the last one. */
+    int stopping_app;           /* Id of the one that stops now, or -1. */
 
     struct fair_queue packets;  /* Packet-ins that wait. */
-    unsigned int packets_us;    /* How long this time around the main loop has
-                                 * handled them, in microseconds. */
+    unsigned int packets_us;    /* Time spent on them this time around the main
+                                 * loop, in microseconds. */
     struct ofswitch_stats stats;
 };
 
@@ -116,14 +118,14 @@ struct ofswitch_port {
     struct hmap_node node;      /* In 'ports', by number. */
     struct hmap_node name_node; /* In 'ports_by_name'. */
     struct ofputil_phy_port desc;
-    uint32_t zone;              /* When it was looked at last. */
+    uint32_t zone;              /* At the last look. */
     bool confirmed;             /* Since ofswitch_doubt_ports(). */
 };
 
 /* All "struct ofswitch"es, the newest connection last. */
 extern struct ovs_list ofswitches;
 
-/* Changes whenever the state of one of them does. */
+/* Changes whenever the state of a switch does. */
 extern uint64_t ofswitch_seqno;
 
 /* ofswitch.c */

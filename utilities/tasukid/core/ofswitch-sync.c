@@ -37,9 +37,9 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
  *
  * When an application starts on a switch, its flows are dumped.  Those that
  * 'declare_flows' asks for stay as they are, the application says which of the
- * others it adopts, and the rest is deleted.  A barrier after the dump tells
- * when all were seen; then the flows that were missing are added.  From then
- * on only differences are sent. */
+ * others it adopts, and the rest is deleted.  The reply to a barrier after the
+ * dump says that all were seen.  Then the flows that were missing are added.
+ * From then on only differences are sent. */
 
 /* How long a switch may take for the dump, in msec. */
 #define ADOPT_TIMEOUT 60000
@@ -75,8 +75,8 @@ delete_all_flows(struct ofswitch *sw, uint8_t app)
     minimatch_destroy(&fm.match);
 }
 
-/* Becoming the switch's master, so that it refuses what a tasukid that was
- * active before still sends. */
+/* Becoming the switch's primary, so that it refuses what a formerly active
+ * tasukid still sends. */
 
 static void
 handle_role(struct ofswitch *sw, const struct request_reply *reply,
@@ -104,9 +104,9 @@ send_role_request(struct ofswitch *sw)
     ofswitch_ask(sw, msg, ADOPT_TIMEOUT, handle_role);
 }
 
-/* Asks for whole packets and for every asynchronous message that somebody
- * here wants.  A connection to a bridge's management socket gets none at all
- * unless it sets a nonzero miss_send_len. */
+/* Asks for whole packets and for every asynchronous message that the core or
+ * an application wants.  A connection to a bridge's management socket gets no
+ * such messages unless it sets a nonzero miss_send_len. */
 static void
 send_config(struct ofswitch *sw)
 {
@@ -200,8 +200,7 @@ some_app_lingers(const struct ofswitch *sw)
     return extra != 0;
 }
 
-/* Declares all flows of the application with 'index' anew; without pushing
- * what is missing. */
+/* Declares all flows of the application with 'index' anew.  Pushes nothing. */
 static void
 declare_flows(struct ofswitch *sw, size_t index)
 {
@@ -215,8 +214,8 @@ declare_flows(struct ofswitch *sw, size_t index)
     sw->push = true;
 }
 
-/* The same for those flows of the application that have one of the 'n'
- * 'cookies'. */
+/* Declares anew those flows of the application that have one of the 'n'
+ * 'cookies'.  Pushes nothing. */
 static void
 declare_cookies(struct ofswitch *sw, size_t index, const uint64_t cookies[],
                 size_t n)
@@ -271,7 +270,7 @@ declare_all_cookies(struct ofswitch *sw)
     sw->n_cookies = 0;
 }
 
-/* Has declared again what has to be; without pushing what is missing. */
+/* Has applications declare again what they have to.  Pushes nothing. */
 static void
 update_declared_flows(struct ofswitch *sw)
 {
@@ -284,7 +283,7 @@ update_declared_flows(struct ofswitch *sw)
     sw->redeclare = 0;
 }
 
-/* Sends what is missing in the switch.  Returns how many flows. */
+/* Sends the flows that are missing in the switch.  Returns how many. */
 static size_t
 push_flows(struct ofswitch *sw)
 {
@@ -413,8 +412,8 @@ handle_dump(struct ofswitch *sw, const struct request_reply *reply,
     ofpbuf_uninit(&ofpacts);
 }
 
-/* The barrier after the dump: the switch has said all that it has to say about
- * its flows. */
+/* The reply to the barrier after the dump: the switch has reported all its
+ * flows. */
 static void
 handle_end_of_dump(struct ofswitch *sw, const struct request_reply *reply,
                    void *aux OVS_UNUSED)
@@ -457,7 +456,8 @@ start_applications(struct ofswitch *sw, uint32_t apps)
         }
     }
     ofswitch_zone_changed(sw, NULL);
-    /* Of those that ran already, too: who is there changes what to do. */
+    /* The flows of applications that ran before, too: they may depend on which
+     * others run. */
     sw->redeclare = sw->running;
     update_declared_flows(sw);
     for (size_t i = 0; i < app_count(); i++) {
@@ -470,8 +470,8 @@ start_applications(struct ofswitch *sw, uint32_t apps)
                  ADOPT_TIMEOUT, handle_end_of_dump);
 }
 
-/* Makes what runs on 'sw', whose datapath id and ports are known, what the
- * database says now. */
+/* Starts and stops applications on 'sw' as the database says now.  The
+ * switch's datapath id and ports are known. */
 void
 ofswitch_configure(struct ofswitch *sw)
 {
@@ -494,7 +494,8 @@ ofswitch_configure(struct ofswitch *sw)
         }
         ofswitch_set_state(sw, OSS_UNMANAGED);
     } else if (sw->state == OSS_UNMANAGED) {
-        /* It may not have told us about its ports since it connected. */
+        /* The switch may not have told us about changed ports since it
+         * connected. */
         ofswitch_read_ports(sw);
         return;
     } else if (!was_managed) {
@@ -504,8 +505,8 @@ ofswitch_configure(struct ofswitch *sw)
         send_role_request(sw);
         send_config(sw);
 
-        /* From here on it tells us about its ports.  What changed before was
-         * missed. */
+        /* From here on the switch tells us about changed ports.  Earlier
+         * changes were missed. */
         ofswitch_check_ports(sw);
     }
 
@@ -533,7 +534,8 @@ ofswitch_configure(struct ofswitch *sw)
     }
 }
 
-/* Starts and stops what could not be started or stopped, if it can be now. */
+/* Starts and stops applications that could not start or stop before, if they
+ * can now. */
 static void
 ofswitch_reconfigure(struct ofswitch *sw)
 {
@@ -558,7 +560,7 @@ ofswitch_count_flows(const struct ofswitch *sw)
 }
 
 /* The switch has lost a flow of the application with index 'app', which runs.
- * Returns true if it was declared: it is put back soon. */
+ * Returns true if the flow was declared, so that it is put back soon. */
 bool
 ofswitch_flow_lost(struct ofswitch *sw, int app,
                    const struct ofputil_flow_removed *fr)
@@ -585,7 +587,7 @@ ofswitch_flow_refused(struct ofswitch *sw, int app, uint64_t cookie)
     }
 }
 
-/* Brings the flows in line if something asked for that. */
+/* Brings the flows in line if that was asked for. */
 void
 ofswitch_sync_run(struct ofswitch *sw)
 {
@@ -608,7 +610,7 @@ ofswitch_sync_run(struct ofswitch *sw)
         push_flows(sw);
     }
     if (time_msec() >= sw->retry_at) {
-        /* Until it has not refused any for as long as that. */
+        /* Repeats until the switch has refused none for that long. */
         sw->retry_at = LLONG_MAX;
         if (push_flows(sw)) {
             sw->retry_at = time_msec() + OFSWITCH_RETRY_MS;

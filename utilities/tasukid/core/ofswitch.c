@@ -40,9 +40,9 @@ struct ovs_list ofswitches = OVS_LIST_INITIALIZER(&ofswitches);
 uint64_t ofswitch_seqno = 1;
 
 /* A switch that does not read its connection must not take all memory.  Above
- * the first limit packets are dropped, as on any full queue.  Losing a
- * flow_mod would leave the switch in a state that nobody knows, so above the
- * second the connection starts anew, which brings the flows in line. */
+ * the first limit packets are dropped, as on any full queue.  A lost flow_mod
+ * would leave the switch in an unknown state.  So above the second limit the
+ * connection starts anew, which brings the flows in line. */
 #define MAX_TXQ_PACKET_BYTES (32 * 1024 * 1024)
 #define MAX_TXQ_BYTES (64 * 1024 * 1024)
 
@@ -121,8 +121,8 @@ ofswitch_set_state(struct ofswitch *sw, enum ofswitch_state state)
 
 /* Sending. */
 
-/* Drops the connection because of 'reason', soon: the caller may be in the
- * middle of a callback. */
+/* Drops the connection because of 'reason', but not at once: the caller may be
+ * in the middle of a callback. */
 void
 ofswitch_reconnect(struct ofswitch *sw, const char *reason)
 {
@@ -153,8 +153,8 @@ ofswitch_send(struct ofswitch *sw, struct ofpbuf *msg)
     }
 }
 
-/* Returns what is wrong with 'fm' if application 'app' sends it, null if nothing
- * is: no application may touch the flows of another one. */
+/* Returns null if application 'app' may send 'fm', or what is wrong with it.
+ * No application may touch the flows of another. */
 static const char *
 check_flow_mod(const struct app_class *app, const struct ofputil_flow_mod *fm)
 {
@@ -213,7 +213,7 @@ ofswitch_packet_out(struct ofswitch *sw, const struct dp_packet *packet,
 
     struct ofpbuf *msg = ofputil_encode_packet_out(&po, sw->protocol);
 
-    /* The longest packets fit no message. */
+    /* The longest packets do not fit into a message. */
     if (msg->size > UINT16_MAX
         || rconn_packet_counter_n_bytes(sw->txq) > MAX_TXQ_PACKET_BYTES) {
         COVERAGE_INC(ofswitch_packet_out_dropped);

@@ -6,7 +6,7 @@
 
 /* One OpenFlow switch, as the applications see it.
  *
- * Messages to one switch are executed by it in the order of the calls here. */
+ * A switch executes messages in the order of the calls here. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -53,12 +53,12 @@ ofp_port_t ofswitch_port_from_string(const struct ofswitch *, const char *s);
 const struct ofputil_phy_port *ofswitch_port(const struct ofswitch *,
                                              ofp_port_t port);
 
-/* Returns the zone of what is behind 'port', 0 if that is no application's (see
- * 'port_zone' in app.h). */
+/* Returns the zone of what is behind 'port', or 0 if no application owns the
+ * port (see 'port_zone' in app.h). */
 uint32_t ofswitch_port_zone(const struct ofswitch *, ofp_port_t port);
 
-/* Returns true if an application has 'port' for itself (see 'port_zone' in
- * app.h), so that no other may send there unasked. */
+/* Returns true if an application owns 'port' (see 'port_zone' in app.h), so
+ * that no other may send there unasked. */
 bool ofswitch_port_is_owned(const struct ofswitch *, ofp_port_t port);
 
 /* Returns true if some port of the switch may be owned. */
@@ -70,22 +70,22 @@ void ofswitch_for_each_port(struct ofswitch *,
                                        const struct ofputil_phy_port *,
                                        void *aux), void *aux);
 
-/* Appends actions that flood a packet: out of all ports but the one it came in
- * by and those that an application owns. */
+/* Appends actions that flood a packet: out of all ports but its ingress port
+ * and those that an application owns. */
 void ofswitch_put_flood(struct ofswitch *, struct ofpbuf *ofpacts);
 
 /* Per-switch data of the application with pipeline id 'app', null at first. */
 void *ofswitch_get_data(const struct ofswitch *, uint8_t app);
 void ofswitch_set_data(struct ofswitch *, uint8_t app, void *);
 
-/* Returns the value of 'key' in column "other_config" of the row that configures
- * the switch, valid until the database changes, or null. */
+/* Returns the value of 'key' in column "other_config" of the row that
+ * configures the switch, valid until the database changes, or null. */
 const char *ofswitch_other_config(const struct ofswitch *, const char *key);
 
-/* Sends 'fm', which the caller keeps.  What an application adds must carry its
- * id in fm->new_cookie, in a table of its stage; what it modifies or deletes,
- * fm->cookie and fm->cookie_mask must select by its id.  Anything else is
- * logged, and not sent. */
+/* Sends 'fm', which the caller keeps.  An added flow must carry the id of the
+ * application in fm->new_cookie, in a table of its stage.  To modify or
+ * delete, fm->cookie and fm->cookie_mask must select flows by that id.
+ * Anything else is logged, and not sent. */
 void ofswitch_flow_mod(struct ofswitch *, const struct ofputil_flow_mod *fm);
 
 /* Sends 'packet', which the caller keeps, with 'ofpacts'. */
@@ -97,9 +97,10 @@ void ofswitch_packet_out(struct ofswitch *, const struct dp_packet *packet,
 void ofswitch_output(struct ofswitch *, const struct dp_packet *packet,
                      ofp_port_t port);
 
-/* Has the 'size' bytes at 'data', an Ethernet frame, go through the pipeline as if
- * it had come in by 'in_port' (OFPP_CONTROLLER if it had not) and were in
- * 'table' now, where a stage begins: all stages from there on see it. */
+/* Sends the Ethernet frame at 'data', of 'size' bytes, through the pipeline.
+ * It enters at 'table', where a stage begins, and all stages from there on see
+ * it.  Its ingress port is 'in_port': OFPP_CONTROLLER if it came in by
+ * none. */
 void ofswitch_inject(struct ofswitch *, const void *data, size_t size,
                      ofp_port_t in_port, uint8_t table,
                      const struct pipeline_notes *);
@@ -109,23 +110,23 @@ void ofswitch_barrier(struct ofswitch *);
 /* Asks the core to have 'app' declare its flows again soon. */
 void ofswitch_redeclare(struct ofswitch *, uint8_t app);
 
-/* The same for those of them alone that have 'cookie', with 'declare_cookie' of
- * the application. */
+/* Like ofswitch_redeclare(), but only for flows with 'cookie', with the
+ * application's 'declare_cookie'. */
 void ofswitch_redeclare_cookie(struct ofswitch *, uint64_t cookie);
 
-/* The same for what packets can cause: again a second after the last time at
- * the earliest. */
+/* Like ofswitch_redeclare(), but at most once a second: for what packets can
+ * cause. */
 void ofswitch_redeclare_soon(struct ofswitch *, uint8_t app);
 
-/* 'port_zone' of an application may say something else of the port with that
- * name, if there is one, or of all ports if 'name' is null, than before: asks
- * the core to have those applications declare their flows again soon that this
- * can matter to.  The one that said it is not among them. */
+/* An application says that its 'port_zone' may have changed: for the port with
+ * that name, if there is one, or for all ports if 'name' is null.  Asks the
+ * core to have the other applications that this matters to declare their flows
+ * again soon. */
 void ofswitch_zone_changed(struct ofswitch *, const char *name);
 
-/* Collects the static flows of one application on one switch: 'app' is the
- * caller's id, 'cookie' carries it, and 'table' is of its stage.  Anything else
- * is logged, and not added. */
+/* Adds a flow to those that an application declares.  'app' is the caller's
+ * id, 'cookie' carries it, and 'table' is of its stage.  Anything else is
+ * logged, and not added. */
 void flow_set_add(struct flow_set *, uint8_t app, uint64_t cookie,
                   uint8_t table, uint16_t priority, const struct match *,
                   const struct ofpbuf *ofpacts);

@@ -22,16 +22,16 @@ VLOG_DEFINE_THIS_MODULE(ovs_ports);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* How long to wait for a switch's database before all ports are taken for
- * tenants', in msec. */
+/* How long to wait for a switch's database, in msec.  After that all ports
+ * count as tenants'. */
 #define DATABASE_TIMEOUT 5000
 
 /* Open vSwitch deletes all ports that go at the same time before it does
- * anything else, such as to create a port for another tenant.  With a userspace
- * datapath that takes some milliseconds for each port, and more the more ports
- * there are.  So a few go at a time, and the next ones when the switch says that
- * those have gone: as many as took GOING_TIME msec, by what the last ones
- * took.  Those that have not gone after GOING_TIMEOUT msec are not waited for. */
+ * anything else, such as creating a port for another tenant.  With a userspace
+ * datapath a port takes some milliseconds, and more the more ports there are.
+ * So a few are deleted at a time, and the next ones when the switch says that
+ * those have gone: as many as take GOING_TIME msec, judging by the last ones.
+ * Ports that have not gone after GOING_TIMEOUT msec are not waited for. */
 #define MIN_GOING 32
 #define GOING_TIME 2000
 #define GOING_TIMEOUT 10000
@@ -45,16 +45,16 @@ struct ovs_bridge {
     struct sset foreign;        /* Names of ports that are not to be used. */
     struct sset free;           /* Names of ports that are not ours. */
     struct smap going;          /* Ports deleted last: name, tunnel_kind(). */
-    bool more_to_do;            /* Once they have gone. */
+    bool more_to_do;            /* Once 'going' have gone. */
     struct sset taken;          /* tunnel_kind() of what goes or has to. */
     size_t max_going;           /* How many ports to delete at a time. */
     long long int going_since;  /* When 'going' were deleted, in msec. */
     bool compared;              /* 'free' and 'in_database' are known. */
     bool in_database;
-    bool in_use;                /* Else it is to lose all ports of ours. */
+    bool in_use;                /* Else it is to lose our ports. */
     bool secure;                /* It must not forward on its own. */
     bool has_ours;              /* When it was compared. */
-    long long int give_up_at;   /* When not to wait for the database, msec. */
+    long long int give_up_at;   /* On the database, in msec. */
 };
 
 /* One database. */
@@ -63,7 +63,7 @@ struct ovs_db {
     struct ovsdb_idl *idl;
     struct ovsdb_idl_txn *txn;
     unsigned int seqno;         /* Of 'idl' when it was last compared. */
-    bool compare;               /* With what is wanted, again. */
+    bool compare;               /* Compare it with what is wanted. */
     struct hmap bridges;        /* Contains "struct ovs_bridge"s. */
 };
 
@@ -320,8 +320,8 @@ create_port(struct ovsdb_idl_txn *txn, const struct ovsrec_bridge *br,
     ovsrec_bridge_update_ports_addvalue(br, port);
 }
 
-/* Returns what Open vSwitch can have only one tunnel of, for the caller to
- * free. */
+/* Returns the kind of tunnel that Open vSwitch can have only one of, which the
+ * caller must free. */
 static char *
 tunnel_kind(const char *type, const struct smap *options)
 {
@@ -350,8 +350,8 @@ remove_port(struct ovs_bridge *bridge, const struct ovsrec_bridge *br,
 
     sset_add(&bridge->taken, kind);
 
-    /* Of a bridge that is to have no tenants any more all go at once: others
-     * may have it soon. */
+    /* A bridge that is to have no tenants any more loses all at once: somebody
+     * else may want it soon. */
     if (bridge->in_use && bridge->secure
         && !strcmp(br->datapath_type, "netdev")
         && smap_count(&bridge->going) >= bridge->max_going
@@ -400,9 +400,9 @@ compare_port(struct ovs_bridge *bridge, const struct ovsrec_bridge *br,
     }
 }
 
-/* Left to itself, Open vSwitch forwards like any switch, between all ports,
- * when it has just started or lost its controller, and always forwards what it
- * takes for the controller's own traffic. */
+/* By default Open vSwitch forwards between all ports, like any switch, when it
+ * has just started or lost its controller.  It always forwards what it takes
+ * for the controller's own traffic. */
 static void
 secure_bridge(const struct ovsrec_bridge *br)
 {
@@ -415,8 +415,8 @@ secure_bridge(const struct ovsrec_bridge *br)
         ovsrec_bridge_update_other_config_setkey(br, "disable-in-band",
                                                  "true");
     }
-    /* By default it is the lowest of the ports' MAC addresses, so that a new
-     * port may make it another switch. */
+    /* By default the datapath id is the lowest of the ports' MAC addresses, so
+     * that a new port may make the bridge another switch. */
     if (!smap_get(&br->other_config, "datapath-id")) {
         ovsrec_bridge_update_other_config_setkey(br, "datapath-id",
                                                  br->datapath_id);
@@ -442,8 +442,8 @@ find_cut_names(struct ovs_bridge *bridge, const struct ovsrec_port *port)
 }
 
 /* Makes the ports of 'br' those of 'bridge'.  'owners' has the bridge of each
- * port and interface in the database: the interfaces of a bond are ports in
- * OpenFlow, too. */
+ * port and interface in the database, since the interfaces of a bond are ports
+ * in OpenFlow, too. */
 static void
 compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
                const struct ovsrec_bridge *br, struct shash *owners)
@@ -496,8 +496,8 @@ compare_bridge(struct ovs_db *db, struct ovs_bridge *bridge,
     sset_destroy(&port_names);
 }
 
-/* Sets 'bridge->free' to the names that those ports of 'br' which are not ours
- * have in OpenFlow. */
+/* Sets 'bridge->free' to the OpenFlow names of those ports of 'br' that are
+ * not ours. */
 static void
 note_free_ports(struct ovs_bridge *bridge, const struct ovsrec_bridge *br)
 {
@@ -533,8 +533,8 @@ find_bridge_row(const struct ovs_db *db, uint64_t dpid)
     return NULL;
 }
 
-/* Calls 'changed' for each port of 'bridge' of which something else is known
- * than before. */
+/* Calls 'changed' for each port of 'bridge' about which something has
+ * changed. */
 static void
 tell_changes(const struct ovs_bridge *bridge, const struct smap *old_problems,
              const struct sset *old_free, changed_func *changed)
@@ -630,7 +630,8 @@ adjust_max_going(struct ovs_bridge *bridge, long long int took)
     }
 }
 
-/* Sees to what had to wait for the ports that were deleted last to go. */
+/* Goes on with what had to wait until the ports that were deleted last had
+ * gone. */
 static void
 wait_for_going(struct ovs_db *db,
                bool (*on_switch)(uint64_t dpid, const char *name))
@@ -655,7 +656,7 @@ wait_for_going(struct ovs_db *db,
     }
 }
 
-/* Returns true when nothing that 'db' is for is left to do. */
+/* Returns true when 'db' is not needed any more. */
 static bool
 ovs_db_is_idle(struct ovs_db *db)
 {
@@ -669,7 +670,7 @@ ovs_db_is_idle(struct ovs_db *db)
     return hmap_is_empty(&db->bridges);
 }
 
-/* Returns false if there is nothing more to do in 'db'. */
+/* Returns false if nothing is left to do in 'db'. */
 static bool
 ovs_db_run(struct ovs_db *db,
            bool (*on_switch)(uint64_t dpid, const char *name),
@@ -715,7 +716,7 @@ ovs_db_run(struct ovs_db *db,
         return db->compare || !ovs_db_is_idle(db);
     }
     if (status == TXN_TRY_AGAIN) {
-        /* What had changed has come in by now, or will. */
+        /* The changes have come in by now, or will. */
         db->compare = true;
     }
     return true;

@@ -11,8 +11,8 @@
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
 
-/* In the order of their tables: where stages begin, and what applications
- * have. */
+/* All stages, in the order of their tables: the fixed ones, and those that
+ * applications have registered. */
 static struct pipeline_stage stages[PIPE_N_TABLES] = {
     { .table = PIPE_CLASSIFY, .n_tables = 1 },
     { .table = PIPE_ZONE, .n_tables = 1 },
@@ -43,8 +43,8 @@ find_stage(uint8_t table)
     return i;
 }
 
-/* Returns null, or why 'class' cannot have a stage, which the caller must
- * free. */
+/* Returns null, or the reason why 'class' cannot have its stage, which the
+ * caller must free. */
 static char *
 add_stage(const struct app_class *class, uint8_t table, uint8_t n_tables)
 {
@@ -87,7 +87,7 @@ pipeline_register(const struct app_class *class)
         return add_stage(class, stage->table, stage->n_tables);
     }
 
-    /* After that one and those that asked for the same before. */
+    /* After that stage, and those that asked for the same place before. */
     if (stage->after != PIPE_ZONE && stage->after != PIPE_MIRROR) {
         return xasprintf("a stage cannot be after table %d, only after %d and "
                          "%d", stage->after, PIPE_ZONE, PIPE_MIRROR);

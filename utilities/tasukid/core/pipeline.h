@@ -7,17 +7,17 @@
 /* The pipeline that all applications share on one bridge.
  *
  * This is the only place that decides table numbers, cookie ids and the use of
- * registers.  A packet enters at PIPE_CLASSIFY, passes stages, each of which
- * decides something about it and notes that in a register or leaves it alone,
- * and leaves at PIPE_OUTPUT.  A stage whose application does not run on the
- * switch passes everything on.
+ * registers.  A packet enters at PIPE_CLASSIFY, passes the stages and leaves
+ * at PIPE_OUTPUT.  Each stage leaves the packet alone, or decides something
+ * about it and notes the decision in a register.  A stage whose application
+ * does not run on the switch passes everything on.
  *
- * Whose packet it is, the port decides, in PIPE_ZONE.  Until then nobody may
- * answer it or learn from it: PIPE_CLASSIFY is the core's alone.
+ * The port decides whose packet it is, in PIPE_ZONE.  Nobody may answer the
+ * packet or learn from it before: PIPE_CLASSIFY is the core's alone.
  *
  * In the first table of a stage, priority 0 and those from PIPE_PRIO_CORE on
- * are the core's: for the flow that passes on what missed, and for packets that
- * need no decision any more. */
+ * are the core's.  Priority 0 passes on packets that no flow matched.  The
+ * others are for packets that need no decision any more. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,25 +44,25 @@ enum pipeline_table {
 
 /* The part of the pipeline that is an application's. */
 struct app_stage {
-    /* Its first table, and how many it has.  Or, if 'table' is 0, the next
-     * table after 'after' and its neighbors that is free: an application that
-     * is not part of Tasuki says so. */
+    /* Its first table, and how many it has.  An application that is not part
+     * of Tasuki has 0 in 'table' and gets the next free table after
+     * 'after'. */
     uint8_t table;
     uint8_t n_tables;
-    uint8_t after;          /* PIPE_ZONE or PIPE_MIRROR: what PIPE_SERVICE
-                             * decides goes to PIPE_MIRROR, and what
-                             * PIPE_FORWARD does leaves. */
+    uint8_t after;          /* PIPE_ZONE or PIPE_MIRROR.  Packets go to
+                             * PIPE_MIRROR when PIPE_SERVICE has decided, and
+                             * leave when PIPE_FORWARD has. */
 
-    /* Does the stage see packets whose way is decided already?  Those that
-     * decide do not need to, those that look have to. */
+    /* Does the stage see packets whose egress is decided already?  A stage
+     * that looks at packets has to, one that decides need not. */
     bool taps;
 
-    /* Does what misses in its first table end there? */
+    /* Are packets that no flow in its first table matches dropped? */
     bool closed;
 };
 
-/* Which application a flow belongs to, the top byte of its cookie says.  The
- * other 56 bits are the application's.  Every application has its own. */
+/* The top byte of a flow's cookie says which application the flow belongs to.
+ * Every application has its own.  It may use the other 56 bits as it likes. */
 #define PIPE_APP_CORE 0x54
 #define PIPE_COOKIE_SHIFT 56
 #define PIPE_COOKIE(APP, REST) \
@@ -70,17 +70,17 @@ struct app_stage {
 #define PIPE_COOKIE_APP(COOKIE) ((uint8_t) ((COOKIE) >> PIPE_COOKIE_SHIFT))
 #define PIPE_COOKIE_MASK (UINT64_C(0xff) << PIPE_COOKIE_SHIFT)
 
-/* Groups and meters have ids of 32 bits, of which the top byte is the
- * application's likewise. */
+/* Groups and meters have ids of 32 bits, whose top byte is the application's
+ * in the same way. */
 #define PIPE_ID_SHIFT 24
 #define PIPE_ID(APP, REST) (((uint32_t) (APP) << PIPE_ID_SHIFT) | (REST))
 #define PIPE_ID_APP(ID) ((uint8_t) ((ID) >> PIPE_ID_SHIFT))
 
 /* Registers carry decisions past the stages that did not take them.
  *
- * The egress: bits 0..15 hold the OpenFlow port (OFPP_IN_PORT for a packet that
- * leaves where it came in), bit 16 says that they do.  Stages that decide
- * leave such a packet alone, and PIPE_OUTPUT obeys.
+ * The egress: bits 0..15 hold the OpenFlow port (OFPP_IN_PORT for a packet
+ * that leaves where it came in), and bit 16 says that they do.  Stages that
+ * decide leave such a packet alone, and PIPE_OUTPUT obeys.
  *
  * The zone: 0 for what is no tenant's. */
 #define PIPE_EGRESS_REG 0
@@ -94,15 +94,15 @@ struct pipeline_notes {
     uint32_t zone;
 };
 
-/* Appends actions that note that a packet's zone is 'zone', or that it leaves
- * through 'port'.  What was known before is lost. */
+/* Append actions that note a packet's zone, or the port through which it
+ * leaves.  What was noted before is lost. */
 void pipeline_put_zone(struct ofpbuf *ofpacts, uint32_t zone);
 void pipeline_put_egress(struct ofpbuf *ofpacts, ofp_port_t port);
 
 /* Appends actions that end a flow of a stage in 'table': the packet, which is
- * in 'zone', leaves through 'port'.  It does so at once if no stage of the
- * switch wants to see it before that, so this is for flows that are declared,
- * and declared again when that changes. */
+ * in 'zone', leaves through 'port'.  It leaves at once if no later stage of
+ * the switch wants to see it.  So this is for declared flows only, which are
+ * declared again when that changes. */
 void pipeline_put_output(const struct ofswitch *, uint8_t table,
                          ofp_port_t port, uint32_t zone,
                          struct ofpbuf *ofpacts);
@@ -110,16 +110,17 @@ void pipeline_put_output(const struct ofswitch *, uint8_t table,
 /* Returns the first table of application 'app', or 0 if it has none. */
 uint8_t pipeline_table(uint8_t app);
 
-/* Returns the table to which a stage in 'table' sends what it passes on: where
- * the next stage of the switch begins. */
+/* Returns the table where the next stage of the switch after 'table' begins: a
+ * stage sends there what it passes on. */
 uint8_t pipeline_next(const struct ofswitch *, uint8_t table);
 
 /* For the core. */
 
-/* Returns true if some stage of the switch sees packets whose way is decided. */
+/* Returns true if some stage of the switch sees packets whose egress is
+ * decided. */
 bool pipeline_is_tapped(const struct ofswitch *);
 
-/* A stage as it is. */
+/* A stage as registered. */
 struct pipeline_stage {
     uint8_t table;
     uint8_t n_tables;
@@ -128,26 +129,25 @@ struct pipeline_stage {
     bool closed;
 };
 
-/* Returns all stages in the order of their tables, the last one being the one at
- * PIPE_OUTPUT, and their number in '*n'. */
+/* Returns all stages in the order of their tables, and their number in '*n'.
+ * The last one is at PIPE_OUTPUT. */
 const struct pipeline_stage *pipeline_stages(size_t *n);
 
 /* Returns true if the application whose 'stage' it is runs on the switch. */
 bool pipeline_runs(const struct ofswitch *, const struct pipeline_stage *stage);
 
-/* Returns the first stage after 'table' to which packets can come, or that has to
- * see packets whose way is decided.  The last one is at PIPE_OUTPUT. */
+/* Return the first stage after 'table' to which packets can come, or that has
+ * to see packets whose egress is decided.  The last one is at PIPE_OUTPUT. */
 const struct pipeline_stage *pipeline_next_stage(const struct ofswitch *,
                                                  uint8_t table);
 const struct pipeline_stage *pipeline_next_tap(const struct ofswitch *,
                                                uint8_t table);
 
-/* Gives 'class' the tables that it asks for.  Returns null, or
- * why not, which the caller must free. */
+/* Gives 'class' the tables that it asks for.  Returns null, or why it cannot
+ * have them, which the caller must free. */
 char *pipeline_register(const struct app_class *);
 
-/* Returns true if 'app' may have flows with 'priority' in
- * 'table'. */
+/* Returns true if 'app' may have flows with 'priority' in 'table'. */
 bool pipeline_may_have_flow(uint8_t app, uint8_t table, uint16_t priority);
 
 #endif /* TASUKID_PIPELINE_H */

@@ -14,10 +14,11 @@
 #include "util.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
-static uint64_t connections_seen;       /* connections_seqno() when published. */
+static uint64_t connections_seen;       /* connections_seqno() when
+                                         * published. */
 
-/* Sees to it that the applications of 'row' are there, and says which are
- * not. */
+/* Loads the applications of 'row' that are missing, and publishes which of
+ * them were refused. */
 static void
 check_applications(const struct tasukirec_switch *row)
 {
@@ -69,9 +70,9 @@ publish_applications(const struct tasukirec_tasuki *cfg)
     ds_destroy(&names);
 }
 
-/* Makes the rest of the process do what 'cfg' says, or nothing if it is null:
- * then the connections go first, as the flows are to stay in the switches when
- * the services that they are for are gone from here. */
+/* Makes the rest of the process do what 'cfg' says, or nothing if it is null.
+ * In that case the connections go first, so that the flows stay in the
+ * switches although their services are gone from here. */
 static void
 apply(const struct tasukirec_tasuki *cfg, bool only_kept)
 {

@@ -4,10 +4,10 @@
 #ifndef TASUKID_RECONCILE_H
 #define TASUKID_RECONCILE_H 1
 
-/* From the database to the applications and the switches, and back to the
- * status columns: what there is to do when a row changes. */
+/* What there is to do when a row changes: from the database to the
+ * applications and the switches, and back to the status columns. */
 
-/* 'remote' is that of the database, in a form for ovsdb_idl_create(). */
+/* 'remote' is where the database is, in a form for ovsdb_idl_create(). */
 void reconcile_init(const char *remote);
 void reconcile_run(void);
 void reconcile_wait(void);

@@ -28,23 +28,23 @@ COVERAGE_DEFINE(request_timed_out);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 
-/* A switch answers in the order in which it was asked, more or less, so that
- * the request that a message answers is found near the front of the list. */
+/* A switch answers more or less in the order in which it was asked, so the
+ * request that a message answers is near the front of the list. */
 struct request {
     struct ovs_list node;       /* In 'requests' of 'sw', the oldest first. */
     struct ofswitch *sw;
     uint8_t app;
     ovs_be32 xid;
-    ovs_be32 end_xid;           /* Of the message whose reply is the end: this
-                                 * one, or the barrier after it. */
+    ovs_be32 end_xid;           /* Of the message whose reply is the end: the
+                                 * request, or the barrier after it. */
     enum ofptype reply;         /* Type of that reply. */
     int flags;
 
     long long int timeout_ms;
     struct timeout timeout;
 
-    request_func *cb;           /* Null when all is said: an error came, and
-                                 * the barrier's reply is still to come. */
+    request_func *cb;           /* Null after an error, while the barrier's
+                                 * reply is still to come. */
     void *aux;
 
     struct ofpbuf **parts;      /* Collected, with REQUEST_WHOLE. */
@@ -53,7 +53,7 @@ struct request {
 };
 
 /* Returns the type of the reply to a message of type 'request', or
- * OFPTYPE_BARRIER_REPLY if it has none of its own. */
+ * OFPTYPE_BARRIER_REPLY if it has no reply of its own. */
 static enum ofptype
 reply_type(enum ofptype request)
 {
@@ -137,7 +137,7 @@ count_requests(const struct ofswitch *sw, uint8_t app)
     return n;
 }
 
-/* Returns null if 'app' may send 'oh' to 'sw' now, or why not. */
+/* Returns null if 'app' may send 'oh' to 'sw' now, or the reason why not. */
 static const char *
 denied(const struct ofswitch *sw, uint8_t app, const struct ofp_header *oh,
        enum ofptype type)
@@ -181,7 +181,7 @@ tell(struct request *r, enum request_status status, enum ofperr error,
     }
 }
 
-/* Ends 'r', which the callback finds gone already. */
+/* Ends 'r'.  It is off the list before the callback runs. */
 static void
 end(struct request *r, enum request_status status, enum ofperr error,
     struct ofpbuf *const *msgs, size_t n_msgs)
@@ -271,8 +271,8 @@ requests_handle_error(struct ofswitch *sw, const struct ofp_header *oh,
     return false;
 }
 
-/* Keeps a copy of 'msg', a part of the reply to 'r'.  Returns false if that is
- * too much. */
+/* Keeps a copy of 'msg', a part of the reply to 'r'.  Returns false if the
+ * reply is too long. */
 static bool
 collect(struct request *r, const struct ofpbuf *msg)
 {

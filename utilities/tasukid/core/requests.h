@@ -4,22 +4,24 @@
 #ifndef TASUKID_REQUESTS_H
 #define TASUKID_REQUESTS_H 1
 
-/* Questions to a switch, and changes that it may refuse: an application sends
- * an OpenFlow message, and a callback gets what comes of it.
+/* Questions to a switch, and changes that it may refuse.  An application sends
+ * an OpenFlow message, and a callback gets the reply or the error.
  *
- * What belongs to which request is told by the transaction id, so that any
- * number of applications may ask at once and each gets its own answers only.
+ * The transaction id tells which request an answer belongs to.  So any number
+ * of applications may ask at once, and each gets its own answers only.
  *
- * Messages that have a reply of their own are statistics of any kind (also
- * descriptions of ports, groups, meters and tables), barriers, and questions
- * about features and settings.  Of those that have none an application may send
- * group, meter, port and table modifications: requests add a barrier, whose
- * reply says that the switch has done it and refused nothing.  All other
- * messages are the core's.  Flows are modified with ofswitch_flow_mod().
+ * An application may send messages that have a reply of their own: statistics
+ * of any kind (descriptions of ports, groups, meters and tables, too),
+ * barriers, and questions about features and settings.  Of messages without a
+ * reply, it may send group, meter, port and table modifications.
+ * request_send() adds a barrier to these, whose reply says that the switch has
+ * done it and refused nothing.  All other messages are the core's.  Flows are
+ * modified with ofswitch_flow_mod().
  *
- * The ids of groups and meters are shared out like cookies: the top byte is the
- * application's id (PIPE_ID() in pipeline.h), and no application may modify
- * those of another.  Multipart requests are one message long. */
+ * The ids of groups and meters are shared out like cookies: the top byte is
+ * the application's id (PIPE_ID() in pipeline.h).  No application may modify
+ * the groups and meters of another.  Multipart requests are one message
+ * long. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -38,9 +40,9 @@ enum request_status {
     /* The end.  One of these comes exactly once, as the last. */
     REQUEST_DONE,               /* The reply, or its last part. */
     REQUEST_REFUSED,            /* The switch has answered with an error. */
-    REQUEST_TIMED_OUT,          /* No answer, or no end of it: what was asked
-                                 * for may have been done or not. */
-    REQUEST_GONE,               /* The connection was lost, or the application
+    REQUEST_TIMED_OUT,          /* No answer, or no end of it.  The switch may
+                                 * have done what was asked for. */
+    REQUEST_GONE,               /* The connection was lost, the application
                                  * stops, or the reply is too long. */
 };
 
@@ -49,9 +51,9 @@ struct request_reply {
     enum ofperr error;          /* With REQUEST_REFUSED, otherwise 0. */
 
     /* The messages: one with REQUEST_PART; one with REQUEST_DONE, or all of
-     * them if the request was REQUEST_WHOLE; none with the rest, after a
-     * barrier, and where there is no reply but the barrier's.  Each is of the
-     * type that answers the request and starts with its header; what follows
+     * them if the request was REQUEST_WHOLE.  None with other statuses, after
+     * a barrier request, or where the only reply is the barrier's.  Each is of
+     * the type that answers the request and starts with its header; the rest
      * was not checked.  They are valid during the callback. */
     struct ofpbuf *const *msgs;
     size_t n_msgs;
@@ -65,16 +67,16 @@ enum {
                                  * most REQUESTS_MAX_BYTES. */
 };
 
-/* Most requests of one application that wait, a switch. */
+/* Most requests of one application that wait for one switch. */
 #define REQUESTS_MAX 256
 
 /* Most bytes of a reply that are collected. */
 #define REQUESTS_MAX_BYTES (16 * 1024 * 1024)
 
 /* Sends 'msg', of which it takes ownership, for application 'app'.  'cb' is
- * called from the main loop, later.  If the answer takes longer than
- * 'timeout_ms', or the next part of it does, it is called with
- * REQUEST_TIMED_OUT, and what comes then is ignored.
+ * called from the main loop, later.  If the answer, or the next part of it,
+ * takes longer than 'timeout_ms', 'cb' gets REQUEST_TIMED_OUT, and what comes
+ * after that is ignored.
  *
  * Returns false, and never calls 'cb', if the application does not run on the
  * switch or is about to stop, has REQUESTS_MAX requests there already, or may
@@ -86,8 +88,8 @@ bool request_send(struct ofswitch *, uint8_t app, struct ofpbuf *msg,
 
 /* For the core. */
 
-/* Gives the asker 'oh', an error or what may be a reply.  Returns false if no
- * request waits for it. */
+/* Give 'oh', an error or what may be a reply, to the request that waits for
+ * it.  Return false if none does. */
 bool requests_handle_error(struct ofswitch *, const struct ofp_header *oh,
                            enum ofperr);
 bool requests_handle_reply(struct ofswitch *, const struct ofp_header *oh,

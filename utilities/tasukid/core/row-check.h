@@ -6,15 +6,15 @@
 
 /* Does a row of the database make sense?
  *
- * One answer for tasuki-ctl, which refuses to write a row that does not, and
- * tasukid, which refuses to use it, as other programs write rows, too.  What
- * the types in the schema say already is not checked again.
+ * tasuki-ctl refuses to write a row that makes no sense.  tasukid refuses to
+ * use it, since other programs write rows, too.  Both check with these
+ * functions.  What the types in the schema say already is not checked again.
  *
- * Each function returns null if the row is good, otherwise the reason why it
- * is not, one line that begins with the name of the column, which the caller
- * must free.
+ * Each function returns null if the row is good.  Otherwise it returns the
+ * reason why it is not, which the caller must free: one line that begins with
+ * the name of the column.
  *
- * What belongs to an application, it checks itself, with these. */
+ * An application checks its own rows itself, with these functions. */
 
 #include "openvswitch/types.h"
 

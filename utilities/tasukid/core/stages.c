@@ -17,9 +17,9 @@ pipeline_runs(const struct ofswitch *sw, const struct pipeline_stage *stage)
     return stage->app && ofswitch_runs(sw, stage->app->id);
 }
 
-/* Returns true if packets can come to 'stage' of 'sw': always where stages
- * begin, as flows of a connection may name that table whether or not somebody
- * uses it. */
+/* Returns true if packets can come to 'stage' of 'sw'.  They always can to a
+ * fixed stage: flows of a connection may name its table whether or not an
+ * application uses it. */
 static bool
 is_there(const struct ofswitch *sw, const struct pipeline_stage *stage)
 {

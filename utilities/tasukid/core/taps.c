@@ -18,7 +18,7 @@ struct tap {
     void *aux;
 };
 
-/* In the order of their applications. */
+/* All taps, in the order of their applications. */
 static struct ovs_list taps = OVS_LIST_INITIALIZER(&taps);
 static bool running;
 
@@ -44,7 +44,7 @@ packet_tap(uint8_t app, uint8_t table, int flags, tap_func *cb, void *aux)
     ovs_list_push_back(&taps, &tap->node);
 }
 
-/* Frees those that are not wanted any more, unless they may be in use. */
+/* Frees taps that are not wanted any more, unless they may be in use. */
 static void
 sweep(void)
 {

@@ -4,9 +4,9 @@
 #ifndef TASUKID_TIMERS_H
 #define TASUKID_TIMERS_H 1
 
-/* Callbacks at a time.
+/* Callbacks at a given time.
  *
- * A "struct timeout" is part of what it is about:
+ * A "struct timeout" is part of the thing that it is about:
  *
  *     struct thing {
  *         struct timeout timeout;
@@ -15,8 +15,8 @@
  *     timeout_init(&thing->timeout, thing_expired);
  *     timeout_set(&thing->timeout, time_msec() + 1000);
  *
- * and thing_expired() finds the thing with CONTAINER_OF().  Callbacks come from
- * the main loop, the earliest first. */
+ * and thing_expired() finds the thing with CONTAINER_OF().  Callbacks come
+ * from the main loop, the earliest first. */
 
 #include <stdbool.h>
 
@@ -30,11 +30,11 @@ struct timeout {
 
 void timeout_init(struct timeout *, void (*expired)(struct timeout *));
 
-/* Has 'expired' called once, at 'when' or soon after it, and not when it was
- * set to before. */
+/* Has 'expired' called once, at 'when' or soon after it.  A time that was set
+ * before is forgotten. */
 void timeout_set(struct timeout *, long long int when);
 
-/* A timeout must not be set when what it is part of is freed. */
+/* Unsets the timeout.  It must not be set when the thing is freed. */
 void timeout_cancel(struct timeout *);
 
 bool timeout_is_set(const struct timeout *);

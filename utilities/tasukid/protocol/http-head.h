@@ -101,9 +101,9 @@ enum http_event http_head_next(struct http_head *, const uint8_t *data,
 bool http_string_is(struct http_string s, const char *name);
 
 /* Returns the host in 'authority', which is a Host field's value, or if
- * 'has_userinfo' may have that in front (RFC 3986 section 3.2, absolute targets
- * alone): without port and without the dot at its end.  Null if it is not
- * certain which host a server would see. */
+ * 'has_userinfo' may have that in front (RFC 3986 section 3.2, absolute
+ * targets alone): without port and without the dot at its end.  Null if it is
+ * not certain which host a server would see. */
 struct http_string http_host(struct http_string authority, bool has_userinfo);
 
 #endif /* http-head.h */

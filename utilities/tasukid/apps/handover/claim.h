@@ -31,8 +31,8 @@ bool claims_hear(struct hswitch *, const struct packet_in *pi,
                  struct place *old);
 
 /* Periodic work.  Returns true if a claim ended because nobody answered in
- * either place: '*ip' of '*zone' is nowhere any more, and was in '*old'.  To be called
- * until it returns false. */
+ * either place: '*ip' of '*zone' is nowhere any more, and was in '*old'.  To
+ * be called until it returns false. */
 bool claims_run(struct hswitch *, uint32_t *zone, ovs_be32 *ip,
                 struct place *old);
 void claims_wait(struct hswitch *);

@@ -27,8 +27,8 @@ is_server_of(const struct tasukirec_service *service,
     return false;
 }
 
-/* Returns an error if one of 'others' has the name of 'row', or its address and
- * port. */
+/* Returns an error if one of 'others' has the name of 'row', or its address
+ * and port. */
 static char *
 check_service_unique(const struct tasukirec_service *row, ovs_be32 address,
                      struct tasukirec_service *const *others, size_t n)

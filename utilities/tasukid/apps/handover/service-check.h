@@ -33,8 +33,8 @@ char *row_check_rule(const struct tasukirec_service *,
                      const struct tasukirec_rule *);
 
 struct service_check {
-    /* Return true if the row is used as it is now, as far as others could claim
-     * the same. */
+    /* Return true if the row is used as it is now, as far as others could
+     * claim the same. */
     bool (*service_is_used)(const struct tasukirec_service *);
     bool (*server_is_used)(const struct tasukirec_service *,
                            const struct tasukirec_server *);

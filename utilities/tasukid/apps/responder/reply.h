@@ -49,8 +49,8 @@ const char *reply_name(enum reply);
 
 /* Appends to 'answer', which is empty, what 'r' answers to the 'size' bytes at
  * 'frame', which are aligned to 2 bytes: an Ethernet frame without FCS,
- * perhaps with VLAN tags, which the answer has, too.  Leaves 'answer' empty if the
- * value that it returns is REPLY_N_ANSWERS or more. */
+ * perhaps with VLAN tags, which the answer has, too.  Leaves 'answer' empty if
+ * the value that it returns is REPLY_N_ANSWERS or more. */
 enum reply reply_make(const struct replier *r, const void *frame, size_t size,
                       struct ofpbuf *answer);
 

@@ -21,9 +21,9 @@ struct tasukirec_tenant;
 /* OpenFlow port names, and those of network devices, have 15 characters. */
 #define TENANT_PORT_NAME_SIZE 16
 
-/* Does a row make sense?  As in row-check.h: null, or the reason why not, which
- * the caller must free.  'claims' is what the tenants of the same switch that
- * were checked before have, by ports and tunnels: empty for the first.
+/* Does a row make sense?  As in row-check.h: null, or the reason why not,
+ * which the caller must free.  'claims' is what the tenants of the same switch
+ * that were checked before have, by ports and tunnels: empty for the first.
  * Destroyed with shash_destroy(). */
 char *row_check_tenant(struct shash *claims, const struct tasukirec_tenant *);
 

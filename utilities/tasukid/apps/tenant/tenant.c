@@ -66,8 +66,8 @@ VLOG_DEFINE_THIS_MODULE(tenant);
 COVERAGE_DEFINE(tenant_checked);
 COVERAGE_DEFINE(tenant_state);
 
-/* One row of table Tenant, and what was made of it: as it was when the database
- * had changed last. */
+/* One row of table Tenant, and what was made of it: as it was when the
+ * database had changed last. */
 struct tenant {
     struct hmap_node node;      /* In 'tenants'. */
     struct uuid uuid;
@@ -114,7 +114,8 @@ struct tenant_switch {
 };
 
 /* How long a switch may be gone before its tenants are called down, in msec:
- * its flows stay in place when tasukid starts anew or the connection breaks. */
+ * its flows stay in place when tasukid starts anew or the connection
+ * breaks. */
 #define SWITCH_GRACE 5000
 
 /* When to look which switches are not there, in msec, or LLONG_MAX. */
@@ -185,8 +186,8 @@ is_open(const struct ofswitch *sw, const char *name)
     return !find_port_owner(dpid, name) && ovs_ports_is_free(dpid, name);
 }
 
-/* A tenant's zone is the number of the port towards its LAN, which is as good as
- * any, and the same when tasukid starts anew. */
+/* A tenant's zone is the number of the port towards its LAN, which is as good
+ * as any, and the same when tasukid starts anew. */
 static uint32_t
 tenant_port_zone(const struct ofswitch *sw, ofp_port_t port_no)
 {
@@ -249,7 +250,8 @@ declare_translation(struct ofswitch *sw, struct flow_set *flows,
     declare_path(sw, flows, row, service, ETH_TYPE_IPV6, &to_lan, lan);
 }
 
-/* The ports of a tenant, each OFPP_NONE if there is no such port for tenants. */
+/* The ports of a tenant, each OFPP_NONE if there is no such port for
+ * tenants. */
 struct found_ports {
     ofp_port_t lan, service, native6;
 };

@@ -135,8 +135,8 @@ void conn_install(struct conn *, enum conn_direction directions);
 /* Removes all that the connection has. */
 void conn_remove_entries(struct conn *);
 
-/* Gives what is installed from now on another id, so that the end of those that
- * were removed is not taken for theirs. */
+/* Gives what is installed from now on another id, so that the end of those
+ * that were removed is not taken for theirs. */
 void conn_renew_id(struct conn *);
 
 /* Notes that 'conn' was last seen 'ms' ago. */

@@ -8,8 +8,8 @@
  * accepted by one server and continued by the one that its request asks for.
  *
  * Segments come in, actions go out.  The engine knows no switch, no OpenFlow,
- * no database and no clock: its owner tells it the time and calls the functions
- * below, and does what the engine asks through 'struct engine_ops'.
+ * no database and no clock: its owner tells it the time and calls the
+ * functions below, and does what the engine asks through 'struct engine_ops'.
  *
  * No file calls one that is above it here:
  *
@@ -70,7 +70,8 @@ struct service_config;
  * others know. */
 enum conn_news {
     CONN_HAS_BEGUN,             /* Or was found when the engine started. */
-    CONN_HAS_MOVED,             /* To another server than that it began with. */
+    CONN_HAS_MOVED,             /* To another server than that it began
+                                 * with. */
     CONN_HAS_ENDED,
 };
 
@@ -223,9 +224,9 @@ void engine_entry_failed(struct engine *, uint64_t id, bool watch);
 
 /* adopt.c */
 
-/* '*entry' was found, 'age' ms old.  Returns true if it may stay.  The last one
- * is followed by the other function, which returns the number of connections
- * that were found. */
+/* '*entry' was found, 'age' ms old.  Returns true if it may stay.  The last
+ * one is followed by the other function, which returns the number of
+ * connections that were found. */
 bool engine_adopt(struct engine *, const struct entry *entry,
                   long long int age);
 size_t engine_adopt_done(struct engine *);

@@ -14,8 +14,8 @@
 #include "util.h"
 
 /* A segment that comes here although its connection is forwarded was overtaken
- * by the entry, or the datapath has not noticed the entry yet.  When that still
- * happens after this time, the entry is not there. */
+ * by the entry, or the datapath has not noticed the entry yet.  When that
+ * still happens after this time, the entry is not there. */
 #define LATE_MS 1000
 
 /* How long after one direction's entry that of the other expires, too, if both
@@ -26,9 +26,9 @@
 #define RETRY_MS 5000
 
 /* Returns true if '*seg' may be what a server says in TIME-WAIT when it is
- * asked whether it has the connection.  There is no need for entries because of
- * that.  If the client does not deny the connection either, the next answer is
- * a reason to have entries again. */
+ * asked whether it has the connection.  There is no need for entries because
+ * of that.  If the client does not deny the connection either, the next answer
+ * is a reason to have entries again. */
 static bool
 is_last_word(const struct conn *conn, enum conn_direction direction,
              const struct tcp_segment *seg)

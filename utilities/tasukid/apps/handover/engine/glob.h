@@ -11,8 +11,8 @@
  *   [a-z0]  one byte of a set; [!a-z] or [^a-z] one that is not in it
  *   \x      x itself
  *
- * With 'ignore_case' ASCII letters match in either case.  pattern-set.h matches
- * them. */
+ * With 'ignore_case' ASCII letters match in either case.  pattern-set.h
+ * matches them. */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -88,9 +88,9 @@ rewrite_quote(const struct conn *conn, struct icmp_error *err)
 }
 
 /* A router on the way to a client that finds a segment too large, or no way to
- * go on, tells its sender, which is the service as far as it knows.  The server
- * that sent the segment gets to know if it finds its own address, port and
- * sequence number in what the router quotes. */
+ * go on, tells its sender, which is the service as far as it knows.  The
+ * server that sent the segment gets to know if it finds its own address, port
+ * and sequence number in what the router quotes. */
 void
 engine_icmp(struct engine *e, uint32_t zone, const struct dp_packet *packet_)
 {

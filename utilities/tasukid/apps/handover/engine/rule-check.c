@@ -222,9 +222,9 @@ check_form(const char *column, const char *pattern)
     return NULL;
 }
 
-/* Checks that 'pattern', which means 'glob', matches some string of 'language'.
- * 'meant', which this frees, is what to write instead if that does, and 'rule'
- * says what it breaks. */
+/* Checks that 'pattern', which means 'glob', matches some string of
+ * 'language'.  'meant', which this frees, is what to write instead if that
+ * does, and 'rule' says what it breaks. */
 static char *
 check_language(const char *column, const char *pattern, const char *glob,
                bool ignore_case, const struct glob_language *language,

@@ -140,9 +140,9 @@ sorted_conditions(const struct rule_set *set, size_t *n)
     return conditions;
 }
 
-/* Compiles the patterns of the 'n' conditions, which are for the same field and
- * sorted.  Returns false if some cannot be: then it is the one at '*bad', or
- * all together if that is 'n', for the reason in '*error'. */
+/* Compiles the patterns of the 'n' conditions, which are for the same field
+ * and sorted.  Returns false if some cannot be: then it is the one at '*bad',
+ * or all together if that is 'n', for the reason in '*error'. */
 static bool
 compile_field(struct rule_set *set, struct rule_condition *conditions[],
               size_t n, size_t *bad, char **error)

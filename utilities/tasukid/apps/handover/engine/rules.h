@@ -16,8 +16,8 @@
 
 #include "openvswitch/uuid.h"
 
-/* Names, as if they were header fields, of what is none: HTTP/2's pseudo-header
- * fields (RFC 9113 section 8.3.1), the host without its port. */
+/* Names, as if they were header fields, of what is none: HTTP/2's
+ * pseudo-header fields (RFC 9113 section 8.3.1), the host without its port. */
 #define RULE_HOST ":host"
 #define RULE_METHOD ":method"
 #define RULE_PATH ":path"
