@@ -19,7 +19,7 @@ struct packet_in;
 struct place arp_place(const struct packet_in *pi);
 
 /* Sends an ARP packet from 'sha' and 'spa' out of 'port', which may be
- * OFPP_FLOOD, to 'tha', or to all if it 'broadcast'. */
+ * OFPP_FLOOD, to 'tha', or to all hosts if 'broadcast'. */
 void arp_send(struct hswitch *, uint16_t op, struct eth_addr sha, ovs_be32 spa,
               struct eth_addr tha, ovs_be32 tpa, bool broadcast,
               ovs_be16 vlan_tci, ofp_port_t port);

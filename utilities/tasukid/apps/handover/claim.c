@@ -16,16 +16,16 @@
 
 VLOG_DEFINE_THIS_MODULE(handover_claim);
 
-/* How often either place is asked, and how long each answer may take: a host
+/* How often each place is asked, and how long each answer may take.  A host
  * that loses two packets of three is still there. */
 #define N_ASKS 3
 #define ASK_INTERVAL_MS 300
 
-/* How long a claim that failed keeps others from the same port away. */
+/* How long a failed claim keeps away others from the same port. */
 #define REFUTED_MS 1000
 
-/* Most claims at the same time, from one port and in all.  (One port's cannot
- * keep those of others from being heard.) */
+/* Most claims at the same time, from one port and in all.  (One port's claims
+ * leave room for those of others.) */
 #define CLAIMS_PER_PORT 32
 #define CLAIMS_MAX 512
 
@@ -72,7 +72,7 @@ claim_ask(struct hswitch *hsw, struct claim *claim)
 }
 
 /* Returns true if there is room for a claim from 'port' that 'ip' is not in
- * 'old' any more, and no other one. */
+ * 'old' any more, and no such claim yet. */
 static bool
 may_claim(const struct hswitch *hsw, uint32_t zone, ovs_be32 ip,
           const struct place *old, ofp_port_t port)
@@ -111,7 +111,7 @@ claim_start(struct hswitch *hsw, const struct service_config *cfg, ovs_be32 ip,
         .old = *old,
         .new = *new,
         .sha = cfg->mac,
-        /* Of one that shares the service's address this is a probe. */
+        /* To a server that shares the service's address this is a probe. */
         .spa = ip == cfg->vip ? 0 : cfg->vip,
         .vlan_tci = vlan_tci,
     };

@@ -20,9 +20,9 @@
 #include "utilities/tasukid/core/ofswitch.h"
 #include "utilities/tasukid/core/pipeline.h"
 
-/* The application's 56 bits of a cookie: what kind of flow, and for those of
- * connections the id that both directions have in common, so that one message
- * can delete them, and another one those that watch a server. */
+/* The application's 56 bits of a cookie: the kind of flow and the connection's
+ * id, if there is one.  Both directions have the same kind and id, so that one
+ * message can delete them, and another the flows that watch a server. */
 #define KIND_SHIFT 52
 #define KIND_STATIC UINT64_C(0)
 #define KIND_CONN UINT64_C(1)
@@ -71,7 +71,7 @@ match_no_flags(struct match *match, uint16_t flags)
     match_set_tcp_flags_masked(match, 0, htons(flags));
 }
 
-/* Zones do not occur in flows yet: there is one. */
+/* Does not match the zone: all services are in the same one. */
 static void
 match_entry(const struct entry *entry, struct match *match)
 {
@@ -185,8 +185,8 @@ flow_put_actions(const struct entry *entry, ofp_port_t in_port,
 
 /* Flow mods. */
 
-/* A flow without 'idle_timeout' stays until it is deleted, and no message says
- * so. */
+/* A flow without 'idle_timeout' stays until it is deleted, without a
+ * message. */
 static void
 add_flow(struct ofswitch *ofsw, const struct match *match,
          enum flow_priority priority, uint64_t cookie, uint16_t idle_timeout,
@@ -211,8 +211,8 @@ add_flow(struct ofswitch *ofsw, const struct match *match,
     minimatch_destroy(&fm.match);
 }
 
-/* Deletes the flows with 'cookie' that 'match', and have 'priority' unless
- * that is 0. */
+/* Deletes the flows with 'cookie' that 'match' and, unless it is 0, have
+ * 'priority'. */
 static void
 delete_flows(struct ofswitch *ofsw, const struct match *match,
              enum flow_priority priority, uint64_t cookie)
@@ -390,8 +390,8 @@ declare_icmp(struct flow_set *flows, ovs_be32 vip)
 }
 
 /* What is neither TCP nor for one of the services at 'vip' goes to one server
- * that has the address, and comes from that one under the service's MAC
- * address; without such a server it goes nowhere. */
+ * that has the address.  What that server sends has the service's MAC address.
+ * Without such a server, the packets are dropped. */
 static void
 declare_others(struct flow_set *flows, const struct service *service)
 {

@@ -8,7 +8,7 @@
  *
  * In PIPE_SERVICE, by priority:
  *
- *   FLOW_FRAGMENT   fragments to and from services: are put together first
+ *   FLOW_FRAGMENT   fragments to and from services: put together first
  *   FLOW_TO_SERVER  segments of one client to its server, but for SYN and RST
  *   FLOW_TO_CLIENT  segments of that server to that client
  *   FLOW_WATCH      segments of a server to the ports of one client, if that
@@ -19,15 +19,16 @@
  *                   ARP that names a service's address: come here
  *   FLOW_OTHER      whatever else is sent to, or from, a service's address
  *
- * A RST always comes here because it ends both directions, of which the flow
- * that it would hit is only one.  A FIN does not.  It has the switch take the
- * flow out when nothing has followed for a while: that does no harm if it was
- * forged, since the connection stays known here (see challenge.h).
+ * A RST always comes here because it ends both directions, and the flow that
+ * it would hit is only one.  A FIN does not come here.  The switch removes the
+ * flow of its direction when nothing has followed for a while.  That does no
+ * harm if the FIN was forged, since the connection stays known here (see
+ * challenge.h).
  *
  * A SYN always comes here because it may open a new connection with an old
- * one's ports.  That flows match on the SYN flag has another merit: a segment
- * after the handshake never hits what the datapath has cached for the
- * handshake itself. */
+ * one's ports.  Matching on the SYN flag has another merit: a segment after
+ * the handshake never hits what the datapath has cached for the handshake
+ * itself. */
 
 #include "handover.h"
 
@@ -50,24 +51,25 @@ enum flow_priority {
 /* Adds the flows that do not depend on connections. */
 void flow_declare(struct hswitch *, struct flow_set *);
 
-/* Install '*entry'; delete that flow; delete all of a connection. */
+/* Install the flow for '*entry'; delete that flow; delete all flows of a
+ * connection. */
 void flow_install(struct ofswitch *, const struct entry *entry);
 void flow_remove(struct ofswitch *, const struct entry *entry);
 void flow_remove_id(struct ofswitch *, uint64_t id, bool watched);
 
-/* Appends to 'ofpacts' the actions that make a packet from 'in_port' one that
- * the other side expects, and send it on through the rest of the pipeline. */
+/* Appends to 'ofpacts' the actions that rewrite a packet from 'in_port' for
+ * the other side, and send it on through the rest of the pipeline. */
 void flow_put_actions(const struct entry *entry, ofp_port_t in_port,
                       struct ofpbuf *ofpacts);
 
-/* Fills in '*entry' from a flow that was found in the switch, or that it has
- * removed; of the latter kind, id, and what matches.  The kind is ENTRY_NONE
- * if it is not an entry to be kept. */
+/* Fill in '*entry' from a flow that was found in the switch, or that it has
+ * removed.  Of a removed one, only kind, id and match are filled in.  The kind
+ * is ENTRY_NONE if the flow is no entry to be kept. */
 void flow_parse(const struct ofputil_flow_stats *, struct entry *entry);
 void flow_parse_removed(const struct ofputil_flow_removed *,
                         struct entry *entry);
 
-/* Returns the id in 'cookie' if it is one of a connection, otherwise 0. */
+/* Returns the id of the connection in 'cookie', or 0 if it has none. */
 uint64_t flow_conn_id(uint64_t cookie);
 
 /* Returns true if 'cookie' is that of a flow that watches a server. */

@@ -26,8 +26,8 @@ match_fragments(struct match *match)
     match_set_nw_frag_masked(match, FLOW_NW_FRAG_ANY, FLOW_NW_FRAG_ANY);
 }
 
-/* What conntrack has put together starts again in the same table.  It is no
- * fragment any more, so that it meets the other flows. */
+/* A packet that conntrack has put together starts again in the same table.  It
+ * is no fragment any more, so it meets the other flows. */
 static void
 declare(struct flow_set *flows, const struct match *match)
 {

@@ -62,7 +62,7 @@ hswitch_pass(struct hswitch *hsw, const struct dp_packet *packet,
     ofpbuf_uninit(&ofpacts);
 }
 
-/* Stages that look on see what leaves by one port.  A flood has no egress that
+/* Stages that tap see what leaves by one port.  A flood has no egress that
  * could be noted. */
 void
 hswitch_send(struct hswitch *hsw, struct dp_packet *packet, ofp_port_t port)
@@ -315,7 +315,8 @@ switch_up(struct ofswitch *ofsw)
     engine_configure(&hsw->engine, configs, n_configs);
 }
 
-/* Nothing is lost: connections that the switch forwards are in its flows. */
+/* Nothing is lost: the switch's flows hold the connections that it
+ * forwards. */
 static void
 switch_down(struct ofswitch *ofsw)
 {
@@ -354,8 +355,8 @@ adopt_done(struct ofswitch *ofsw)
     }
 }
 
-/* What does not parse is the service's to count whose addresses and ports it
- * has. */
+/* A segment that does not parse is counted for the service whose address and
+ * port it has. */
 static void
 handle_segment(struct hswitch *hsw, const struct packet_in *pi)
 {
@@ -467,8 +468,8 @@ find_config(const struct tasukirec_service *row)
     return NULL;
 }
 
-/* After a start, whatever an earlier run has left in the database tells which
- * rows are used. */
+/* After a start, what an earlier run left in the database says which rows are
+ * in use. */
 static bool
 has_state(const struct tasukirec_server *row)
 {

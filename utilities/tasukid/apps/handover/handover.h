@@ -4,17 +4,17 @@
 #ifndef TASUKID_HANDOVER_HANDOVER_H
 #define TASUKID_HANDOVER_HANDOVER_H 1
 
-/* The handover application: what connects the engine, which knows TCP, to a
+/* The handover application.  It connects the engine, which knows TCP, to a
  * switch, the database and people.
  *
  *   handover.c        callbacks of the application, and those of the engine
  *   service-check.c   which database rows make no sense
- *   service-config.c  the others, to 'struct service_config'
+ *   service-config.c  database rows to 'struct service_config'
  *   flows.c           OpenFlow flows from what the engine wants, and back
- *   fragments.c       those that put segments together that come in fragments
- *   neigh.c           ARP, with
- *   claim.c           hosts that claim to be elsewhere, and
- *   arp.c             its packets
+ *   fragments.c       flows that put fragmented segments together
+ *   neigh.c           where hosts are, according to ARP
+ *   claim.c           hosts that claim to be elsewhere
+ *   arp.c             ARP packets
  *   show.c            commands for ovs-appctl
  *   engine/           the engine: see engine.h there
  *
@@ -54,13 +54,13 @@ hswitch_from_engine(const struct engine *e)
 /* What the engines of all switches share. */
 extern struct engine_shared handover_shared;
 
-/* Sends 'packet' out of 'port', or wherever the forwarding table has its
- * destination if 'port' is OFPP_NONE, and frees it. */
+/* Sends 'packet' out of 'port' and frees it.  If 'port' is OFPP_NONE, the
+ * forwarding table decides where it goes. */
 void hswitch_send(struct hswitch *, struct dp_packet *packet,
                   ofp_port_t port);
 
-/* Passes on 'packet', which came in on 'in_port' and stays the caller's, as if
- * it were none of ours. */
+/* Passes on 'packet', which came in on 'in_port', as if handover had nothing
+ * to do with it.  The caller keeps 'packet'. */
 void hswitch_pass(struct hswitch *, const struct dp_packet *packet,
                   ofp_port_t in_port);
 

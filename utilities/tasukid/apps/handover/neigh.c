@@ -22,20 +22,21 @@ VLOG_DEFINE_THIS_MODULE(handover_neigh);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
 
-/* How long servers are told what is known without asking again. */
+/* How long servers are told what is known before it is asked again, in ms. */
 #define NEIGH_FRESH_MS 60000
 #define NEIGH_MAX 4096
 
-/* As long as Linux waits for an answer before it asks again. */
+/* How long Linux waits for an answer before it asks again. */
 #define ASKER_TIMEOUT_MS 1000
 #define ASKERS_MAX 64
 
-/* How often to ask where a server is that is nowhere and speaks, and how long
- * its answer may take. */
+/* How often to ask where a server is that speaks from where it was not, and
+ * how long its answer may take. */
 #define CHECK_INTERVAL_MS 1000
 #define ANSWER_TIMEOUT_MS 1000
 
-/* Of the bucket for asking where clients are, which gets one a millisecond. */
+/* What asking where a client is costs, in tokens of 'checks', which gets one a
+ * millisecond. */
 #define CHECK_COST 20
 
 struct neigh {
@@ -92,8 +93,8 @@ neigh_delete(struct hswitch *hsw, struct neigh *neigh)
     free(neigh);
 }
 
-/* Makes room for what 'port' says: at its own cost, if it has said anything
- * before. */
+/* Makes room for what 'port' says: at the cost of what it said before, if
+ * there is anything. */
 static void
 make_room(struct hswitch *hsw, ofp_port_t port)
 {
@@ -241,8 +242,8 @@ has_moved(const struct neigh *neigh, const struct place *old,
 }
 
 /* A gateway moves with its MAC address and all that is behind it.  It may have
- * several addresses: returns one that is known to be in 'old' still, if there
- * is one, else one that has moved from there to 'new', else null. */
+ * several addresses.  Returns one that is known to be in 'old' still, else one
+ * that has moved from there to 'new', else null. */
 static const struct neigh *
 find_gateway(const struct hswitch *hsw, uint32_t zone,
              const struct place *old, const struct place *new)
@@ -265,8 +266,8 @@ find_gateway(const struct hswitch *hsw, uint32_t zone,
     return found;
 }
 
-/* Only who has been in the old place can be known to have left it: an address
- * behind a gateway is nowhere in ARP, neither where it is nor elsewhere. */
+/* Only a host that was in the old place can be known to have left it.  ARP
+ * says nothing about an address behind a gateway. */
 bool
 neigh_has_moved(struct hswitch *hsw, const struct service *service,
                 ovs_be32 ip, const struct place *old, const struct place *new,
@@ -284,22 +285,22 @@ neigh_has_moved(struct hswitch *hsw, const struct service *service,
     if (neigh) {
         claim_start(hsw, service->cfg, neigh->ip, old, new, vlan_tci);
     } else if (token_bucket_withdraw(&hsw->checks, CHECK_COST)) {
-        /* If it is there, that is known from now on. */
+        /* If the host is there, that is known from now on. */
         arp_send(hsw, ARP_OP_REQUEST, service->cfg->mac, service->cfg->vip,
                  old->mac, ip, false, vlan_tci, old->port);
     }
     return false;
 }
 
-/* Returns true if where 'm' is, is known. */
+/* Returns true if it is known where 'm' is. */
 static bool
 is_placed(const struct member *m)
 {
     return member_is_resolved(m) && m->port != OFPP_NONE;
 }
 
-/* Returns true if 'm' may be in 'place'.  Of servers that share an address
- * each has to be told apart by MAC address or port. */
+/* Returns true if 'm' may be in 'place'.  Only the MAC address or the port can
+ * tell servers that share an address apart. */
 static bool
 may_be_in(const struct member *m, const struct place *place)
 {
@@ -339,9 +340,9 @@ neigh_probe_member(struct hswitch *hsw, struct member *m, bool everywhere)
 {
     const struct service_config *cfg = m->service->cfg;
 
-    /* A server that shares the address answers a probe for it, as it would
-     * another host's before that host took the address.  It can only be told
-     * from the others by its port or its MAC address. */
+    /* A server that shares the address answers a probe for it, like that of
+     * another host about to take the address.  Only its port or its MAC
+     * address tells it from the others. */
     bool probe = member_shares_vip(m);
     if (probe && m->port == OFPP_NONE && !m->mac_configured) {
         return;
@@ -364,8 +365,8 @@ is_answer(const struct member *m, const struct packet_in *pi)
             && eth_addr_equals(pi->flow.arp_tha, m->service->cfg->mac));
 }
 
-/* Notes where the sender of 'pi', which has 'address', is in every member that
- * it may be.  Returns true if there is one. */
+/* Notes where the sender of 'pi', which has 'address', is, in every member
+ * that it may be.  Returns true if there is such a member. */
 static bool
 learn_members(struct hswitch *hsw, ovs_be32 address,
               const struct packet_in *pi)
@@ -395,8 +396,8 @@ learn_members(struct hswitch *hsw, ovs_be32 address,
     return found;
 }
 
-/* The host with the address that 'pi' has as its sender was in 'old', and is
- * where 'pi' comes from now. */
+/* The host with the sender's address of 'pi' was in 'old', and is where 'pi'
+ * comes from now. */
 static void
 move_host(struct hswitch *hsw, const struct packet_in *pi,
           const struct place *old)
@@ -424,7 +425,7 @@ move_host(struct hswitch *hsw, const struct packet_in *pi,
     }
 }
 
-/* Tells 'askers' of 'ip' where it is, if that is known. */
+/* Tells the 'askers' for 'ip' where it is, if that is known. */
 static void
 answer_askers(struct hswitch *hsw, uint32_t zone, ovs_be32 ip)
 {
@@ -443,9 +444,9 @@ answer_askers(struct hswitch *hsw, uint32_t zone, ovs_be32 ip)
     }
 }
 
-/* A server that shares 'vip' asks for 'target'.  If nobody here knows, ask in
- * the service's name, so that the answer comes here and the one who gives it
- * learns the service's MAC address rather than the server's. */
+/* A server that shares 'vip' asks for 'target'.  If that is not known here,
+ * asks in the service's name.  Then the answer comes here, and the answering
+ * host learns the service's MAC address rather than the server's. */
 static void
 answer_sharing_server(struct hswitch *hsw, const struct service *service,
                       ovs_be32 vip, ovs_be32 target,
@@ -515,8 +516,8 @@ handle_to_vip(struct hswitch *hsw, const struct service *service,
         learn_members(hsw, sender, pi);
         answer_askers(hsw, service->cfg->zone, sender);
     } else if (learn_members(hsw, service->cfg->vip, pi)) {
-        /* A probe by a server that is about to take the address it shares:
-         * do not tell it that somebody else has it. */
+        /* A probe by a server that is about to take the address that it
+         * shares: do not tell it that somebody else has the address. */
         return;
     }
 

@@ -7,12 +7,12 @@
 /* ARP (RFC 826, RFC 5227) for addresses of services.
  *
  * A service's address belongs to a MAC address that no machine has.  Requests
- * for it are answered here.  Servers that have the address as well never get
- * to speak ARP about it with anyone else: what they ask is answered here, on
- * behalf of whom they ask for, and what they announce stays here.
+ * for it are answered here.  Servers that have the address as well never speak
+ * ARP about it with anyone else.  Their requests are answered here, on behalf
+ * of the host they ask for, and their announcements stay here.
  *
- * Where hosts are, servers as well as clients, ARP says.  Once it has, a host
- * is elsewhere only when it does not answer there any more: see claim.h. */
+ * ARP says where hosts are, servers as well as clients.  Once it has, a host
+ * counts as moved only when it does not answer there any more: see claim.h. */
 
 #include "arp.h"
 #include "handover.h"
@@ -26,18 +26,18 @@ struct service;
 void neigh_handle_arp(struct hswitch *, const struct packet_in *);
 
 /* Returns true if a client with address 'ip', or its gateway, was in 'old' and
- * is in 'new' now.  If that is not known, asks in 'old', so that it may be
- * known next time (see claim.h). */
+ * is in 'new' now.  If that is not known, asks in 'old', so that the next call
+ * may know (see claim.h). */
 bool neigh_has_moved(struct hswitch *, const struct service *, ovs_be32 ip,
                      const struct place *old, const struct place *new,
                      ovs_be16 vlan_tci);
 
-/* Asks for the MAC address of 'm', at the port where it was last if it is
- * anywhere, or everywhere. */
+/* Asks for the MAC address of 'm', at its last port if there is one, or
+ * 'everywhere'. */
 void neigh_probe_member(struct hswitch *, struct member *m, bool everywhere);
 
-/* Something that claims to be from 'm' came from 'place', where 'm' was not:
- * asks where it is, now and then. */
+/* Something that claims to be from 'm' came from 'place', where 'm' was not.
+ * Asks where 'm' is, but not each time. */
 void neigh_check_member(struct hswitch *, struct member *m,
                         const struct place *place);
 

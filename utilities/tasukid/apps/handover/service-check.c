@@ -105,8 +105,8 @@ shares_address(const struct tasukirec_service *service,
                               && address == vip));
 }
 
-/* Servers that share the service's address cannot be told apart by asking for
- * that address, only by asking for it on their ports. */
+/* Asking for the service's address does not tell servers that share it apart.
+ * Only asking on their ports does. */
 static char *
 check_server_address(const struct tasukirec_service *service,
                      const struct tasukirec_server *row)
@@ -127,7 +127,7 @@ check_server_address(const struct tasukirec_service *service,
     return NULL;
 }
 
-/* For rows whose columns make sense. */
+/* Checks of rows whose columns make sense. */
 
 /* Returns true if nothing tells servers 'a' and 'b' apart. */
 static bool
@@ -160,8 +160,8 @@ have_same_mac(const struct tasukirec_server *a,
             && eth_addr_equals(mac_a, mac_b));
 }
 
-/* Returns true if 'a' and 'b' are one and the same server: segments from one
- * could not be told from the other's. */
+/* Returns true if 'a' and 'b' are the same server: nothing would tell the
+ * segments of one from those of the other. */
 static bool
 are_the_same(const struct tasukirec_service *service,
              const struct tasukirec_server *a,
@@ -173,8 +173,8 @@ are_the_same(const struct tasukirec_service *service,
                 : b->address && !strcmp(a->address, b->address)));
 }
 
-/* Returns an error if one of 'others' has the name of 'row', or cannot be told
- * from it. */
+/* Returns an error if one of 'others' has the name of 'row', or is the same
+ * server. */
 static char *
 check_server_unique(const struct tasukirec_service *service,
                     const struct tasukirec_server *row,

@@ -4,14 +4,14 @@
 #ifndef TASUKID_HANDOVER_SERVICE_CHECK_H
 #define TASUKID_HANDOVER_SERVICE_CHECK_H 1
 
-/* Do rows that describe a service make sense?  As in row-check.h: null, or the
- * reason why not, which the caller must free.
+/* Do rows that describe a service make sense?  As in row-check.h, functions
+ * return null, or the reason why not, which the caller must free.
  *
- * Names, an address and port, and a server that looks like another one can be
- * had by one row only.  Of several that claim it the one has it that is used
- * with it already, so that no row that somebody adds takes away what is in
- * use; else the first one in the order of the database.  A row that is refused
- * claims nothing.  That is decided here and nowhere else. */
+ * Only one row can have a name, or an address and port, or be a given server.
+ * Of several that claim the same, the row that is in use with it already wins,
+ * so that a new row never takes away what is in use.  Otherwise the first one
+ * in the order of the database wins.  A row that is refused claims nothing.
+ * All this is decided here and nowhere else. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -33,14 +33,13 @@ char *row_check_rule(const struct tasukirec_service *,
                      const struct tasukirec_rule *);
 
 struct service_check {
-    /* Return true if the row is used as it is now, as far as others could
-     * claim the same. */
+    /* Return true if the row is in use with its present claims. */
     bool (*service_is_used)(const struct tasukirec_service *);
     bool (*server_is_used)(const struct tasukirec_service *,
                            const struct tasukirec_server *);
 
-    /* Called once for each row with null or the reason why it cannot be used,
-     * which it frees. */
+    /* Called once for each row with null, or the reason why the row cannot be
+     * used, which the callback must free. */
     void (*refuse)(const struct uuid *, char *error);
 };
 

@@ -11,8 +11,8 @@
 #include "utilities/tasukid/core/config-db.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
-/* The core has checked each row (row-check.h), and what of it is a string is
- * well-formed if the row has no error. */
+/* Each row has been checked (service-check.h).  If it has no error, its
+ * strings are well-formed. */
 static bool
 row_is_good(const struct uuid *uuid)
 {
@@ -88,8 +88,7 @@ read_rule(const struct tasukirec_rule *row, struct service_config *cfg)
     rule_set_add(&cfg->rules, rule);
 }
 
-/* A pattern that makes sense can still be more than a matcher can be made
- * of. */
+/* A pattern that makes sense can still be too complex for a matcher. */
 static void
 refuse_rule(const struct rule *rule, const char *name, const char *reason)
 {

@@ -11,12 +11,12 @@ struct service_config;
 struct tasukirec_server;
 struct tasukirec_tasuki;
 
-/* Returns an array of the services in 'root', which may be null, as far as
- * their rows make sense, and stores in '*n' how many.  The caller owns the
- * array and a reference to each element.
+/* Returns an array of those services in 'root', which may be null, whose rows
+ * make sense, and stores their number in '*n'.  The caller owns the array and
+ * a reference to each element.
  *
- * Rows that make no sense have the reason in column "status"; the others are
- * used as if those were not there. */
+ * Rows that make no sense have the reason in column "status", and count as if
+ * they were not there. */
 struct service_config **handover_config_read(
     const struct tasukirec_tasuki *root, size_t *n);
 

@@ -32,7 +32,7 @@ query_wants(struct query *q, const struct service *service)
     return true;
 }
 
-/* Answers 'conn' with what 'cb' puts into a query, called for each switch. */
+/* Answers 'conn' with what 'cb', called for each switch, puts into a query. */
 static void
 reply(struct unixctl_conn *conn, int argc, const char *argv[],
       void (*cb)(struct ofswitch *, void *))

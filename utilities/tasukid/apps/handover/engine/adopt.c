@@ -10,12 +10,12 @@
 #include "pair.h"
 #include "util.h"
 
-/* Takes up connections where the switch has them and the engine does not, or
- * not any more: after a restart, or after the switch was out of reach.  All
- * that is needed to go on is in the entries themselves. */
+/* Takes up connections that the switch has and the engine does not, or not any
+ * more: after a restart, or after the switch was out of reach.  The entries
+ * themselves hold all that is needed. */
 
-/* Makes the member at 'address' and 'tp_port', with 'mac' at 'port', the one
- * that 'conn' has. */
+/* Makes the member at 'address' and 'tp_port', with 'mac' at 'port', the
+ * server of 'conn'. */
 static void
 adopt_member(struct conn *conn, ovs_be32 address, ovs_be16 tp_port,
              struct eth_addr mac, ofp_port_t port)
@@ -74,7 +74,8 @@ adopt_to_server(struct engine *e, const struct entry *entry,
     return true;
 }
 
-/* The client's end is in the addresses that the entry sets or leaves. */
+/* The addresses that the entry sets or leaves alone describe the client's
+ * end. */
 static bool
 adopt_to_client(struct engine *e, const struct entry *entry)
 {
@@ -125,13 +126,13 @@ engine_adopt(struct engine *e, const struct entry *entry, long long int age)
     }
 }
 
-/* The direction to the client may be the only one that is left, after the
- * client's FIN.  It says enough to go on with, but for the shift of the
- * client's windows, which seem smaller without.  The other direction alone
- * does not.
+/* After the client's FIN, the direction to the client may be the only one that
+ * is left.  It says enough to go on with, but for the shift of the client's
+ * windows, which seem smaller without.  The other direction alone says too
+ * little.
  *
- * Entries that watch a server were removed: those found may be of connections
- * that are not there any more.  Now it is known which are needed. */
+ * Entries that watch a server were removed, since they may be of connections
+ * that are gone.  Now it is known which are needed. */
 size_t
 engine_adopt_done(struct engine *e)
 {

@@ -12,17 +12,17 @@
 #include "packets.h"
 #include "util.h"
 
-/* How many segments that prove nothing a connection may have a second, and how
- * many at once. */
+/* How many segments that prove nothing a connection may have, a second and at
+ * once. */
 #define STRAYS_PER_S 4
 #define STRAYS_AT_ONCE 8
 
-/* How soon to ask again, doubled each time, and when to stop: not before a
- * server that closed first has forgotten the connection (TIME-WAIT). */
+/* How soon to ask again, doubled each time, and when to stop: after a server
+ * that closed first has forgotten the connection (TIME-WAIT). */
 #define FIRST_INTERVAL_MS 1000
 #define LAST_INTERVAL_MS (64 * FIRST_INTERVAL_MS)
 
-/* A server that is near has answered by then. */
+/* A server that is near has answered by this time. */
 #define FRESH_MS 500
 
 /* Time. */
@@ -131,11 +131,11 @@ ask_by(struct conn *conn, const struct tcp_segment *question_)
     conn_send_to_server(conn, &question);
 }
 
-/* By a SYN if one waits, with its options: a server that has had the last word
- * in the old connection takes one with a later timestamp (RFC 6191).  Else, or
- * if it may be that SYNs do not get through, by an acknowledgment of what the
- * server never sent, outside of its window: with the number before the
- * client's first. */
+/* Asks with a SYN if one waits, with its options: a server that had the last
+ * word in the old connection accepts a SYN with a later timestamp (RFC 6191).
+ * Otherwise, or if SYNs may not get through, asks with an acknowledgment of
+ * what the server never sent.  It is outside of the server's window: it has
+ * the number before the client's first. */
 static void
 ask(struct conn *conn)
 {

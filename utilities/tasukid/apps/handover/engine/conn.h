@@ -12,8 +12,8 @@
 #include "engine.h"
 #include "service.h"
 
-/* NEW is a state that nobody ever sees a connection in, and in DONE it does
- * not exist any more. */
+/* The states NEW and DONE need no value: a connection is never seen in NEW,
+ * and does not exist any more in DONE. */
 enum conn_state {
     CONN_SYN_SENT,              /* Trying servers for the handshake. */
     CONN_SYN_RCVD,              /* Client was sent the SYN-ACK: half open. */
@@ -33,17 +33,17 @@ struct conn {
     struct heap_node timer;     /* In 'timers' if 'timer_set'. */
     struct service *service;
     struct member *member;      /* Owns a reference.  Null until chosen. */
-    struct member *first;       /* That shook hands first, for display.  Owns
-                                 * a reference.  Null if not known. */
+    struct member *first;       /* Shook hands first, for display.  Owns a
+                                 * reference.  Null if not known. */
     struct handshake *hs;       /* Null once it is forwarded. */
     struct pair *pair;          /* Of the client and 'member' if that has its
                                  * own address, else null. */
     struct ovs_list pair_node;  /* In pair's 'conns'. */
-    struct challenge *challenge; /* Of what says that the connection is over,
-                                 * or null. */
+    struct challenge *challenge; /* Asks whether the connection is over.  Null
+                                  * if nothing says so. */
     uint64_t id;                /* Lower bits of the cookie. */
     long long int created;      /* In ms. */
-    long long int installed;    /* In ms, of the flows, when last. */
+    long long int installed;    /* In ms, the flows, last time. */
     long long int expires;      /* In ms, when to forget it without flows. */
     uint64_t n_bytes;           /* Of flows that were removed. */
 
@@ -54,7 +54,7 @@ struct conn {
     uint8_t closing : 4;        /* CONN_TO_*: a FIN came here. */
     bool orphan;                /* Joined in the middle. */
     bool carried;               /* By packet-ins: flows were refused. */
-    bool watched;               /* There are FLOW_WATCH flows. */
+    bool watched;               /* There are ENTRY_WATCH entries. */
     bool timer_set;
     bool has_isn;
     uint32_t client_isn;
@@ -88,8 +88,8 @@ struct conn *conn_lookup(const struct service *, ovs_be32 client,
                          ovs_be16 client_tp);
 struct conn *conn_lookup_id(const struct engine *, uint64_t id);
 
-/* Creates a connection without handshake in state CONN_KEPT, or with one in
- * CONN_SYN_SENT. */
+/* Creates a connection in state CONN_KEPT without handshake, or in state
+ * CONN_SYN_SENT with one. */
 struct conn *conn_create(struct service *, ofp_port_t in_port,
                          const struct tcp_segment *, bool handshake);
 
@@ -105,38 +105,37 @@ void conn_set_member(struct conn *, struct member *m);
 
 /* Timers. */
 
-/* Sets when something is due, in ms; or that nothing is. */
+/* Set when something is due, in ms; or that nothing is. */
 void conn_set_timer(struct conn *, long long int when);
 void conn_cancel_timer(struct conn *);
 
-/* Returns the connection whose timer is the next, and in '*when' when that is,
- * or null. */
+/* Returns the connection whose timer is next, and its time in '*when', or
+ * null. */
 struct conn *conn_next_timer(const struct engine *, long long int *when);
 
 /* Sending. */
 
-/* Sends a segment that '*seg' describes to the client, to the connection's
- * server, or to 'm', and fills in its addresses and ports first. */
+/* Fill in the addresses and ports of '*seg' and send it to the client, to the
+ * connection's server, or to 'm'. */
 void conn_send_to_client(struct conn *, struct tcp_segment *seg);
 void conn_send_to_server(struct conn *, struct tcp_segment *seg);
 void conn_send_to_member(struct conn *, const struct member *m,
                          struct tcp_segment *seg);
 
-/* Does to what came in as '*in' what the entry of 'direction' would have
- * done. */
+/* Does to '*in' what the entry of 'direction' would have done. */
 void conn_forward(struct conn *, enum conn_direction direction,
                   const struct segment_in *in);
 
 /* Entries. */
 
-/* Installs those of 'directions'. */
+/* Installs the entries of 'directions'. */
 void conn_install(struct conn *, enum conn_direction directions);
 
-/* Removes all that the connection has. */
+/* Removes all entries of the connection. */
 void conn_remove_entries(struct conn *);
 
-/* Gives what is installed from now on another id, so that the end of those
- * that were removed is not taken for theirs. */
+/* Gives entries that are installed from now on another id, so that a message
+ * about removed ones is not taken for one about them. */
 void conn_renew_id(struct conn *);
 
 /* Notes that 'conn' was last seen 'ms' ago. */

@@ -4,8 +4,9 @@
 #ifndef TASUKID_HANDOVER_COUNTERS_H
 #define TASUKID_HANDOVER_COUNTERS_H 1
 
-/* What is counted, a service and a switch: X(ENUMERATOR, NAME, DESCRIPTION).
- * Those whose name begins with "drop_" count packets that went nowhere. */
+/* What is counted for each service and switch: X(ENUMERATOR, NAME,
+ * DESCRIPTION).  A NAME that begins with "drop_" counts packets that were
+ * dropped. */
 #define HANDOVER_COUNTERS(X) \
     X(CONNECTIONS, "connections", "SYNs that opened a connection") \
     X(KEPT, "kept", "connections that stayed on the first server") \

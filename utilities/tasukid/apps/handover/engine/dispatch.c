@@ -15,14 +15,14 @@
 #include "pair.h"
 #include "util.h"
 
-/* Finds out whose segment came, and to whom it goes. */
+/* Finds out which connection a segment belongs to, and who sent it. */
 
-/* How often a connection may be found elsewhere. */
+/* How often a connection may move to another place. */
 #define RELOCATE_INTERVAL_MS 1000
 
-/* A segment without a record: most likely of a connection that was being
- * inspected when the daemon was restarted, or was evicted half-open.  The
- * default server is the one that shook hands with it, or will reset it. */
+/* A segment of no known connection.  Most likely that was being inspected when
+ * the daemon was restarted, or was evicted half-open.  The default server is
+ * the one that shook hands with it, or will reset it. */
 static void
 join_orphan(struct engine *e, struct service *service,
             const struct segment_in *in)
@@ -51,7 +51,7 @@ join_orphan(struct engine *e, struct service *service,
     conn_install(conn, CONN_BOTH);
 }
 
-/* Returns false and counts that if '*in' did not parse. */
+/* Returns false, and counts the segment, if '*in' did not parse. */
 static bool
 is_sound(struct engine *e, struct service *service,
          const struct segment_in *in)
@@ -71,8 +71,8 @@ is_sound(struct engine *e, struct service *service,
     return true;
 }
 
-/* A reset is no reason to look for a connection elsewhere, and one that is
- * here and there in turn would cost more than it is worth. */
+/* A reset is no reason to look for a connection elsewhere.  A connection that
+ * kept changing places would cost too much. */
 static bool
 may_relocate(const struct conn *conn, const struct tcp_segment *seg)
 {
@@ -81,8 +81,8 @@ may_relocate(const struct conn *conn, const struct tcp_segment *seg)
                 || conn_now(conn) >= conn->installed + RELOCATE_INTERVAL_MS));
 }
 
-/* Returns true if '*seg' comes from where the client of 'conn' is.  That can
- * be elsewhere than before only if ARP says so. */
+/* Returns true if '*in' comes from where the client of 'conn' is.  The client
+ * has moved only if ARP says so. */
 static bool
 client_is_there(struct conn *conn, const struct segment_in *in)
 {
@@ -159,9 +159,9 @@ from_client(struct engine *e, struct service *service,
     }
 }
 
-/* Returns the connection that a segment from 'm', or another member at the
- * same address and port, belongs to, or null.  Changes '*m' to the member that
- * sent the segment. */
+/* Returns the connection of a segment from 'm', or from another member at the
+ * same address and port, or null.  Changes '*m' to the member that sent the
+ * segment. */
 static struct conn *
 find_by_server(struct engine *e, const struct segment_in *in,
                struct member **m)
@@ -183,7 +183,7 @@ find_by_server(struct engine *e, const struct segment_in *in,
     }
 
     /* The server of a connection may have been removed from the configuration
-     * since, or moved. */
+     * meanwhile, or moved. */
     if (found && found->member && found->member->address == seg->ip_src
         && found->member->tp_port == seg->tp_src
         && eth_addr_equals(found->member_mac, seg->eth_src)) {
@@ -193,8 +193,8 @@ find_by_server(struct engine *e, const struct segment_in *in,
     return found;
 }
 
-/* A server answers a SYN whose connection was given up, or is another server's
- * by now.  It would keep trying for a minute. */
+/* A server answers a SYN whose connection was given up, or has another server
+ * by now.  Without a reset it would keep trying for a minute. */
 static void
 reset_half_open(struct engine *e, const struct segment_in *in)
 {
@@ -216,10 +216,10 @@ reset_half_open(struct engine *e, const struct segment_in *in)
     }
 }
 
-/* A segment from 'm', which is not, or not any more, in charge of 'conn', a
- * connection with its ports; 'conn' may be null.  From a server's own address
- * it may belong to a direct connection, unless it answers a SYN of ours; if it
- * does not, the client, who knows nothing of that address, resets it. */
+/* A segment from 'm'.  'conn' has its ports, or is null, and 'm' is not, or no
+ * longer, in charge of 'conn'.  From a server's own address the segment may
+ * belong to a direct connection, unless it answers a SYN of ours.  If it does
+ * not, the client, who knows nothing of that address, resets it. */
 static void
 not_in_charge(struct engine *e, struct conn *conn, const struct member *m,
               const struct segment_in *in)
@@ -239,8 +239,8 @@ not_in_charge(struct engine *e, struct conn *conn, const struct member *m,
     }
 }
 
-/* Something claims to come from 'm', or another member at its address and
- * port, and is not where any of them is. */
+/* A segment claims to come from 'm', or another member at its address and
+ * port, but comes from where none of them is. */
 static void
 check_members(struct engine *e, struct member *m, const struct place *place)
 {
@@ -249,8 +249,8 @@ check_members(struct engine *e, struct member *m, const struct place *place)
     }
 }
 
-/* Returns true if '*seg' comes from where the server of 'conn' is.  That can
- * be elsewhere than before only if ARP says so. */
+/* Returns true if '*in' comes from where the server of 'conn' is.  The server
+ * has moved only if ARP says so. */
 static bool
 server_is_there(struct conn *conn, struct member *m,
                 const struct segment_in *in)
@@ -312,15 +312,16 @@ from_server(struct engine *e, struct member *m, const struct segment_in *in)
         return;
     }
     if (challenge_answered(conn, seg)) {
-        /* It does not know the connection any more. */
+        /* The server does not know the connection any more. */
         reset_half_open(e, in);
         ending_end(conn);
         return;
     }
     if (!shares_vip && seg->flags & TCP_SYN
         && !(conn->has_isn && seg->ack == conn->client_isn + 1)) {
-        /* It takes the SYN of a direct connection with these ports, and would
-         * not if it still had ours: if that is so, it says it again. */
+        /* The server accepts the SYN of a direct connection with these ports,
+         * so it should not have ours any more.  If it really does not, it says
+         * so again. */
         conn_count(conn, HC_DROP_STALE);
         if (challenge_allows(conn)) {
             challenge_server(conn, 0);

@@ -41,7 +41,7 @@ ending_syn(struct conn *conn, const struct tcp_segment *syn)
         c->deadline = conn_now(conn) + CHALLENGE_TIMEOUT_MS;
         c->silent = !conn->hs && has_lost_server(conn);
         if (c->silent && conn->flows) {
-            /* Whatever it says comes here now. */
+            /* Whatever the server says comes here now. */
             conn_uninstall(conn);
         }
     }
@@ -67,8 +67,8 @@ ending_end(struct conn *conn)
     struct tcp_segment *syn = c->syn;
 
     if (!syn && conn->flows) {
-        /* A client that opens another connection with these ports soon has to
-         * wait until the datapath knows. */
+        /* If the client soon opens another connection with these ports, it has
+         * to wait until the datapath has noticed. */
         conn_uninstall(conn);
         c->denied = true;
         c->next = LLONG_MAX;

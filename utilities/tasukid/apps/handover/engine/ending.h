@@ -4,21 +4,21 @@
 #ifndef TASUKID_HANDOVER_ENDING_H
 #define TASUKID_HANDOVER_ENDING_H 1
 
-/* What becomes of a connection that something says is over (see
+/* What becomes of a connection when something says that it is over (see
  * challenge.h). */
 
 #include "conn.h"
 
-/* '*syn' has the ports of 'conn' and is not the one that opened it: has client
- * or server say which of the two is to be. */
+/* '*syn' has the ports of 'conn' and is not the one that opened it.  Has
+ * client or server decide between the two connections. */
 void ending_syn(struct conn *, const struct tcp_segment *syn);
 
-/* Ends 'conn', whose server denies it, and opens a connection for the SYN that
- * challenged it; or ends it in a moment if it was no SYN.  Until then
+/* Ends 'conn', whose server denies it.  If a SYN challenged it, opens a
+ * connection for the SYN.  Otherwise 'conn' ends in a moment, and until then
  * challenge_has_ended() returns true. */
 void ending_end(struct conn *);
 
-/* What is due of a challenge.  Returns false if 'conn' is no more. */
+/* Does what is due of a challenge.  Returns false if 'conn' is gone. */
 bool ending_run(struct conn *);
 
 #endif /* ending.h */

@@ -23,8 +23,8 @@ engine_init(struct engine *e, const struct engine_ops *ops,
         .shared = shared,
         .timers = { NULL, 0, 0 },
 
-        /* A restart makes orphans of the connections that were in progress: so
-         * many at once, and one a millisecond. */
+        /* A restart makes orphans of the connections that were in progress.
+         * So many of them may join at once, and one a millisecond. */
         .orphans = RATE(1, 1000),
         .challenges = RATE(1, 1000),
     };

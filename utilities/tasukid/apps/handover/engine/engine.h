@@ -8,10 +8,10 @@
  * accepted by one server and continued by the one that its request asks for.
  *
  * Segments come in, actions go out.  The engine knows no switch, no OpenFlow,
- * no database and no clock: its owner tells it the time and calls the
- * functions below, and does what the engine asks through 'struct engine_ops'.
+ * no database and no clock.  Its owner tells it the time, calls the functions
+ * below, and does what the engine asks through 'struct engine_ops'.
  *
- * No file calls one that is above it here:
+ * No file calls one that is listed above it:
  *
  *   engine.c         configuration, time
  *   dispatch.c       segments to connections
@@ -20,7 +20,7 @@
  *
  *   forwarded.c      a connection that is forwarded without the engine
  *   ending.c         what says that a connection is over, and the one after it
- *   machine.c        a connection until then: what each segment does
+ *   machine.c        a connection until it is forwarded, segment by segment
  *   inspect.c        holding the request and choosing a server
  *   try.c            shaking hands with servers
  *   replay.c         handing the connection over
@@ -33,7 +33,7 @@
  *   entry.c          what is to be forwarded, as values
  *   service.c        services, and choosing a server
  *   member.c         their servers
- *   counters.c       what happened, in numbers
+ *   counters.c       what happened, in numbers (rate.h, place.h: small types)
  *
  *   judge.c          which rule a request matches
  *   rules.c          the rules of a service
@@ -41,8 +41,8 @@
  *   rule-check.c     which conditions make no sense
  *   glob.c           patterns
  *
- * Everything that has an address belongs to a zone, 0 for that of no tenant:
- * the same address in two zones is two hosts. */
+ * Everything that has an address belongs to a zone, or to zone 0 if it is no
+ * tenant's.  The same address in two zones is two hosts. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,68 +66,67 @@ struct member;
 struct service;
 struct service_config;
 
-/* What becomes of a connection.  It may end without having begun, as far as
- * others know. */
+/* What becomes of a connection.  CONN_HAS_ENDED may come without
+ * CONN_HAS_BEGUN. */
 enum conn_news {
     CONN_HAS_BEGUN,             /* Or was found when the engine started. */
-    CONN_HAS_MOVED,             /* To another server than that it began
-                                 * with. */
+    CONN_HAS_MOVED,             /* To another server than it began with. */
     CONN_HAS_ENDED,
 };
 
 /* What the engine asks of its owner.  None of these may call the engine. */
 struct engine_ops {
-    /* Sends 'packet' out of 'port', or wherever its destination is if 'port'
-     * is OFPP_NONE, and frees it. */
+    /* Sends 'packet' out of 'port', or to wherever its destination is if
+     * 'port' is OFPP_NONE, and frees it. */
     void (*send)(struct engine *, struct dp_packet *packet, ofp_port_t port);
 
-    /* Passes on 'packet', which came in on 'in_port' and stays the engine's,
-     * as if it had not come here. */
+    /* Passes on 'packet', which came in on 'in_port', as if it had not come
+     * here.  The engine keeps 'packet'. */
     void (*pass)(struct engine *, const struct dp_packet *packet,
                  ofp_port_t in_port);
 
-    /* Does to 'packet', which came in on 'in_port' and stays the engine's,
-     * what '*entry' says, whether or not it is installed. */
+    /* Does to 'packet', which came in on 'in_port', what '*entry' says,
+     * whether or not the entry is installed.  The engine keeps 'packet'. */
     void (*forward)(struct engine *, const struct entry *entry,
                     const struct dp_packet *packet, ofp_port_t in_port);
 
-    /* Installs '*entry', in place of one for the same segments; removes one
-     * that is for the same segments and has the same id; removes all that
-     * have 'id', those of kind ENTRY_WATCH only if 'watched'. */
+    /* Install '*entry', in place of one for the same segments; remove the one
+     * for the same segments with the same id; remove all that have 'id', those
+     * of kind ENTRY_WATCH only if 'watched'. */
     void (*install)(struct engine *, const struct entry *entry);
     void (*remove)(struct engine *, const struct entry *entry);
     void (*remove_id)(struct engine *, uint64_t id, bool watched);
 
-    /* All that was asked before happens before all that follows. */
+    /* What was asked before happens before what is asked after. */
     void (*barrier)(struct engine *);
 
-    /* What the engine wants independent of connections has changed, by
-     * configuration or else by packets. */
+    /* The entries that do not depend on connections have changed: because of
+     * packets if 'by_packet', else of the configuration. */
     void (*redeclare)(struct engine *, bool by_packet);
 
     /* Returns true if the host with address 'ip', or its gateway, was in 'old'
-     * and is in 'new' now.  If that is not known, finds it out, so that it may
-     * be known next time. */
+     * and is in 'new' now.  If that is not known, finds it out, so that the
+     * next call may know. */
     bool (*has_moved)(struct engine *, const struct service *, ovs_be32 ip,
                       const struct place *old, const struct place *new,
                       ovs_be16 vlan_tci);
 
-    /* Something that claims to be from 'm' came from 'place', where 'm' was
-     * not: finds out where it is.  So does the other one, unasked: at the
-     * port where it was last if it is anywhere, or 'everywhere'.  What is
-     * found out goes to member_set_location(). */
+    /* Find out where 'm' is.  For check_member(), something that claims to be
+     * from 'm' came from 'place', where 'm' was not.  The other one asks at
+     * the last port of 'm' if there is one, or 'everywhere'.  What they find
+     * out goes to member_set_location(). */
     void (*check_member)(struct engine *, struct member *m,
                          const struct place *place);
     void (*probe_member)(struct engine *, struct member *m, bool everywhere);
 
-    /* Returns the port that is called 'name', or OFPP_NONE. */
+    /* Returns the port called 'name', or OFPP_NONE. */
     ofp_port_t (*find_port)(struct engine *, const struct member *,
                             const char *name);
 
-    /* This is new about 'conn'. */
+    /* Publishes what is new about 'conn'. */
     void (*tell)(struct engine *, const struct conn *conn, enum conn_news);
 
-    /* The state of 'm', for people to see, is 'state' now. */
+    /* Shows people that the state of 'm' is 'state' now. */
     void (*show_state)(struct engine *, const struct member *m,
                        const char *state);
 };
@@ -137,8 +136,8 @@ struct engine_shared {
     struct tcp_hold_budget held;    /* Payload. */
     uint32_t n_in_progress;         /* Connections not handed over yet. */
     uint32_t max_in_progress;
-    uint64_t next_id;               /* Of a connection: never 0, and greater
-                                     * than those of an earlier run. */
+    uint64_t next_id;               /* Of a connection: never 0, greater than
+                                     * any id of an earlier run. */
 };
 
 /* What is known about one switch. */
@@ -153,14 +152,14 @@ struct engine {
 
     struct hmap conns;          /* Contains 'struct conn's, by 4-tuple. */
     struct hmap conn_ids;       /* The same, by id. */
-    struct heap timers;         /* Those that wait for something, by time. */
+    struct heap timers;         /* Connections with a timer, by time. */
     struct hmap pairs;          /* Contains 'struct pair's. */
-    size_t n_direct;            /* Those that have an entry. */
+    size_t n_direct;            /* Pairs that have an entry. */
     struct rate new_direct;     /* Limits adding such entries. */
     struct rate orphans;        /* Limits joining in the middle. */
-    struct rate challenges;     /* Limits what challenge.h is about. */
+    struct rate challenges;     /* Limits challenges (challenge.h). */
 
-    uint64_t counters[HC_N];    /* What concerns no particular service. */
+    uint64_t counters[HC_N];    /* Events of no particular service. */
 };
 
 /* A segment that came in, parsed. */
@@ -181,21 +180,21 @@ engine_send(struct engine *e, struct dp_packet *packet, ofp_port_t port)
 
 /* engine.c */
 
-/* Starts without services; ends, without a word to anybody. */
+/* Initializes the engine, without services; destroys it and tells nobody. */
 void engine_init(struct engine *, const struct engine_ops *,
                  struct engine_shared *);
 void engine_destroy(struct engine *);
 
 /* Brings the services in line with the 'n' configurations in 'cfgs', no two of
- * which have the same zone, address and port.  Services that are gone take
- * their connections with them; members that are gone keep theirs. */
+ * which have the same zone, address and port.  The connections of a service
+ * that is gone end.  Those of a member that is gone go on. */
 void engine_configure(struct engine *, struct service_config *const *cfgs,
                       size_t n);
 
 /* A port came, went or changed. */
 void engine_port_changed(struct engine *, ofp_port_t port, bool live);
 
-/* Does what is due; wakes the main loop when something is. */
+/* Does what is due; has the main loop wake up when something is. */
 void engine_run(struct engine *);
 void engine_wait(struct engine *);
 
@@ -206,16 +205,16 @@ void engine_segment(struct engine *, const struct segment_in *);
 
 /* icmp.c */
 
-/* Handles 'packet', an ICMP error that came for a service's address, whose L3
- * and L4 offsets are set. */
+/* Handles 'packet', an ICMP error to a service's address.  Its L3 and L4
+ * offsets are set. */
 void engine_icmp(struct engine *, uint32_t zone,
                  const struct dp_packet *packet);
 
 /* forwarded.c */
 
-/* '*entry', of which no more than kind, id, addresses and ports have to be
- * filled in, was removed, by others or by time, after it was quiet for
- * 'quiet_ms'; 'n_bytes' went by it, UINT64_MAX if not known. */
+/* '*entry' was removed by others or by timeout.  Only its kind, id, addresses
+ * and ports have to be filled in.  It had been quiet for 'quiet_ms', and
+ * 'n_bytes' had passed it, UINT64_MAX if not known. */
 void engine_entry_removed(struct engine *, const struct entry *entry,
                           long long int quiet_ms, uint64_t n_bytes);
 
@@ -224,9 +223,8 @@ void engine_entry_failed(struct engine *, uint64_t id, bool watch);
 
 /* adopt.c */
 
-/* '*entry' was found, 'age' ms old.  Returns true if it may stay.  The last
- * one is followed by the other function, which returns the number of
- * connections that were found. */
+/* '*entry' was found, 'age' ms old.  Returns true if it may stay.  After the
+ * last one, engine_adopt_done() returns the number of connections found. */
 bool engine_adopt(struct engine *, const struct entry *entry,
                   long long int age);
 size_t engine_adopt_done(struct engine *);

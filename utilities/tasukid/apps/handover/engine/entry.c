@@ -7,11 +7,12 @@
 #include "conn.h"
 #include "util.h"
 
-/* How long an entry stays without traffic after FIN, in seconds.  What comes
- * later finds no entry but still the connection (see forwarded.c). */
+/* How long an entry stays without traffic after FIN, in seconds.  Later
+ * segments find no entry, but still the connection (see forwarded.c). */
 #define FIN_IDLE_TIMEOUT 10
 
-/* And one that nobody has seen a handshake of, and that may not exist. */
+/* The same for an orphan: a connection whose handshake nobody saw, and that
+ * may not exist. */
 #define ORPHAN_IDLE_TIMEOUT 10
 
 static uint16_t
@@ -53,7 +54,7 @@ to_server(const struct conn *conn, struct entry *entry)
     };
 }
 
-/* Servers that share an address are told apart by MAC address. */
+/* The MAC address tells servers that share an address apart. */
 static void
 to_client(const struct conn *conn, struct entry *entry)
 {

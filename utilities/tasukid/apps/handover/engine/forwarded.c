@@ -13,22 +13,21 @@
 #include "try.h"
 #include "util.h"
 
-/* A segment that comes here although its connection is forwarded was overtaken
- * by the entry, or the datapath has not noticed the entry yet.  When that
- * still happens after this time, the entry is not there. */
+/* A segment of a forwarded connection comes here if the entry overtook it or
+ * the datapath has not noticed the entry yet.  If one still comes after this
+ * time, the entry is not there. */
 #define LATE_MS 1000
 
-/* How long after one direction's entry that of the other expires, too, if both
- * have seen FIN: what the switch takes to notice. */
+/* How long after one direction's entry the other's expires, if both have seen
+ * FIN: the time that the switch takes to notice. */
 #define OTHER_FLOW_MS 2000
 
 /* How often to try again to install an entry that was refused. */
 #define RETRY_MS 5000
 
-/* Returns true if '*seg' may be what a server says in TIME-WAIT when it is
- * asked whether it has the connection.  There is no need for entries because
- * of that.  If the client does not deny the connection either, the next answer
- * is a reason to have entries again. */
+/* Returns true if '*seg' may be what a server in TIME-WAIT says when it is
+ * asked whether it has the connection.  Such an answer needs no entries.  If
+ * the client does not deny the connection, the next answer does. */
 static bool
 is_last_word(const struct conn *conn, enum conn_direction direction,
              const struct tcp_segment *seg)
@@ -38,7 +37,7 @@ is_last_word(const struct conn *conn, enum conn_direction direction,
             && challenge_is_first(conn));
 }
 
-/* SYN and RST always come here.  They are judged where they go to. */
+/* SYN and RST always come here.  Their receiver judges them. */
 static void
 pass_on(struct conn *conn, enum conn_direction direction,
         const struct segment_in *in)
@@ -76,9 +75,9 @@ forwarded_late(struct conn *conn, enum conn_direction direction,
         return;
     }
 
-    /* An entry that expired while the connection was quiet; one that somebody
-     * deleted; one that there was no room for; or one that has not seen that
-     * it is about to end. */
+    /* The entry may have expired while the connection was quiet; somebody may
+     * have deleted it; there may have been no room for it; or it is about to
+     * expire and did not see this segment. */
     long long int wait = conn->carried ? RETRY_MS : LATE_MS;
     bool closing = seg->flags & TCP_FIN && !(conn->closing & direction);
     if (closing) {
@@ -94,12 +93,12 @@ forwarded_late(struct conn *conn, enum conn_direction direction,
     }
 }
 
-/* One direction may be quiet for good, after FIN, while the other one still
- * has something to say.  Once both are, the connection is over if they were
- * quiet for as long as a connection may be.  If not, because a FIN cut that
- * short, it may have been anybody's: the server is asked.  So it is if the
- * other direction lives on, which has not seen the end if somebody was quiet
- * for long amid it. */
+/* After FIN, one direction may be quiet for good while the other still has
+ * something to say.  Once both are quiet, the connection is over if they were
+ * quiet for as long as a connection may be.  If a FIN cut that time short,
+ * anybody may have sent it, so the server is asked.  The server is asked if
+ * the other direction lives on, too: its entry misses the end if somebody was
+ * quiet for long in the middle of it. */
 void
 engine_entry_removed(struct engine *e, const struct entry *entry,
                      long long int quiet_ms, uint64_t n_bytes)
@@ -133,8 +132,8 @@ engine_entry_removed(struct engine *e, const struct entry *entry,
     }
 }
 
-/* Without room for entries the connection is carried by what comes here, and
- * its end noticed by a timer. */
+/* Without room for entries, all segments of the connection come here and are
+ * passed on, and a timer notices its end. */
 void
 engine_entry_failed(struct engine *e, uint64_t id, bool watch)
 {
@@ -159,13 +158,13 @@ forwarded_timeout(struct conn *conn)
 {
     if (conn_now(conn) >= conn->expires) {
         if (!conn->flows) {
-            /* One of those that were refused may be there. */
+            /* One of the refused entries may be there. */
             conn->flows = conn->carried ? CONN_BOTH : 0;
             conn_finish(conn);
             return;
         }
-        /* If entries were refused before, they were not any more when they
-         * were installed last. */
+        /* Entries that were refused before were accepted when they were
+         * installed last. */
         conn->carried = false;
     }
     if (ending_run(conn)) {

@@ -4,13 +4,13 @@
 #ifndef TASUKID_HANDOVER_FORWARDED_H
 #define TASUKID_HANDOVER_FORWARDED_H 1
 
-/* A connection that is forwarded without the engine: what comes here all the
- * same. */
+/* A connection that is forwarded without the engine, and what comes here all
+ * the same. */
 
 #include "conn.h"
 
-/* '*in' belongs to 'conn': passes it on, and sees to it that the entry for it
- * is there. */
+/* '*in' belongs to 'conn'.  Passes it on, and ensures that the entry for it is
+ * there. */
 void forwarded_late(struct conn *, enum conn_direction,
                     const struct segment_in *in);
 

@@ -112,7 +112,7 @@ put_byte(struct ds *regex, uint8_t c)
     }
 }
 
-/* Writes what matches the bytes in 'set'. */
+/* Appends a regular expression that matches the bytes in 'set'. */
 static void
 put_set(struct ds *regex, const struct byte_set *set)
 {
@@ -165,8 +165,8 @@ glob_to_regex(const char *pattern, bool ignore_case, struct ds *regex)
         }
         p = one_byte(p, ignore_case, &set);
 
-        /* The subject has none of these, and no more than two of the first in
-         * a row. */
+        /* The subject has no upper-case letters, and line feeds only at its
+         * ends. */
         bitmap_set0(set.bits, '\n');
         for (int c = 'A'; ignore_case && c <= 'Z'; c++) {
             bitmap_set0(set.bits, c);

@@ -20,8 +20,8 @@
 struct ds;
 
 /* Returns null if 'pattern' is well-formed, otherwise a static string that
- * says why not.  The other functions take an ill-formed pattern's odd part as
- * it stands. */
+ * says why not.  The other functions take the odd part of an ill-formed
+ * pattern literally. */
 const char *glob_check(const char *pattern);
 
 /* Appends to '*regex', which is empty, a regular expression (in which '.' does
@@ -29,11 +29,11 @@ const char *glob_check(const char *pattern);
  * 'pattern' matches STRING, for each STRING without a line feed and, if
  * 'ignore_case', without upper-case letters.
  *
- * A line feed at each end in place of ^ and $: then it is a literal like any
- * other to Hyperscan, which compiles those a hundred times as fast. */
+ * A line feed stands at each end in place of ^ and $.  To Hyperscan that is a
+ * literal like any other, which it compiles a hundred times as fast. */
 void glob_to_regex(const char *pattern, bool ignore_case, struct ds *regex);
 
-/* A set of strings: those that lead a finite automaton from state 0 to one of
+/* A set of strings: those that take a finite automaton from state 0 to one of
  * the states in the bitmap 'accepting'.  'next' returns the state, below 32,
  * that follows 'state' after byte 'c', or -1 if there is none. */
 struct glob_language {

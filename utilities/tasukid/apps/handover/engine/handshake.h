@@ -4,8 +4,8 @@
 #ifndef TASUKID_HANDOVER_HANDSHAKE_H
 #define TASUKID_HANDOVER_HANDSHAKE_H 1
 
-/* What is known of a connection from its SYN until it is forwarded.  What
- * happens then is in machine.c and the files below it. */
+/* What is known of a connection from its SYN until it is forwarded.  machine.c
+ * and the files that it calls work on it. */
 
 #include "conn.h"
 #include "judge.h"
@@ -14,7 +14,7 @@
 /* One server's end of the connection. */
 struct peer {
     struct member *m;           /* Owns a reference.  Null if none. */
-    bool alive;                 /* Answered the SYN, has not reset. */
+    bool alive;                 /* Answered the SYN, no reset since. */
     bool acked;                 /* Was sent the handshake's last ACK. */
     uint16_t flags;             /* Of its SYN-ACK. */
     uint8_t tos;                /* The same. */
@@ -31,7 +31,7 @@ struct handshake {
     struct service_config *cfg; /* Owns a reference. */
 
     /* Client. */
-    struct tcp_options client_opts; /* Of its SYN, without what we take out. */
+    struct tcp_options client_opts; /* Of its SYN, but for those removed. */
     uint16_t syn_flags;         /* TCP_ECE and TCP_CWR of its SYN. */
     uint16_t syn_window;
     uint16_t window;            /* Latest, as in the header. */
@@ -41,21 +41,21 @@ struct handshake {
     uint32_t tsval;             /* Latest. */
     uint32_t tsecr;             /* The one that came with it. */
 
-    /* Servers: the one that shook hands with the client first, and the one
-     * that was chosen if it is another. */
+    /* Servers: the one that shook hands with the client first, and the chosen
+     * one if it is another. */
     struct peer first;
     struct peer second;
 
-    /* Those to try, in this order. */
+    /* Servers to try, in this order. */
     struct member *candidates[SERVICE_MAX_CANDIDATES];  /* Own references. */
     uint8_t n_candidates;
     uint8_t next_candidate;
 
     /* Trying one. */
-    uint8_t n_resets;           /* Answers that belong to older connections. */
+    uint8_t n_resets;           /* Answers about older connections. */
     bool refused;               /* Some server did. */
     bool watching;              /* See watch() in try.c. */
-    bool contested;             /* It has another use for these ports. */
+    bool contested;             /* Its direct connection may have the ports. */
     int rto;                    /* In ms. */
     long long int not_before;   /* In ms, send a SYN. */
     long long int deadline;     /* In ms. */
@@ -85,8 +85,8 @@ void handshake_set_state(struct conn *, enum conn_state);
 bool handshake_involves(const struct conn *, const struct member *m);
 
 /* Returns true if a connection to another service than 'service' has the
- * client's address and port, and 'm' or another member that is the same
- * server: at that server they would be one connection. */
+ * client's address and port and the same server as 'm'.  At that server the
+ * two would be one connection. */
 bool conn_collides(const struct service *, ovs_be32 client,
                    ovs_be16 client_tp, const struct member *m);
 
@@ -104,7 +104,7 @@ uint16_t handshake_client_window(const struct conn *);
 /* Sends a reset to the client, from the service. */
 void handshake_reset_client(struct conn *);
 
-/* Sends 'peer' a reset, or the handshake's last ACK; forgets it. */
+/* Send 'peer' a reset, or the handshake's last ACK; forget it. */
 void peer_reset(struct conn *, struct peer *);
 void peer_ack(struct conn *, struct peer *);
 void peer_clear(struct peer *);

@@ -13,7 +13,7 @@
 #include "unaligned.h"
 #include "util.h"
 
-/* What a quote has to have of TCP: ports and sequence number (RFC 792). */
+/* What a quote must contain of TCP: ports and sequence number (RFC 792). */
 #define QUOTED_TCP_LEN 8
 
 /* An ICMP error, taken apart.  All pointers lead into the packet. */
@@ -25,8 +25,8 @@ struct icmp_error {
     struct tcp_header *quoted_tcp;  /* QUOTED_TCP_LEN bytes of it. */
 };
 
-/* Takes 'packet' apart, whose L3 and L4 offsets are set.  Returns false unless
- * it is a whole ICMP error about a TCP segment. */
+/* Takes apart 'packet', whose L3 and L4 offsets are set.  Returns true if it
+ * is a whole ICMP error about a TCP segment. */
 static bool
 parse(struct dp_packet *packet, struct icmp_error *e)
 {
@@ -69,7 +69,7 @@ find_connection(const struct engine *e, uint32_t zone,
             : NULL);
 }
 
-/* Makes the quote in 'err' one of what the server of 'conn' sent. */
+/* Rewrites the quote in 'err' to what the server of 'conn' sent. */
 static void
 rewrite_quote(const struct conn *conn, struct icmp_error *err)
 {
@@ -87,10 +87,10 @@ rewrite_quote(const struct conn *conn, struct icmp_error *err)
     err->icmp->icmp_csum = csum(err->icmp, err->icmp_len);
 }
 
-/* A router on the way to a client that finds a segment too large, or no way to
- * go on, tells its sender, which is the service as far as it knows.  The
- * server that sent the segment gets to know if it finds its own address, port
- * and sequence number in what the router quotes. */
+/* A router on the way to a client finds a segment too large, or no way to go
+ * on.  It tells the sender, which it takes the service for.  The server that
+ * sent the segment understands only a quote with its own address, port and
+ * sequence number. */
 void
 engine_icmp(struct engine *e, uint32_t zone, const struct dp_packet *packet_)
 {

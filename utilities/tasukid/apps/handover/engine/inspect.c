@@ -9,11 +9,12 @@
 #include "try.h"
 #include "util.h"
 
-/* Holding what the client sends until it says which server should answer. */
+/* Holding what the client sends until it is known which server should
+ * answer. */
 
 /* Returns the window to tell the client with an acknowledgment of 'acked'
  * bytes.  It never takes back what the client was promised, and is never so
- * small that the client would wait for a larger one: what does not fit any
+ * small that the client would wait for a larger one.  What does not fit any
  * more is not acknowledged. */
 static uint16_t
 window_for_client(const struct handshake *hs, uint32_t acked)
@@ -50,9 +51,9 @@ inspect_ack_again(struct conn *conn)
     send_ack(conn, conn->hs->acked);
 }
 
-/* Acknowledges to the client what is held, in the first server's name: a
- * client that has more to send may be waiting for it (Nagle's algorithm, or a
- * full congestion window).  From then on these bytes are ours to deliver. */
+/* Acknowledges to the client what is held, in the first server's name.  A
+ * client that has more to send may be waiting for that (Nagle's algorithm, or
+ * a full congestion window).  From then on these bytes are ours to deliver. */
 static void
 ack_held(struct conn *conn)
 {
@@ -122,9 +123,9 @@ inspect(struct conn *conn)
     return true;
 }
 
-/* The first byte that is new, and nothing else, starts the time that a request
- * may take: not the byte before it, which some clients send to ask whether we
- * are there (RFC 9293 section 3.8.4). */
+/* Only the first new byte starts the time that a request may take.  The byte
+ * before it does not: some clients send it to ask whether we are there (RFC
+ * 9293 section 3.8.4). */
 static void
 start_inspection(struct conn *conn)
 {
@@ -144,7 +145,7 @@ inspect_from_client(struct conn *conn, const struct segment_in *in)
     struct handshake *hs = conn->hs;
 
     if (!seg->len && !(seg->flags & TCP_FIN)) {
-        /* The handshake's last ACK, or one that asks whether we are there. */
+        /* The handshake's last ACK, or a keepalive. */
         if (!hs->first.acked && hs->first.alive) {
             peer_ack(conn, &hs->first);
         } else if (seg->seq != tcp_hold_rcv_nxt(&hs->hold)) {
@@ -155,7 +156,7 @@ inspect_from_client(struct conn *conn, const struct segment_in *in)
 
     enum tcp_hold_result result = handshake_hold(conn, seg);
     if (result == TCP_HOLD_NO_BUDGET) {
-        /* What could not be held can be passed on if nothing was. */
+        /* If nothing is held, what could not be held can be passed on. */
         bool pass = !tcp_hold_contiguous(&hs->hold) && hs->first.alive;
 
         inspect_end(conn, HC_HELD_LIMIT);

@@ -4,7 +4,8 @@
 #ifndef TASUKID_HANDOVER_INSPECT_H
 #define TASUKID_HANDOVER_INSPECT_H 1
 
-/* Holding what the client sends until it says which server should answer. */
+/* Holding what the client sends until it is known which server should
+ * answer. */
 
 #include "handshake.h"
 

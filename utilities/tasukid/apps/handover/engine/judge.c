@@ -72,7 +72,7 @@ read_request_line(struct judge *judge, const struct http_request_line *line)
     }
 }
 
-/* Another Host field may follow, so that what this one says is matched only at
+/* Another Host field may follow, so the value of this one is matched only at
  * the end. */
 static void
 read_host(struct judge *judge, const uint8_t *data, struct http_string value)
@@ -102,7 +102,7 @@ read_end(struct judge *judge, const uint8_t *data)
 }
 
 /* Returns true if a condition on the field with the given name that does not
- * hold now may hold later. */
+ * hold yet may hold later. */
 static bool
 may_hold_later(const struct judge *judge, const char *name)
 {

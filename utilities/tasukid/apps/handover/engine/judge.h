@@ -4,13 +4,13 @@
 #ifndef TASUKID_HANDOVER_JUDGE_H
 #define TASUKID_HANDOVER_JUDGE_H 1
 
-/* Which rule a request matches, told as soon as enough of it is there.
+/* Which rule a request matches, decided as soon as enough of it is there.
  *
- * The same bytes get the same verdict, however they were cut into segments: it
- * is given at the first element of the head that decides, and what follows is
- * not looked at.  Each value is matched once, against all patterns at once,
- * and each rule that is out of the question is not looked at again: the whole
- * takes time linear in the bytes, plus once in the rules. */
+ * The same bytes get the same verdict, however they were cut into segments.
+ * The first element of the head that decides it ends the reading.  Each value
+ * is matched once, against all patterns at once.  A rule that cannot match any
+ * more is not looked at again.  So the time is linear in the bytes plus the
+ * rules. */
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,22 +10,22 @@
 
 struct ds;
 
-/* Ends a connection: forgets it, its handshake, its entries.  conn_finish() is
- * for the one whose end is like any other's. */
+/* End a connection: forget it, its handshake and its entries.  conn_finish()
+ * is for a connection that ended in the ordinary way. */
 void conn_destroy(struct conn *);
 void conn_finish(struct conn *);
 
-/* Ends a connection with a handshake, with a reset to every server that knows
- * of it, and to the client if it 'tell_client'. */
+/* Ends a connection that has a handshake.  Resets every server that knows of
+ * it, and the client if 'tell_client'. */
 void conn_abort(struct conn *, bool tell_client);
 
-/* Ends all connections of 'service'; forgets all there are and leaves their
+/* End all connections of 'service'; forget all connections but leave their
  * entries alone. */
 void conns_flush_service(struct service *);
 void conns_forget(struct engine *);
 
-/* The client or the server of a connection that is forwarded is at another MAC
- * address or port: moves its entries there. */
+/* The client or the server of a forwarded connection is at another MAC address
+ * or port now: adapts its entries. */
 void conn_relocate(struct conn *);
 
 /* Removes the entries of a connection and goes on without. */

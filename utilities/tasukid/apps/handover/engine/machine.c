@@ -15,7 +15,7 @@
 #include "try.h"
 #include "util.h"
 
-/* Most connections to keep track of, a switch: some 200 MB. */
+/* Most connections to keep track of on one switch: some 200 MB. */
 #define MAX_TRACKED 1000000
 
 /* How long a client may take to finish its handshake: three retransmissions of
@@ -47,10 +47,10 @@ make_room(struct service *service)
         return true;
     }
 
-    /* Those that never finished their handshake first, then those that have
-     * not sent a request: they go on without inspection.  So does a client
-     * whose answer to the SYN-ACK is still on its way, behind a flood of SYNs:
-     * its server is not told to forget it, see join_orphan(). */
+    /* First evicts those that never finished their handshake, then those that
+     * have not sent a request, which go on without inspection.  So does a
+     * client whose answer to the SYN-ACK is still on its way behind a flood of
+     * SYNs: its server is not told to forget it, see join_orphan(). */
     if (!ovs_list_is_empty(&service->half_open)) {
         struct handshake *hs = CONTAINER_OF(
             ovs_list_front(&service->half_open), struct handshake, node);
@@ -87,9 +87,9 @@ start(struct conn *conn, const struct tcp_segment *syn, bool replaces)
     ovs_list_init(&hs->node);
     handshake_set_state(conn, CONN_SYN_SENT);
 
-    /* Only what every server can go on with.  All other options, Fast Open,
-     * MPTCP and whatever is experimental, were left out by the parser, and so
-     * is data on the SYN, which its sender repeats if it is not acknowledged
+    /* Only what every server can go on with.  The parser left out all other
+     * options: Fast Open, MPTCP and whatever is experimental.  Data on the SYN
+     * is left out as well; its sender repeats it if it is not acknowledged
      * (RFC 7413 section 4.2). */
     hs->client_opts = syn->opts;
     hs->client_opts.present &= service_common_options(service, &ecn);
@@ -133,7 +133,7 @@ acceptable_from_client(const struct conn *conn, const struct tcp_segment *seg)
     int32_t ofs = seg->seq - hs->hold.base;
     int32_t ack_ofs = seg->ack - hs->first.isn;
 
-    /* Keepalives repeat a byte, others any number of them. */
+    /* Keepalives repeat a byte, retransmissions any number of bytes. */
     return (ofs >= -MAX_CLIENT_WINDOW && ofs <= MAX_CLIENT_WINDOW
             && seg->flags & TCP_ACK
             && ack_ofs > 0 && !tcp_seq_after(seg->ack, hs->first.snd_nxt));
@@ -150,8 +150,8 @@ note_client(struct handshake *hs, const struct tcp_segment *seg)
     }
 }
 
-/* RFC 5961 section 3.2, with two numbers that are expected next: what we
- * acknowledged and what we hold. */
+/* RFC 5961 section 3.2, with two numbers that may be expected next: after what
+ * we acknowledged, and after what we hold. */
 bool
 machine_accepts_reset(const struct conn *conn, const struct tcp_segment *seg)
 {
@@ -187,7 +187,7 @@ syn_again(struct conn *conn, const struct tcp_segment *seg)
                  && !(seg->flags & (TCP_ACK | TCP_RST | TCP_FIN)));
 
     if (same && conn->state == CONN_SYN_SENT) {
-        /* Has a timer of its own. */
+        /* This state has a timer of its own. */
         return;
     }
     if (same && conn->state == CONN_SYN_RCVD
@@ -277,9 +277,9 @@ relay_synack(struct conn *conn)
     conn_send_to_client(conn, &seg);
 }
 
-/* The first server says something while the request is not known: it gives up
- * waiting for it, or is not an HTTP server.  What it said is the client's to
- * see, and from then on no other server can take over. */
+/* The first server says something before the request is known: it gives up
+ * waiting, or is not an HTTP server.  The client gets to see what it said, and
+ * from then on no other server can take over. */
 static void
 server_spoke(struct conn *conn, const struct segment_in *in)
 {
@@ -320,8 +320,8 @@ inspecting_from_server(struct conn *conn, const struct segment_in *in)
     }
 }
 
-/* Only the one who got our SYN can have answered it, so that the port of a
- * server that is not known yet is where that came from. */
+/* Only the receiver of our SYN can have answered it.  So if the server's port
+ * is not known yet, it is where the answer came from. */
 static void
 note_port(struct member *m, const struct segment_in *in)
 {
@@ -364,7 +364,7 @@ machine_from_server(struct conn *conn, struct member *m,
         } else if (seg->flags & TCP_RST && seg->seq == hs->first.snd_nxt) {
             hs->first.alive = false;
         }
-        /* Anything else the first server will repeat if it is kept. */
+        /* The first server will repeat anything else if it is kept. */
         break;
 
     case CONN_DELIVER:

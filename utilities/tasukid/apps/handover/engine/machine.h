@@ -9,7 +9,7 @@
 #include "conn.h"
 
 /* Opens a connection for '*syn' from 'in_port' if there is room.  'replaces'
- * says that the entries of another one with the same ports have just been
+ * says that the entries of an older one with the same ports were just
  * removed. */
 void machine_open(struct service *, ofp_port_t in_port,
                   const struct tcp_segment *syn, bool replaces);

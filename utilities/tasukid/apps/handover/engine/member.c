@@ -19,12 +19,12 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(10, 10);
 /* How long to avoid a server after a failed handshake. */
 #define FAIL_TIMEOUT_MS 10000
 
-/* How long to believe that a server lacks a TCP option: without being offered
- * it, it cannot show that it learned it. */
+/* How long to believe that a server lacks a TCP option.  A server that is not
+ * offered the option cannot show that it has learned it. */
 #define MISSING_OPTS_MS (10 * 60 * 1000)
 
-/* How often to ask for a MAC address that is not known, and to check on one
- * that is; when to stop believing it. */
+/* How often to ask for a MAC address that is not known, how often to check on
+ * one that is, and when to stop believing it. */
 #define PROBE_UNRESOLVED_MS 1000
 #define PROBE_RESOLVED_MS 30000
 #define PROBE_GIVE_UP_MS (3 * PROBE_RESOLVED_MS + PROBE_UNRESOLVED_MS)
@@ -93,7 +93,7 @@ member_is_source(const struct member *m, struct eth_addr mac, ofp_port_t port)
             : m->port != OFPP_NONE && m->port == port);
 }
 
-/* Apart from connections' entries, only those to servers that share the
+/* Apart from connections' entries, only entries to servers that share the
  * service's address depend on where servers are. */
 static void
 redeclare(const struct member *m)
@@ -213,8 +213,8 @@ member_status(const struct member *m)
             : member_is_resolved(m) ? "up" : "unresolved");
 }
 
-/* Has people shown how 'm' is, if that has changed.  A server that takes
- * some connections and refuses others changes with each. */
+/* Shows people how 'm' is, if that has changed.  The state of a server that
+ * accepts some connections and refuses others changes with each. */
 static void
 member_publish(struct member *m, long long int now)
 {
@@ -237,7 +237,7 @@ member_failed(struct member *m, const char *reason)
     }
     m->failed_until = m->engine->now + FAIL_TIMEOUT_MS;
 
-    /* It may have gone to another machine. */
+    /* The server may have gone to another machine. */
     m->next_probe = MIN(m->next_probe, m->engine->now);
 }
 

@@ -11,17 +11,17 @@
 #include "packets.h"
 #include "util.h"
 
-/* Most hosts and servers with an entry for direct connections.  What exceeds
- * that is passed on packet by packet. */
+/* Most pairs with an entry for direct connections.  Segments of others are
+ * passed on one by one. */
 #define MAX_DIRECT 65536
 
-/* When segments still come here after this time, the entry is not there: there
+/* If segments still come here after this time, the entry is not there: there
  * may have been no room. */
 #define RETRY_MS 5000
 
-/* Direct connections are other people's, and come back here if all of a host
- * were quiet for longer, in seconds.  More than a datapath remembers
- * anything. */
+/* After how long without traffic the entry for direct connections ends, in
+ * seconds.  Their next segment comes here again.  Longer than a datapath
+ * remembers anything. */
 #define DIRECT_IDLE_TIMEOUT 60
 
 static uint32_t
@@ -223,7 +223,7 @@ set_direct(struct engine *e, const struct segment_in *in)
             return;
         }
     } else {
-        /* After a reset there is nothing left to let pass. */
+        /* After a reset nothing is left to let pass. */
         if (seg->flags & TCP_RST || e->n_direct >= MAX_DIRECT
             || !rate_allows(&e->new_direct, 1, e->now)) {
             return;
@@ -233,7 +233,7 @@ set_direct(struct engine *e, const struct segment_in *in)
         pair_set_direct(e, p, true);
     }
 
-    /* First what must not pass. */
+    /* First the entries for what must not pass. */
     LIST_FOR_EACH (conn, pair_node, &p->conns) {
         pair_watch(conn, conn->member);
     }

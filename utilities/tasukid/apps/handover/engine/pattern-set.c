@@ -27,7 +27,7 @@ struct pattern_set {
 
 static struct hmap sets = HMAP_INITIALIZER(&sets);
 
-/* What Hyperscan works in, large enough for each of the sets. */
+/* Hyperscan's work space, large enough for each of the sets. */
 static hs_scratch_t *scratch;
 
 static uint32_t
@@ -183,7 +183,7 @@ pattern_set_match(const struct pattern_set *set, const void *s_, size_t len,
                           : set->ignore_case ? tolower(c) : c);
     }
 
-    /* It fails on wrong arguments only. */
+    /* hs_scan() fails only on wrong arguments. */
     ovs_assert(!hs_scan(set->db, (const char *) subject, len + 2, 0, scratch,
                         on_match, &result));
     if (subject != stub) {

@@ -4,12 +4,12 @@
 #ifndef TASUKID_PATTERN_SET_H
 #define TASUKID_PATTERN_SET_H 1
 
-/* Many shell patterns (glob.h), matched at once: one pass over the string,
- * however many they are, by Hyperscan.
+/* Many shell patterns (glob.h), matched at once: Hyperscan passes once over
+ * the string, however many patterns there are.
  *
  * Compiling takes a while, some ten microseconds for a plain pattern and a
- * millisecond for one with '*' in its middle.  So a set that is created again
- * while it exists is the same one. */
+ * millisecond for one with '*' in its middle.  So creating a set that exists
+ * already returns the existing one. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -17,9 +17,9 @@
 struct pattern_set;
 
 /* Returns a reference to the set of the 'n' patterns in 'globs', which are
- * copied.  If one of them is too complex returns null, its index in '*bad' and
- * the reason in '*error', which the caller must free; '*bad' is 'n' if it is
- * all of them together. */
+ * copied.  If one of them is too complex, returns null, its index in '*bad'
+ * and the reason in '*error', which the caller must free.  '*bad' is 'n' if
+ * all of them together are too complex. */
 struct pattern_set *pattern_set_create(const char *const globs[], size_t n,
                                        bool ignore_case, size_t *bad,
                                        char **error);

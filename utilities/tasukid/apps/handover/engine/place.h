@@ -4,7 +4,7 @@
 #ifndef TASUKID_HANDOVER_PLACE_H
 #define TASUKID_HANDOVER_PLACE_H 1
 
-/* Where a host is: what tells it from every other one. */
+/* Where a host is: its MAC address and port tell it from every other host. */
 
 #include <stdbool.h>
 

@@ -4,8 +4,8 @@
 #ifndef TASUKID_HANDOVER_RATE_H
 #define TASUKID_HANDOVER_RATE_H 1
 
-/* How often something may be done: a token bucket, as openvswitch's
- * token-bucket.h has it, for those who are told the time. */
+/* How often something may be done: a token bucket like that of openvswitch's
+ * token-bucket.h, for callers that are told the time. */
 
 #include <limits.h>
 #include <stdbool.h>
@@ -16,15 +16,15 @@ struct rate {
     unsigned int per_ms;        /* Tokens that come in a millisecond. */
     unsigned int burst;         /* Most tokens to keep. */
     unsigned int tokens;
-    long long int filled;       /* In ms, when last. */
+    long long int filled;       /* In ms, last time. */
 };
 
 /* A bucket that is full when it is first looked at. */
 #define RATE(PER_MS, BURST) \
     (struct rate) { .per_ms = (PER_MS), .burst = (BURST), .filled = LLONG_MIN }
 
-/* Takes 'n' tokens, unless there are less of them at 'now', in ms.  Returns
- * true if it did. */
+/* Takes 'n' tokens if there are so many at 'now', in ms.  Returns true if
+ * so. */
 static inline bool
 rate_allows(struct rate *r, unsigned int n, long long int now)
 {

@@ -20,7 +20,7 @@ VLOG_DEFINE_THIS_MODULE(handover_replay);
 #define DELIVER_RTO_MS 200
 #define DELIVER_TIMEOUT_MS 10000
 
-/* How far from what it sends next a server's segments may be. */
+/* How far a server's segments may be from what it sends next. */
 #define MAX_SERVER_WINDOW (1 << 20)
 
 /* Bytes of IPv4 and TCP header without options: what an MSS leaves out of an
@@ -42,9 +42,9 @@ mss_of(const struct tcp_options *opts)
             : TCP_MSS_DEFAULT);
 }
 
-/* Sends bytes [start, end) of what is held to the server, cut for it, and a
- * FIN with the last one if that is known.  Each segment carries the ACK that
- * completes the server's handshake. */
+/* Sends bytes [start, end) of what is held to the server, in segments that it
+ * accepts, and a FIN after the last one if the client has sent one.  Each
+ * segment carries the ACK that completes the server's handshake. */
 static void
 send_held(struct conn *conn, uint32_t start, uint32_t end)
 {
@@ -85,8 +85,8 @@ send_held(struct conn *conn, uint32_t start, uint32_t end)
     hs->snd_nxt = MAX(hs->snd_nxt, end);
 }
 
-/* Sends as much as the server's window takes of what follows 'hs->snd_nxt'
- * without a gap. */
+/* Sends what follows 'hs->snd_nxt' without a gap, as much as the server's
+ * window takes. */
 static void
 send_contiguous(struct conn *conn)
 {
@@ -99,8 +99,8 @@ send_contiguous(struct conn *conn)
     }
 }
 
-/* Sends everything that is held from 'hs->snd_nxt' on, gaps or not: what the
- * server does not take, or what gets lost, the client sends again. */
+/* Sends everything that is held from 'hs->snd_nxt' on, gaps or not.  The
+ * client repeats what the server does not take and what gets lost. */
 static void
 send_all(struct conn *conn)
 {
@@ -124,9 +124,9 @@ send_all(struct conn *conn)
 }
 
 /* Tells the client that its new server takes smaller segments than the first
- * one had promised, by the message that a router with a small link would
- * send.  Only a segment that is in flight is believed to have caused it: call
- * this before the server can acknowledge what is held. */
+ * one promised, with the message of a router in front of a small link.  The
+ * client believes it only about a segment in flight: call this before the
+ * server can acknowledge what is held. */
 static void
 send_frag_needed(struct conn *conn)
 {
@@ -186,12 +186,12 @@ finish(struct conn *conn)
     log_handover(conn);
 }
 
-/* The server has everything that the client will not send again.  Gives it the
- * rest of what is held, and has the connection forwarded.
+/* The server has everything that the client will not send again.  Gives the
+ * server the rest of what is held, and has the connection forwarded.
  *
- * The server's answers must not reach the client as they are, so that their
- * entry comes first; the client's next segments must not overtake what is
- * held, so that theirs comes last. */
+ * The server's answers must not reach the client as they are, so their entry
+ * comes first.  The client's next segments must not overtake what is held, so
+ * their entry comes last. */
 static void
 hand_over(struct conn *conn)
 {
@@ -220,8 +220,8 @@ deliver(struct conn *conn, struct peer *target)
     hs->snd_wnd = target->window;   /* Of a SYN: never scaled. */
 
     if (hs->acked) {
-        /* The client will not send that again: stay in between until the
-         * server has it. */
+        /* The client will not send what we acknowledged again: stay in between
+         * until the server has it. */
         hs->rto = DELIVER_RTO_MS;
         hs->deadline = conn_now(conn) + DELIVER_TIMEOUT_MS;
         conn_set_timer(conn, conn_now(conn) + hs->rto);
@@ -248,8 +248,8 @@ replay_keep(struct conn *conn)
     deliver(conn, &conn->hs->first);
 }
 
-/* Works out what lies between what the client and the first server agreed on
- * and what the chosen one says:
+/* Works out the differences between what the client and the first server
+ * agreed on and what the chosen server says:
  *
  *   - D, where its stream stands minus where the first one's stood, as far as
  *     the client got that;
@@ -292,7 +292,7 @@ replay_move(struct conn *conn)
 
 /* In between. */
 
-/* Both numbers count (RFC 5961 section 5.2). */
+/* Checks the sequence and the acknowledgment number (RFC 5961 section 5.2). */
 static bool
 acceptable_from_server(const struct conn *conn, const struct tcp_segment *seg)
 {
@@ -314,7 +314,7 @@ replay_from_server(struct conn *conn, const struct segment_in *in)
     struct handshake *hs = conn->hs;
 
     if (seg->flags & TCP_SYN) {
-        /* Its SYN-ACK again: it did not get what followed. */
+        /* The server's SYN-ACK again: it did not get what followed. */
         if (seg->flags & TCP_ACK && seg->seq == hs->target->isn
             && seg->ack == conn->client_isn + 1) {
             hs->snd_nxt = hs->snd_una;
@@ -325,7 +325,7 @@ replay_from_server(struct conn *conn, const struct segment_in *in)
         return;
     }
     if (!acceptable_from_server(conn, seg)) {
-        /* The client judges it. */
+        /* The client judges the reset. */
         if (challenge_allows(conn)) {
             conn_forward(conn, CONN_TO_CLIENT, in);
         }

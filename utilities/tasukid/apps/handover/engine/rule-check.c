@@ -19,8 +19,8 @@
 
 #define MAX_PATTERN_LEN 4096
 
-/* What requests have, as http-head.h reads them.  A pattern that matches none
- * of it never does. */
+/* What requests can contain, as http-head.h reads them.  A pattern that
+ * matches none of that never matches. */
 
 /* RFC 9110 section 5.6.2. */
 static bool
@@ -204,7 +204,7 @@ find_query(const char *pattern)
     return NULL;
 }
 
-/* Checks that are the same for all. */
+/* Checks that all columns share. */
 
 static char *
 check_form(const char *column, const char *pattern)
@@ -223,8 +223,8 @@ check_form(const char *column, const char *pattern)
 }
 
 /* Checks that 'pattern', which means 'glob', matches some string of
- * 'language'.  'meant', which this frees, is what to write instead if that
- * does, and 'rule' says what it breaks. */
+ * 'language'.  If it does not, 'rule' says what it breaks, and 'meant' is what
+ * to write instead if that matches.  Frees 'meant'. */
 static char *
 check_language(const char *column, const char *pattern, const char *glob,
                bool ignore_case, const struct glob_language *language,
@@ -376,7 +376,7 @@ rule_host_glob(const char *host)
         return xstrdup(host);
     }
 
-    /* A colon in a set would be of no use, as no name has one. */
+    /* A colon in a set would be useless, as no name has one. */
     if (host_address_format(host, end + 1, text)) {
         inside = text + 1;
     } else {

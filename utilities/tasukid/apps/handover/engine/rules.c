@@ -141,8 +141,8 @@ sorted_conditions(const struct rule_set *set, size_t *n)
 }
 
 /* Compiles the patterns of the 'n' conditions, which are for the same field
- * and sorted.  Returns false if some cannot be: then it is the one at '*bad',
- * or all together if that is 'n', for the reason in '*error'. */
+ * and sorted.  Returns false if that fails because of the pattern at '*bad',
+ * or of all together if '*bad' is 'n', for the reason in '*error'. */
 static bool
 compile_field(struct rule_set *set, struct rule_condition *conditions[],
               size_t n, size_t *bad, char **error)
@@ -193,7 +193,7 @@ has_condition(const struct rule *rule, const char *name, const char *pattern)
     return false;
 }
 
-/* Takes all rules out that look at field 'name', with 'pattern' if that is not
+/* Takes out all rules that look at field 'name', with 'pattern' unless it is
  * null. */
 static void
 refuse_rules(struct rule_set *set, const char *name_, const char *pattern_,
@@ -201,7 +201,7 @@ refuse_rules(struct rule_set *set, const char *name_, const char *pattern_,
              void (*refuse)(const struct rule *, const char *name,
                             const char *reason))
 {
-    /* They belong to one of the rules. */
+    /* The strings belong to one of the rules. */
     char *name = xstrdup(name_);
     char *pattern = nullable_xstrdup(pattern_);
     size_t n = 0;

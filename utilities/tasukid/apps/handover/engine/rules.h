@@ -7,8 +7,8 @@
 /* Which request goes to which servers: the rules of one service.  judge.h
  * applies them.
  *
- * A rule set does not change once it is built, so that a request that is read
- * while the configuration changes is judged by one and the same set. */
+ * A rule set does not change once it is built.  So a request that is read
+ * while the configuration changes is judged by a single set. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,8 +16,8 @@
 
 #include "openvswitch/uuid.h"
 
-/* Names, as if they were header fields, of what is none: HTTP/2's
- * pseudo-header fields (RFC 9113 section 8.3.1), the host without its port. */
+/* Names, as if of header fields, for what is not one: HTTP/2's pseudo-header
+ * fields (RFC 9113 section 8.3.1), and the host without its port. */
 #define RULE_HOST ":host"
 #define RULE_METHOD ":method"
 #define RULE_PATH ":path"
@@ -25,7 +25,7 @@
 struct rule_condition {
     char *name;                 /* Of a header field or one of the above. */
     char *pattern;              /* Of its value, as in glob.h. */
-    size_t bit;                 /* Which one of a judge says that it holds. */
+    size_t bit;                 /* Of a judge's 'held' bitmap. */
 };
 
 /* A rule matches a request if all its conditions hold. */
@@ -68,8 +68,9 @@ void rule_set_destroy(struct rule_set *);
 void rule_set_add(struct rule_set *, struct rule *rule);
 
 /* Sorts the rules and compiles the patterns.  Call once, after the last
- * rule_set_add().  A rule with a pattern that is too complex for that is left
- * out, after a call of 'refuse' with the name of the field and the reason. */
+ * rule_set_add().  A rule with a pattern that is too complex to compile is
+ * left out, after 'refuse' is called with the name of the field and the
+ * reason. */
 void rule_set_finish(struct rule_set *,
                      void (*refuse)(const struct rule *, const char *name,
                                     const char *reason));

@@ -187,8 +187,8 @@ service_configure(struct service *service, const struct service_config *cfg)
         struct member *m = NULL;
 
         for (size_t j = 0; j < n_old; j++) {
-            /* One that listens elsewhere now is another server: connections
-             * go on with the one that they have. */
+            /* A server that listens elsewhere now is another server.
+             * Connections go on with the one that they have. */
             if (old[j] && uuid_equals(&old[j]->uuid, &mc->uuid)
                 && old[j]->address == mc->address
                 && old[j]->tp_port == mc->port) {
@@ -303,8 +303,8 @@ compare_candidates(const void *a_, const void *b_)
             : 0);
 }
 
-/* A weighted random permutation takes just one random number an element: the
- * times of the first events of Poisson processes with the weights as rates
+/* A weighted random permutation takes just one random number for each element:
+ * the times of the first events of Poisson processes with the weights as rates
  * (Efraimidis and Spirakis, "Weighted random sampling with a reservoir"). */
 static double
 random_key(unsigned int weight)

@@ -6,9 +6,9 @@
 
 /* Services, and the servers that are members of a service.
  *
- * 'struct service_config' says what is wanted; it does not change and is
- * shared by reference count.  'struct service' and 'struct member' are what
- * has become of it on one switch. */
+ * 'struct service_config' says what is wanted.  It does not change and is
+ * shared by reference count.  'struct service' and 'struct member' are its
+ * state on one switch. */
 
 #include "engine.h"
 #include "hash.h"
@@ -56,22 +56,23 @@ struct service_config {
     struct rule_set rules;
 };
 
-/* Returns a configuration with default values, in zone 0, no members and no
- * rules, and the MAC address that is made from 'vip'. */
+/* Returns a configuration with default values: zone 0, no members, no rules,
+ * and the MAC address that is made from 'vip'. */
 struct service_config *service_config_create(const struct uuid *,
                                              const char *name, ovs_be32 vip,
                                              ovs_be16 port);
 struct service_config *service_config_ref(const struct service_config *);
 void service_config_unref(struct service_config *);
 
-/* Adds a member and returns it for the caller to fill in: 'address' and 'port'
- * are the service's, the weight is 1.  Valid until another one is added. */
+/* Adds a member and returns it for the caller to fill in.  Its 'address' and
+ * 'port' are the service's, its weight is 1.  Valid until another one is
+ * added. */
 struct member_config *service_config_add_member(struct service_config *,
                                                 const struct uuid *,
                                                 const char *name);
 
-/* One server, as one service on one switch sees it.  It lives as long as the
- * configuration has it or a connection uses it. */
+/* One server, as one service on one switch sees it.  It lives as long as it is
+ * in the configuration or a connection uses it. */
 struct member {
     struct hmap_node hmap_node; /* In engine's 'members' if 'configured'. */
     struct engine *engine;
@@ -92,14 +93,14 @@ struct member {
     ofp_port_t port;            /* OFPP_NONE if not known. */
     long long int next_probe;   /* When to ask next, in ms. */
     long long int probed;       /* When last asked, in ms. */
-    long long int checked;      /* The same, because of something odd. */
+    long long int checked;      /* Last asked by check_member(), in ms. */
     long long int seen;         /* Last ARP answer, in ms. */
 
     /* Health. */
     long long int failed_until; /* Avoid it until then, in ms. */
     unsigned int n_failures;    /* In a row. */
 
-    /* What its SYN-ACKs tell about its TCP. */
+    /* What its SYN-ACKs say about its TCP. */
     uint8_t missing_opts;       /* TCP_OPT_* it did not agree to. */
     bool missing_ecn;
     long long int missing_until; /* When to forget that, in ms. */
@@ -117,8 +118,8 @@ struct service {
     struct service_config *cfg;
     struct member **members;    /* Parallel to cfg->members. */
 
-    /* Connections in progress, oldest first, as far as they can be cut short:
-     * the first are still half open, the others wait for a request. */
+    /* Connections in progress that can be cut short, oldest first: half-open
+     * ones, and those that wait for a request. */
     struct ovs_list half_open;
     struct ovs_list waiting;
     uint32_t n_in_progress;
@@ -127,19 +128,19 @@ struct service {
     uint64_t counters[HC_N];
 };
 
-/* Returns a new service, to be given a configuration by service_configure():
- * members that it had before and that stay keep what is known about them. */
+/* Returns a new service.  service_configure() gives it a configuration:
+ * members that stay keep what is known about them. */
 struct service *service_create(struct engine *, const struct service_config *);
 void service_configure(struct service *, const struct service_config *);
 
 /* No connection may be left. */
 void service_destroy(struct service *);
 
-/* Returns true if 'service' is the one that 'cfg' means.  A service that has
- * another address is another service, also if it is the same row. */
+/* Returns true if 'service' is the one that 'cfg' means.  A service with
+ * another address is another service, even if it is the same row. */
 bool service_is(const struct service *, const struct service_config *cfg);
 
-/* A port came, went or changed: members that are configured with its name
+/* A port came, went or changed.  Members that are configured with its name
  * follow it. */
 void service_port_changed(struct service *, ofp_port_t port, bool live);
 
@@ -150,9 +151,9 @@ struct service *service_lookup(const struct engine *, uint32_t zone,
 struct service *service_lookup_vip(const struct engine *, uint32_t zone,
                                    ovs_be32 vip);
 
-/* Returns the member that gets what is sent to the address of 'service' and is
- * not for one of the services there: one that has the address itself.  Null if
- * there is none. */
+/* Returns the member that gets what is sent to the address of 'service' but is
+ * not for one of the services there.  It is one that has the address itself.
+ * Null if there is none. */
 struct member *service_vip_owner(const struct service *);
 
 /* Iterates through members with an address and port. */
@@ -169,9 +170,9 @@ hash_endpoint(uint32_t zone, ovs_be32 address, ovs_be16 port)
 
 /* member.c */
 
-/* A member's life in the configuration of its service: created without
- * address, given what the configuration says, taken out of it.  The first
- * returns a reference, which the last takes. */
+/* A member in the configuration of its service: it is created without address,
+ * given what the configuration says, and taken out of it.  member_create()
+ * returns a reference, which the last function takes. */
 struct member *member_create(struct service *, const struct uuid *,
                              const char *name);
 void member_configure(struct member *, const struct member_config *);
@@ -184,8 +185,8 @@ void member_wait(const struct member *);
 struct member *member_ref(struct member *);
 void member_unref(struct member *);
 
-/* Returns a member for a server that the configuration does not have any
- * more, for connections that still use it. */
+/* Returns a member for a server that is no longer in the configuration, for
+ * connections that still use it. */
 struct member *member_create_stray(struct service *, ovs_be32 address,
                                    ovs_be16 tp_port);
 
@@ -197,9 +198,9 @@ member_is_resolved(const struct member *m)
 
 bool member_shares_vip(const struct member *);
 
-/* Returns true if frames with source 'mac' from 'port' can come from 'm': by
- * the MAC address if it is known, and the port if it is configured; else by
- * the port. */
+/* Returns true if frames with source 'mac' from 'port' can come from 'm'.  The
+ * MAC address has to match if it is known, and the port if it is configured.
+ * Without a MAC address, the port decides. */
 bool member_is_source(const struct member *m, struct eth_addr mac,
                       ofp_port_t port);
 
@@ -207,7 +208,7 @@ bool member_is_source(const struct member *m, struct eth_addr mac,
 void member_set_location(struct member *m, struct eth_addr mac,
                          ofp_port_t port);
 
-/* Notes that a handshake with 'm' failed, for the given reason, or worked. */
+/* Note that a handshake with 'm' failed, for the given reason, or worked. */
 void member_failed(struct member *, const char *reason);
 void member_worked(struct member *);
 bool member_has_failed(const struct member *);
@@ -222,8 +223,8 @@ void member_learn_options(struct member *, const struct tcp_segment *syn,
 
 /* service.c */
 
-/* Returns the options that no server of the service is known to lack, and in
- * '*ecn' whether that goes for ECN (RFC 3168), too. */
+/* Returns the options that no server of the service is known to lack.  '*ecn'
+ * says the same of ECN (RFC 3168). */
 uint8_t service_common_options(const struct service *, bool *ecn);
 
 /* Returns 'mss', or less if some server of the service takes less. */
@@ -233,9 +234,9 @@ uint16_t service_clamp_mss(const struct service *, uint16_t mss);
 #define SERVICE_MAX_CANDIDATES 8
 
 /* Fills 'out' with the members to try for a request that 'rule' matched, or
- * none did if it is null, best first: in random order by weight, those that
- * failed lately last.  Without a rule the default server comes first.
- * Returns how many. */
+ * that no rule matched if it is null.  The best come first: the order is
+ * random by weight, with those that failed lately last.  Without a rule the
+ * default server comes first.  Returns how many. */
 size_t service_choose(const struct service *, const struct rule *,
                       struct member *out[SERVICE_MAX_CANDIDATES]);
 

@@ -14,22 +14,22 @@
 /* Shaking hands with servers, one after the other until one does. */
 
 /* First retransmission of a SYN of ours.  Servers are near, or slow in a way
- * that waiting does not help against; what happened to take longer than this
- * costs no more than a duplicate. */
+ * that waiting does not help.  An answer that takes longer than this costs
+ * only a duplicate. */
 #define SYN_RTO_MS 200
 
 /* How soon to try again while a server's MAC address is being asked for. */
 #define RESOLVE_RETRY_MS 20
 
 /* How often to reset an older connection that a server has with the same
- * ports, before it is regarded as silent. */
+ * ports, before the server counts as silent. */
 #define MAX_RESETS 3
 
 /* First retransmission to a server that is watched: Open vSwitch revalidates
  * its datapath flows every 5 ms at most. */
 #define WATCH_RTO_MS 20
 
-/* How long a client may take to reset one that it does not know. */
+/* How long a client may take to reset a connection that it does not know. */
 #define CONTESTED_RTO_MS 100
 
 /* The server that is being tried. */
@@ -93,7 +93,7 @@ give_up(struct conn *conn)
         return;
     }
 
-    /* A client that only got silence tries again by itself. */
+    /* A client that got no answer tries again by itself. */
     conn_count(conn, HC_NO_SERVER);
     if (conn->state == CONN_REPLAY || hs->refused) {
         handshake_reset_client(conn);
@@ -101,13 +101,14 @@ give_up(struct conn *conn)
     conn_destroy(conn);
 }
 
-/* Has what the server sends come here even if it also talks to the client
- * directly.
+/* Has what the server sends come here even if it talks to the client directly,
+ * too.
  *
- * When the datapath notices, nobody says.  Until then the server's answers go
- * to the client, who resets what it does not know, so that the SYN has to be
- * repeated: harmless, as long as the server does not have the request.  It
- * gets that when an answer without SYN has come here, too: see prove(). */
+ * Nobody says when the datapath notices.  Until then the server's answers go
+ * to the client, who resets what it does not know, so the SYN has to be
+ * repeated.  That is harmless as long as the server does not have the request.
+ * The server gets it only when an answer without SYN has come here, too: see
+ * prove(). */
 static void
 watch(struct conn *conn)
 {
@@ -119,9 +120,9 @@ watch(struct conn *conn)
     }
 }
 
-/* Has the server, which has answered the SYN, send another segment: an
- * acknowledgment of one that is not acceptable, which has an old sequence
- * number like a keep-alive (RFC 9293 section 3.10.7.4, first check). */
+/* Has the server, which has answered the SYN, send another segment.  Sends one
+ * with an old sequence number, like a keepalive, that is not acceptable, so
+ * that the server acknowledges it (RFC 9293 section 3.10.7.4, first check). */
 static void
 prove(struct conn *conn)
 {
@@ -214,10 +215,11 @@ try_not_watched(struct conn *conn)
 }
 
 /* The server that is being tried has an older connection with these ports, and
- * a SYN had it say so (RFC 5961 section 4).  With its own address that may be
- * a direct connection, which the client knows: the client gets to see the
- * segment.  If it does not know the connection it resets it, and the server
- * takes the next SYN; if the server does not, the ports are taken. */
+ * a SYN had it say so (RFC 5961 section 4).  If the server has its own
+ * address, that may be a direct connection, so the client gets to see the
+ * segment.  If the client does not know the connection, it resets it, and the
+ * server accepts the next SYN.  If the server does not, the ports are
+ * taken. */
 static void
 contest(struct conn *conn, const struct segment_in *in)
 {
@@ -236,8 +238,8 @@ contest(struct conn *conn, const struct segment_in *in)
     }
 }
 
-/* Resets whatever connection 'm', the sender of '*seg', which does not fit
- * ours, has in mind (RFC 9293 section 3.10.7.3, first check). */
+/* '*seg' does not fit our connection.  Resets the one that its sender 'm' has
+ * in mind (RFC 9293 section 3.10.7.3, first check). */
 static void
 reset_sender(struct conn *conn, const struct member *m,
              const struct tcp_segment *seg)
@@ -271,7 +273,7 @@ try_from_server(struct conn *conn, const struct segment_in *in)
         return true;
     }
     if (!ours && seg->flags & TCP_ACK) {
-        /* It still has an older connection with these ports. */
+        /* The server still has an older connection with these ports. */
         if (hs->n_resets++ < MAX_RESETS) {
             reset_sender(conn, peer->m, seg);
             hs->rto = SYN_RTO_MS;

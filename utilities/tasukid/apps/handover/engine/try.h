@@ -9,26 +9,25 @@
 #include "handshake.h"
 
 /* In states CONN_SYN_SENT and CONN_REPLAY: sends the SYN to the next server to
- * try.  If there is none left, ends the connection or stays on the first
- * server. */
+ * try.  If none is left, ends the connection or stays on the first server. */
 void try_next(struct conn *);
 
-/* In state CONN_REPLAY: starts to shake hands with one of the candidates, or
- * hands the connection over to the first server if that is the best of them or
- * if there are none. */
+/* In state CONN_REPLAY: starts to shake hands with one of the candidates.  If
+ * the first server is the best of them, or there are none, hands the
+ * connection over to the first server. */
 void try_replay(struct conn *);
 
-/* A segment from the server that is being tried.  Returns true if it is the
- * SYN-ACK, or what was waited for after that, and it is noted in the peer. */
+/* Handles a segment from the server that is being tried.  Returns true if it
+ * is the SYN-ACK, or what was awaited after that, and notes it in the peer. */
 bool try_from_server(struct conn *, const struct segment_in *);
 void try_timeout(struct conn *);
 
 /* There is no room to watch the server that is being tried. */
 void try_not_watched(struct conn *);
 
-/* Fills in '*syn' with what the client said, as far as it still holds: to the
- * first server, what all servers can go on with, to another one what the first
- * agreed to. */
+/* Fills in '*syn' with what the client said, as far as it still holds.  For
+ * the first server, that is what all servers can go on with; for another
+ * server, what the first agreed to. */
 void try_compose_syn(const struct conn *, struct tcp_segment *syn);
 
 #endif /* try.h */
