@@ -123,7 +123,7 @@ main(int argc, char *argv[])
             settled = config_is_settled() || time_msec() >= settle_by;
             if (settled) {
                 daemonize_complete();
-                /* A slow disk must not hold packets up. */
+                /* A slow disk must not hold up packets. */
                 vlog_enable_async();
                 VLOG_INFO("%s (Tasuki) %s", program_name, VERSION);
             } else {
@@ -151,8 +151,8 @@ main(int argc, char *argv[])
         }
     }
 
-    /* The flows stay in the switches on purpose: established connections go on
-     * and the next tasukid adopts them. */
+    /* The flows stay in the switches on purpose: established connections go
+     * on, and the next tasukid adopts them. */
     connections_configure(NULL);
     app_destroy_all();
     config_destroy();

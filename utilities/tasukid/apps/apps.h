@@ -5,7 +5,7 @@
 #define TASUKID_APPS_H 1
 
 /* The applications that are part of Tasuki, in the order in which packets come
- * to them: TASUKID_APP(NAME) for each, whose class is 'NAME_app'. */
+ * to them.  TASUKID_APP(NAME) stands for the one whose class is 'NAME_app'. */
 #define TASUKID_APPS                            \
     TASUKID_APP(tenant)                         \
     TASUKID_APP(responder)                      \
@@ -14,7 +14,7 @@
 
 struct app_class;
 
-/* Registers the core and all of them. */
+/* Registers the core and all these applications. */
 void apps_register(void);
 
 #define TASUKID_APP(NAME) extern const struct app_class NAME##_app;

@@ -10,8 +10,8 @@
 
 #include "util.h"
 
-/* Of any major version: Apache serves what says that it is HTTP/2.0, and who
- * does not, says so. */
+/* The major version may be any digit: Apache serves a request that says
+ * HTTP/2.0, and other servers answer with an error. */
 static const char version[] = "HTTP/1.";
 #define MAJOR 5
 
@@ -48,7 +48,7 @@ is_target_char(uint8_t c)
     return c > 0x20 && c != 0x7f;
 }
 
-/* What follows a part of the first line that may be its last. */
+/* Returns the state after a part of the first line that may be its last. */
 static enum http_head_state
 end_of_part(uint8_t c, enum http_head_state space)
 {
@@ -65,7 +65,8 @@ read_byte(struct http_head *head, uint8_t c, uint32_t pos)
 {
     switch (head->state) {
     case HTTP_HEAD_START:
-        /* A client may send empty lines before (RFC 9112 section 2.2). */
+        /* A client may send empty lines before a request (RFC 9112 section
+         * 2.2). */
         if (c == '\r' || c == '\n') {
             return HTTP_HEAD_START;
         }
@@ -123,8 +124,8 @@ read_byte(struct http_head *head, uint8_t c, uint32_t pos)
     }
 }
 
-/* Returns where the first of 'chars' is in the part of 's' from 'ofs' on, or
- * its end. */
+/* Returns the offset of the first of 'chars' in 's' from 'ofs' on, or the end
+ * of 's'. */
 static size_t
 find_any(struct http_string s, size_t ofs, const char *chars)
 {
@@ -208,7 +209,8 @@ is_space(uint8_t c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* Takes the line or lines in 's' apart.  Returns false if it is no field. */
+/* Takes apart the line or lines in 's'.  Returns false if they are no
+ * field. */
 static bool
 split_field(struct http_string s, struct http_field *field)
 {
@@ -272,7 +274,7 @@ http_head_next(struct http_head *head, const uint8_t *data, size_t len,
                struct http_element *element)
 {
     if (head->state == HTTP_HEAD_FIELDS && !head->has_version) {
-        /* HTTP/0.9: that was all. */
+        /* An HTTP/0.9 request ends here. */
         head->state = HTTP_HEAD_ENDED;
     }
     return (head->state == HTTP_HEAD_ENDED ? HTTP_END
@@ -282,7 +284,7 @@ http_head_next(struct http_head *head, const uint8_t *data, size_t len,
             : read_first_line(head, data, len, &element->line));
 }
 
-/* Returns true if servers differ about what such a byte in a host means. */
+/* Returns true if servers differ about what byte 'c' in a host means. */
 static bool
 is_ambiguous(uint8_t c)
 {

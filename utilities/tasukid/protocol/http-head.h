@@ -6,21 +6,21 @@
 
 /* The head of an HTTP/1 message (RFC 9112), read as it comes in.
  *
- * It takes whatever nginx or Apache take: any token as method, any
+ * It accepts whatever nginx or Apache accept: any token as method, any
  * version, HTTP/0.9's GET, line feeds without carriage returns, lines that are
- * no fields.  Who answers decides what is wrong with a request; who chooses
- * where it goes only has to read what is there as that one does.
+ * no fields.  The server decides what is wrong with a request.  To choose the
+ * server, one only has to read the request as the server does.
  *
- * What is found depends on the bytes alone: each element is reported once the
- * bytes up to its end are there, the byte behind it included where that tells
- * that it ends, however they were cut into pieces.  Each byte is looked at a
- * fixed number of times. */
+ * What is found depends on the bytes alone, however they were cut into pieces.
+ * An element is reported once its bytes are there, and the byte behind it if
+ * only that shows that it ends.  Each byte is looked at a fixed number of
+ * times. */
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* 'len' bytes.  Null if there is no such thing, other than an empty one. */
+/* 'len' bytes.  Null if there is no such string, unlike an empty one. */
 struct http_string {
     const uint8_t *s;
     size_t len;
@@ -92,18 +92,18 @@ struct http_head {
 void http_head_init(struct http_head *);
 
 /* Reads on: the first 'len' bytes of the stream are at 'data', of which those
- * of earlier calls must be the same as before.  To be called again until it
- * returns HTTP_MORE or one of the last two events. */
+ * of earlier calls must be the same as before.  Call it again until it returns
+ * HTTP_MORE or one of the last two events. */
 enum http_event http_head_next(struct http_head *, const uint8_t *data,
                                size_t len, struct http_element *);
 
 /* Returns true if 's' and 'name' are the same but for case. */
 bool http_string_is(struct http_string s, const char *name);
 
-/* Returns the host in 'authority', which is a Host field's value, or if
- * 'has_userinfo' may have that in front (RFC 3986 section 3.2, absolute
- * targets alone): without port and without the dot at its end.  Null if it is
- * not certain which host a server would see. */
+/* Returns the host in 'authority', without port and without the dot at its
+ * end.  'authority' is a Host field's value.  If 'has_userinfo', it is that of
+ * an absolute target and may have userinfo in front (RFC 3986 section 3.2).
+ * Null if it is not certain which host a server would see. */
 struct http_string http_host(struct http_string authority, bool has_userinfo);
 
 #endif /* http-head.h */

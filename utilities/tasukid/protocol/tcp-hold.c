@@ -9,8 +9,8 @@
 
 #include "util.h"
 
-/* Requests seldom need more than one or two segments, and an allocation is
- * charged to the sender's connection whether it fills it or not. */
+/* Requests seldom need more than one or two segments.  An allocation is
+ * charged to the sender's connection in full, so it is small. */
 #define GROWTH_UNIT 64
 
 #define NO_FIN UINT32_MAX
@@ -37,7 +37,8 @@ tcp_hold_destroy(struct tcp_hold *hold)
     hold->n_ranges = 0;
 }
 
-/* Makes room for 'end' bytes.  Returns false if the budget does not allow. */
+/* Makes room for 'end' bytes.  Returns false if the budget does not allow
+ * it. */
 static bool
 reserve(struct tcp_hold *hold, uint32_t end)
 {
@@ -63,7 +64,7 @@ reserve(struct tcp_hold *hold, uint32_t end)
     return true;
 }
 
-/* Copies what of [start, end) is not there yet. */
+/* Copies those bytes of [start, end) that are not there yet. */
 static void
 fill_gaps(struct tcp_hold *hold, uint32_t start, uint32_t end,
           const uint8_t *payload)
@@ -123,8 +124,8 @@ is_covered(const struct tcp_hold *hold, uint32_t start, uint32_t end)
     return start == end;
 }
 
-/* Notes a FIN at 'offset'.  Returns true if that is news.  As with bytes, the
- * first one counts, and none may cut off bytes that are there. */
+/* Notes a FIN at 'offset'.  Returns true if it is new.  As with bytes, the
+ * first FIN counts.  A FIN must not cut off bytes that are there. */
 static bool
 note_fin(struct tcp_hold *hold, uint32_t offset)
 {

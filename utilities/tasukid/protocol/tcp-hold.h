@@ -4,8 +4,8 @@
 #ifndef TASUKID_PROTOCOL_TCP_HOLD_H
 #define TASUKID_PROTOCOL_TCP_HOLD_H 1
 
-/* One direction of a TCP connection, held: the payload of segments that came
- * in any order, cut anyhow, some of them twice, as the byte stream it is
+/* One direction of a TCP connection, held.  The payload of segments that come
+ * in any order, cut anyhow, some of them twice, becomes the byte stream again
  * (RFC 9293 section 3.10.7.4).
  *
  * What arrived first stays: a later segment that says something else about the
@@ -27,7 +27,7 @@ struct tcp_hold_range {
     uint32_t end;
 };
 
-/* Gaps are rare and short-lived; a sender that makes more of them than this
+/* Gaps are rare and short-lived.  A sender that makes more of them than this
  * has to retransmit. */
 #define TCP_HOLD_MAX_RANGES 8
 
@@ -61,7 +61,7 @@ void tcp_hold_destroy(struct tcp_hold *);
 
 /* Adds 'len' bytes of payload that start at sequence number 'seq', with FIN
  * after them if 'fin'.  Bytes before the base or beyond the limit are left
- * out, and with them the FIN beyond the limit.  Copies 'payload'. */
+ * out, and so is a FIN beyond the limit.  Copies 'payload'. */
 enum tcp_hold_result tcp_hold_add(struct tcp_hold *, uint32_t seq,
                                   const uint8_t *payload, size_t len,
                                   bool fin);

@@ -47,7 +47,7 @@ tcp_segment_error_name(enum tcp_segment_error error)
     return names[error];
 }
 
-/* The one way in which bytes of a packet are reached. */
+/* The only way to the bytes of a packet. */
 struct cursor {
     const uint8_t *p;
     size_t left;
@@ -93,8 +93,8 @@ pull_ethernet(struct cursor *c, struct tcp_segment *seg, ovs_be16 *type)
     return eth;
 }
 
-/* Linux and everyone else ignore what follows a malformed option, rather than
- * the segment. */
+/* Like Linux and everyone else, ignores what follows a malformed option, not
+ * the whole segment. */
 static void
 parse_options(struct cursor c, struct tcp_options *opts)
 {
@@ -144,7 +144,7 @@ tcp_csum_ok(const struct ip_header *ip, const struct tcp_header *tcp,
         return true;
     }
 
-    /* csum_finish() complements, and offloading leaves the plain sum. */
+    /* csum_finish() complements the sum, and offloading leaves it plain. */
     return tcp->tcp_csum == (OVS_FORCE ovs_be16) ~csum_finish(pseudo);
 }
 
@@ -237,7 +237,7 @@ tcp_segment_parse(const struct dp_packet *packet, struct tcp_segment *seg)
 
 /* Composing. */
 
-/* Returns the options that go into a segment with the flags of '*seg'. */
+/* Returns the options that a segment with the flags of '*seg' carries. */
 static uint8_t
 effective_options(const struct tcp_segment *seg)
 {
@@ -287,9 +287,9 @@ put_be32(uint8_t *p, uint32_t x)
     return p + sizeof be;
 }
 
-/* Writes tcp_segment_options_len(seg) bytes at 'p'.  The padding goes before
- * the timestamps, as NOPs: that is where receivers' fast paths look for it
- * (RFC 7323 appendix A). */
+/* Writes tcp_segment_options_len(seg) bytes at 'p'.  The padding is NOPs
+ * before the timestamps, where receivers' fast paths look for it (RFC 7323
+ * appendix A). */
 static void
 put_options(uint8_t *p, const struct tcp_segment *seg)
 {

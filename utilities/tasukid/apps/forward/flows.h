@@ -4,8 +4,8 @@
 #ifndef TASUKID_FORWARD_FLOWS_H
 #define TASUKID_FORWARD_FLOWS_H 1
 
-/* The flows of a learned address: one that recognizes it as a source, one that
- * leads to it as a destination. */
+/* The flows of a learned address: one matches it as the source, the other
+ * leads to it as the destination. */
 
 #include "flow.h"
 #include "openvswitch/types.h"
@@ -14,7 +14,7 @@ struct match;
 struct ofswitch;
 
 enum {
-    /* The part of the cookie that tells our flows apart. */
+    /* The part of the cookie that tells the kinds of flows apart. */
     FORWARD_COOKIE_STATIC = 0,
     FORWARD_COOKIE_LEARNED = 1,
 
@@ -41,7 +41,7 @@ void forward_delete_src_flow(struct ofswitch *, struct eth_addr,
 void forward_delete_dst_flow(struct ofswitch *, struct eth_addr,
                              uint16_t vlan);
 
-/* Deletes all of them that have to do with a port, or with any port if that is
+/* Deletes all flows of addresses on a port, or on any port if it is
  * OFPP_ANY. */
 void forward_delete_port_flows(struct ofswitch *, ofp_port_t);
 

@@ -33,17 +33,17 @@ COVERAGE_DEFINE(forward_aged);
 COVERAGE_DEFINE(forward_evicted);
 COVERAGE_DEFINE(forward_rate_limited);
 
-/* The learning switch, in two tables so that N hosts take 2N flows and not
- * N^2, and so that no packet ever waits for tasukid:
+/* The learning switch.  It has two tables, so that N hosts take 2N flows, not
+ * N^2, and no packet ever waits for tasukid:
  *
  *     PIPE_FORWARD      in_port=P,vlan=V,eth_src=M   known where it is: go on
  *                       anything else                tell us, and go on
  *     PIPE_FORWARD_DST  vlan=V,eth_dst=M             output to P
  *                       anything else                flood
  *
- * A host that moves sends from a port where its source flow does not match, so
- * its first packet there tells us.  The source flow times out when the host
- * has been silent for long enough; then its destination flow goes too.
+ * When a host has moved, its source flow does not match, so its first packet
+ * from the new port tells us.  The source flow times out when the host has
+ * been silent for long enough, and then the destination flow is deleted, too.
  *
  * In mode "normal" PIPE_FORWARD leaves all that to Open vSwitch. */
 
@@ -52,13 +52,13 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 20);
 /* Enough of the packet to see the addresses behind a stack of VLAN tags. */
 #define MISS_LEN 64
 
-/* Addresses that may be learned per millisecond, and at once.  Packets beyond
- * that are forwarded all the same. */
+/* Addresses that may be learned per millisecond, and at once.  Packets from
+ * further addresses are forwarded all the same. */
 #define LEARN_RATE 1
 #define LEARN_BURST 4096
 
-/* An address that still misses this long after its flows were sent has lost
- * them, and they are sent again. */
+/* If an address still misses this long after its flows were sent, the switch
+ * has lost them, and they are sent again. */
 #define RELEARN_SECONDS 2
 
 #define MIN_AGING_TIME 15
@@ -78,8 +78,8 @@ forward_get(const struct ofswitch *sw)
     return ofswitch_get_data(sw, PIPE_APP_FORWARD);
 }
 
-/* mac_learning keeps a pointer per entry, which here is the port number.  No
- * port has number 0, so it is never null. */
+/* mac_learning keeps a pointer per entry.  Here it is the port number, and
+ * never null, as no port has number 0. */
 ofp_port_t
 forward_entry_port(const struct mac_learning *ml, const struct mac_entry *e)
     OVS_REQ_RDLOCK(ml->rwlock)
@@ -129,9 +129,9 @@ forget(struct ofswitch *sw, struct mac_learning *ml, struct mac_entry *e)
     expire(sw, ml, e);
 }
 
-/* Makes room for one more entry, at the cost of the port that has most: it is
- * the one that floods us with addresses, if there is such a port.  (By itself
- * mac_learning would do the same, but not say whose flows to delete.) */
+/* Makes room for one more entry, at the cost of the port that has most.  If a
+ * port floods us with addresses, it is that one.  (By itself mac_learning
+ * would do the same, but not say whose flows to delete.) */
 static void
 make_room(struct ofswitch *sw, struct mac_learning *ml)
     OVS_REQ_WRLOCK(ml->rwlock)
@@ -157,7 +157,7 @@ learn(struct ofswitch *sw, struct mac_learning *ml, struct eth_addr mac,
 
     if (e && forward_entry_port(ml, e) == port
         && mac_entry_age(ml, e) < RELEARN_SECONDS) {
-        /* On its way before our flow was in place. */
+        /* The packet was sent before our flow was in place. */
         return;
     }
     if (!token_bucket_withdraw(&forward_get(sw)->limit, 1)) {
@@ -185,7 +185,7 @@ learn(struct ofswitch *sw, struct mac_learning *ml, struct eth_addr mac,
     e = mac_learning_insert(ml, mac, vlan);
     set_entry_port(ml, e, port);
 
-    /* In this order, as the source flow ends the packet-ins. */
+    /* The source flow comes last, as it ends the packet-ins. */
     forward_add_dst_flow(sw, mac, vlan, port);
     forward_add_src_flow(sw, mac, vlan, port,
                          forward_get(sw)->aging_time);
@@ -340,15 +340,15 @@ forward_declare_flows(struct ofswitch *sw, struct flow_set *flows)
     ofswitch_put_flood(sw, &ofpacts);
     declare(flows, PIPE_FORWARD_DST, 0, &match, &ofpacts);
 
-    /* IEEE 802.1D: a bridge does not forward what is sent to the reserved
-     * group addresses. */
+    /* IEEE 802.1D: a bridge does not forward packets to the reserved group
+     * addresses. */
     match_init_catchall(&match);
     match_set_dl_dst_masked(&match,
                             (struct eth_addr) ETH_ADDR_C(01,80,c2,00,00,00),
                             (struct eth_addr) ETH_ADDR_C(ff,ff,ff,ff,ff,f0));
     declare(flows, PIPE_FORWARD, FORWARD_PRIO_RESERVED, &match, &ofpacts);
 
-    /* A group address never sends. */
+    /* A group address is never a valid source. */
     match_init_catchall(&match);
     match_set_dl_src_masked(&match,
                             (struct eth_addr) ETH_ADDR_C(01,00,00,00,00,00),
@@ -414,8 +414,8 @@ adopt_dst(struct forward *fwd, const struct ofputil_flow_stats *fs)
     return true;
 }
 
-/* Learns from the flows in the switch.  Where the two tables disagree the
- * sources are right, see adopt_done(). */
+/* Learns from the flows in the switch.  Where the two tables disagree, the
+ * source flows are right: see adopt_done(). */
 static bool
 forward_adopt_flow(struct ofswitch *sw, const struct ofputil_flow_stats *fs)
 {
@@ -496,8 +496,8 @@ forward_packet_in(struct ofswitch *sw, const struct packet_in *pi)
     ovs_rwlock_unlock(&ml->rwlock);
 }
 
-/* A source flow is gone: it timed out, or somebody else deleted it.  (That it
- * was our own doing shows in that the table has no such entry any more.) */
+/* A source flow is gone: it timed out, or somebody else deleted it.  (If we
+ * deleted it ourselves, the table has no such entry any more.) */
 static void
 forward_flow_removed(struct ofswitch *sw,
                      const struct ofputil_flow_removed *fr)

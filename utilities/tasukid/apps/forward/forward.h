@@ -19,7 +19,8 @@
 
 #define PIPE_APP_FORWARD 0x55
 
-/* The second table of our stage.  Only PIPE_FORWARD leads there. */
+/* The second table of our stage.  Packets come to it only from
+ * PIPE_FORWARD. */
 #define PIPE_FORWARD_DST (PIPE_FORWARD + 1)
 
 /* One switch. */

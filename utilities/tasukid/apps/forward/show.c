@@ -58,7 +58,7 @@ format_table(struct ofswitch *sw, struct ds *ds)
 }
 
 struct show_aux {
-    const char *name;           /* Which switch, or null for all. */
+    const char *name;           /* Of the switch, or null for all. */
     bool flush;
     struct ds ds;
     bool found;

@@ -30,8 +30,8 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
 #define ASKER_TIMEOUT_MS 1000
 #define ASKERS_MAX 64
 
-/* How often to ask where a server is that speaks from where it was not, and
- * how long its answer may take. */
+/* How often to ask where a server is that speaks although its place is not
+ * known, and how long its answer may take. */
 #define CHECK_INTERVAL_MS 1000
 #define ANSWER_TIMEOUT_MS 1000
 

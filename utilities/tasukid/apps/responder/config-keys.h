@@ -9,8 +9,8 @@
 struct replier;
 struct smap;
 
-/* Fills in 'r' from 'other_config', as far as that makes sense.  Returns null,
- * or what is wrong with the rest, which the caller must free. */
+/* Fills in 'r' from those keys of 'other_config' that make sense.  Returns
+ * null, or what is wrong with the others, which the caller must free. */
 char *responder_read_config(const struct smap *other_config,
                             struct replier *r);
 

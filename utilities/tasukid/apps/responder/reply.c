@@ -14,7 +14,7 @@
 #include "unaligned.h"
 #include "util.h"
 
-/* Of all that is said here.  RFC 4861 asks for it. */
+/* Of all answers.  RFC 4861 asks for it. */
 #define TTL 255
 
 /* As many VLAN tags as may be stacked (IEEE 802.1ad). */
@@ -110,7 +110,7 @@ struct ethernet {
     ovs_be16 type;              /* Of what follows. */
 };
 
-/* Takes the Ethernet header and VLAN tags from 'b'. */
+/* Takes the Ethernet header and VLAN tags off the front of 'b'. */
 static bool
 pull_ethernet(struct ofpbuf *b, struct ethernet *eth)
 {
@@ -132,7 +132,7 @@ pull_ethernet(struct ofpbuf *b, struct ethernet *eth)
     return true;
 }
 
-/* Appends the same from 'r' to 'dst'. */
+/* Appends an Ethernet header from 'r' to 'dst', with the same tags. */
 static void
 put_ethernet(struct ofpbuf *answer, const struct replier *r,
              const struct ethernet *eth, struct eth_addr dst)
@@ -183,8 +183,8 @@ answer_arp(const struct replier *r, const struct ethernet *eth,
 
 /* IPv4. */
 
-/* RFC 792: the same with addresses and type changed, and so the checksums.
- * RFC 1122, section 3.2.2.6: whatever data there is, all of it. */
+/* RFC 792: the answer is the request with other addresses, type and checksums.
+ * RFC 1122, section 3.2.2.6: it has all of the request's data. */
 static enum reply
 answer_ipv4(const struct replier *r, const struct ethernet *eth,
             struct ofpbuf *b, struct ofpbuf *answer)
@@ -226,8 +226,8 @@ answer_ipv4(const struct replier *r, const struct ethernet *eth,
         return REPLY_OTHER;
     }
 
-    /* The identification goes with "don't fragment": as unique, or as little
-     * in need of that, as it was (RFC 6864). */
+    /* The identification and "don't fragment" are the request's, so the
+     * identification is as unique as it was, or need not be (RFC 6864). */
     struct ip_header ip_reply = *ip;
     ip_reply.ip_ttl = TTL;
     put_16aligned_be32(&ip_reply.ip_src, dst);
@@ -253,8 +253,8 @@ struct ipv6 {
 };
 
 /* Appends the header of a packet from 'src' to 'dst' with 'size' bytes of
- * ICMPv6.  Only the traffic class is that of the request 'ip': a flow label is
- * its sender's (RFC 6437). */
+ * ICMPv6.  It takes only the traffic class from the request 'ip': the flow
+ * label is its sender's (RFC 6437). */
 static void
 put_ipv6(struct ofpbuf *answer, const struct ipv6 *ip,
          const struct in6_addr *src, const struct in6_addr *dst, size_t size)
@@ -271,8 +271,8 @@ put_ipv6(struct ofpbuf *answer, const struct ipv6 *ip,
     memcpy(&header->ip6_dst, dst, sizeof *dst);
 }
 
-/* Appends the 'size' bytes at 'data', but with 'type' and the checksum that
- * belongs to the IPv6 header just before. */
+/* Appends the 'size' bytes at 'data' with another 'type', and with the
+ * checksum that fits the IPv6 header in front of them. */
 static void
 put_icmpv6(struct ofpbuf *answer, uint8_t type, const void *data, size_t size)
 {
@@ -358,8 +358,8 @@ put_advertisement(struct ofpbuf *answer, const struct replier *r,
     put_icmpv6(answer, ND_NEIGHBOR_ADVERT, &na, sizeof na);
 }
 
-/* RFC 4861, section 7.1.1, says which solicitations are valid, section 7.2.3
- * what to do with those. */
+/* RFC 4861: section 7.1.1 says which solicitations are valid, and section
+ * 7.2.3 what to do with a valid one. */
 static enum reply
 answer_solicitation(const struct replier *r, const struct ethernet *eth,
                     const struct ipv6 *ip, struct ofpbuf *b,
@@ -386,7 +386,7 @@ answer_solicitation(const struct replier *r, const struct ethernet *eth,
 
     struct eth_addr mac = source ? *source : eth->header->eth_src;
     if (IN6_IS_ADDR_UNSPECIFIED(&ip->src)) {
-        /* Somebody wants to know whether he can have the address. */
+        /* Duplicate address detection: somebody wants to have the address. */
         if (!to_group || source) {
             return REPLY_MALFORMED;
         }

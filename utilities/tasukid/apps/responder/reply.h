@@ -4,9 +4,9 @@
 #ifndef TASUKID_RESPONDER_REPLY_H
 #define TASUKID_RESPONDER_REPLY_H 1
 
-/* What a host says to whoever asks whether it is there: ARP (RFC 826),
- * Neighbor Discovery (RFC 4861), echo (RFC 792, RFC 4443).  Bytes in, bytes
- * out: no switch, no database, no clock. */
+/* How a host answers ARP (RFC 826), Neighbor Discovery (RFC 4861) and echo
+ * requests (RFC 792, RFC 4443).  Bytes in, bytes out: no switch, no database,
+ * no clock. */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -25,7 +25,7 @@ struct replier {
     size_t n_addresses;
 };
 
-/* What becomes of a packet: the first four have an answer. */
+/* What becomes of a packet.  The first four have an answer. */
 enum reply {
     REPLY_ARP,
     REPLY_ND,
@@ -38,7 +38,7 @@ enum reply {
     REPLY_CHECKSUM,
     REPLY_FRAGMENT,
     REPLY_HEADERS,              /* IPv4 options or IPv6 extension headers. */
-    REPLY_HOP_LIMIT,            /* Of Neighbor Discovery: was forwarded. */
+    REPLY_HOP_LIMIT,            /* Neighbor Discovery that was forwarded. */
     REPLY_SOURCE,               /* Not from another host. */
 
     REPLY_N
@@ -48,14 +48,14 @@ enum reply {
 const char *reply_name(enum reply);
 
 /* Appends to 'answer', which is empty, what 'r' answers to the 'size' bytes at
- * 'frame', which are aligned to 2 bytes: an Ethernet frame without FCS,
- * perhaps with VLAN tags, which the answer has, too.  Leaves 'answer' empty if
- * the value that it returns is REPLY_N_ANSWERS or more. */
+ * 'frame', which are aligned to 2 bytes.  The frame is Ethernet without FCS.
+ * The answer has the same VLAN tags, if any.  Leaves 'answer' empty if it
+ * returns REPLY_N_ANSWERS or more. */
 enum reply reply_make(const struct replier *r, const void *frame, size_t size,
                       struct ofpbuf *answer);
 
-/* Returns true if 'address', of IPv6 or mapped IPv4, can be that of a single
- * host on a network. */
+/* Returns true if 'address', IPv6 or mapped IPv4, can be that of a single host
+ * on a network. */
 bool reply_is_host_address(const struct in6_addr *address);
 
 #endif /* TASUKID_RESPONDER_REPLY_H */

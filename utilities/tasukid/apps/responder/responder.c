@@ -27,7 +27,7 @@
  * and ping for addresses that each switch has in column "other_config".
  *
  * It has a table just behind PIPE_ZONE, with flows for requests for its
- * addresses that come from no tenant.  All else passes. */
+ * addresses that do not come from a tenant.  All other packets pass. */
 
 #define PIPE_APP_RESPONDER 0x58
 
@@ -58,8 +58,8 @@ runs_on(const struct tasukirec_switch *row)
     return false;
 }
 
-/* Says what is wrong.  That is no reason to refuse the row, and with it the
- * other applications. */
+/* Publishes what is wrong with the keys.  The row is not refused for that,
+ * since that would stop the other applications, too. */
 static void
 responder_configure(const struct tasukirec_tasuki *cfg)
 {
@@ -80,7 +80,8 @@ responder_configure(const struct tasukirec_tasuki *cfg)
     }
 }
 
-/* In 'configure' the switch does not have its new row yet. */
+/* Takes 'row' because in 'configure' the switch does not have its new row
+ * yet. */
 static void
 read_config(struct ofswitch *sw)
 {
@@ -104,7 +105,8 @@ responder_switch_down(struct ofswitch *sw)
 
 /* Flows. */
 
-/* Starts a match of whole packets of type 'dl_type' that are no tenant's. */
+/* Starts a match of unfragmented packets of type 'dl_type' that are no
+ * tenant's. */
 static void
 match_whole(struct match *match, uint16_t dl_type)
 {
@@ -189,7 +191,8 @@ responder_declare_flows(struct ofswitch *sw, struct flow_set *flows)
 
 /* Packets. */
 
-/* The answer takes the rest of the pipeline, so that who looks on sees it. */
+/* The answer takes the rest of the pipeline, so that stages that tap see
+ * it. */
 static void
 responder_packet_in(struct ofswitch *sw, const struct packet_in *pi)
 {
@@ -214,7 +217,7 @@ responder_packet_in(struct ofswitch *sw, const struct packet_in *pi)
 /* Commands. */
 
 struct show {
-    const char *name;           /* Which switch, or null for all. */
+    const char *name;           /* Of the switch, or null for all. */
     bool found;
     struct ds out;
 };

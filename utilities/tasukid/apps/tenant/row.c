@@ -22,7 +22,7 @@
 
 #define TUNNEL_PORT_PREFIX "tn-"
 
-/* What is left of 1500 bytes of an underlay for the LAN's packets. */
+/* The underlay's MTU, and what the tunnels take of it. */
 #define UNDERLAY_MTU 1500
 #define GRE_LEN 8               /* With a key: RFC 2890. */
 #define VXLAN_LEN 16            /* UDP and VXLAN: RFC 7348. */
@@ -49,9 +49,9 @@ tenants_by_name(const struct tasukirec_switch *sw)
     return tenants;
 }
 
-/* A tenant's name can be longer than that of a port: then a hash of the name
- * takes its place.  Should two come out the same, the second is refused, like
- * any other port that has two owners. */
+/* If a tenant's name is too long for a port's name, a hash takes its place.
+ * If two tenants get the same hash, the second is refused, like that of any
+ * other port that has two owners. */
 const char *
 tenant_lan_port(const struct tasukirec_tenant *row,
                 char buf[TENANT_PORT_NAME_SIZE])
@@ -162,8 +162,8 @@ check_port_name(const char *column, const char *port)
     return NULL;
 }
 
-/* Makes '*remote', if it is an address of a host, that address in the one way
- * to write it, which the caller must free. */
+/* Replaces '*remote', if it is an address of a host, by the canonical text of
+ * the address, which the caller must free. */
 static char *
 check_tunnel_remote(const char *s, char **remote)
 {
@@ -192,7 +192,7 @@ check_tunnel_remote(const char *s, char **remote)
     return error;
 }
 
-/* Gives 'what', which is in 'column', to the tenant, unless somebody else has
+/* Gives 'what', which is in 'column', to the tenant unless another one has
  * it. */
 static char *
 claim(struct shash *claims, const struct tasukirec_tenant *row,
@@ -290,7 +290,7 @@ row_check_tenant(struct shash *claims, const struct tasukirec_tenant *row)
     if (error) {
         struct shash_node *node;
 
-        /* A row that is not used leaves room for one that can be. */
+        /* A refused row leaves room for others. */
         SHASH_FOR_EACH_SAFE (node, claims) {
             if (node->data == row->name) {
                 shash_delete(claims, node);

@@ -37,48 +37,48 @@
 VLOG_DEFINE_THIS_MODULE(tenant);
 
 /* Tenants: LANs that all use the same IPv4 addresses, and a service that sees
- * each of them as IPv6 link-local, on an interface of its own.
+ * each LAN as IPv6 link-local, on an interface of its own.
  *
- * Each has a port towards its LAN, one towards the service for what is
- * translated, and perhaps one for the IPv6 that is native to the LAN, and five
- * flows in PIPE_ZONE:
+ * Each tenant has a port towards its LAN and one towards the service, for
+ * translated packets.  It may have a third one for the LAN's native IPv6.  It
+ * has five flows in PIPE_ZONE:
  *
  *     LAN, IPv4 or ARP    nat64(4to6), output to the service (two flows)
  *     service, IPv6       nat64(6to4), output to the LAN
  *     LAN, IPv6           output to native6
  *     native6, IPv6       output to the LAN
  *
- * A tenant's frames go to its own ports or nowhere: no other flow takes them,
- * and what misses in PIPE_ZONE is dropped, so that neither a frame of another
- * kind nor a port whose flows are not there yet leaks.  Frames with a VLAN tag
- * match none of the five.  Ports that are no tenant's have a flow each that
- * sends their packets on to the other applications, and those do not flood to
- * the tenants' ports (see 'port_zone'). */
+ * A tenant's frames go to its own ports or nowhere.  No other flow takes them,
+ * and packets that miss in PIPE_ZONE are dropped.  So frames of another kind
+ * do not leak, and a port whose flows are not there yet does not, either.
+ * Frames with a VLAN tag match none of the five flows.  Each port that is no
+ * tenant's has a flow that sends its packets on to the other applications.
+ * They do not flood to the tenants' ports (see 'port_zone'). */
 
 #define PIPE_APP_TENANT 0x57
 
 #define PRIO_TENANT 10
 #define PRIO_OTHERS 1
 
-/* Of the flows of ports that are nobody's: no tenant's. */
+/* Of the flows of ports that are no tenant's. */
 #define COOKIE_OPEN PIPE_COOKIE(PIPE_APP_TENANT, 0)
 
 COVERAGE_DEFINE(tenant_checked);
 COVERAGE_DEFINE(tenant_state);
 
-/* One row of table Tenant, and what was made of it: as it was when the
- * database had changed last. */
+/* One row of table Tenant, and what was made of it when the database changed
+ * last. */
 struct tenant {
     struct hmap_node node;      /* In 'tenants'. */
     struct uuid uuid;
     uint64_t cookie;            /* Of its flows. */
     const struct tasukirec_tenant *row;     /* Null if it is gone. */
     const struct tasukirec_switch *sw;      /* The row that lists it. */
-    struct uuid site;           /* That row's UUID. */
-    uint64_t dpid;              /* Of that switch, or 0. */
+    struct uuid site;           /* UUID of that row. */
+    uint64_t dpid;              /* Of its switch, or 0. */
     bool changing;              /* It is in 'changes'. */
     char *name;
-    struct sset claims;         /* What of the site's it has. */
+    struct sset claims;         /* Those of the site's that it has. */
     struct tenant_port {
         struct hmap_node node;  /* In 'tenant_ports'. */
         struct tenant *tenant;
@@ -96,8 +96,8 @@ static struct hmap tenant_ports = HMAP_INITIALIZER(&tenant_ports);
 struct site {
     struct hmap_node node;      /* In 'sites', by 'uuid'. */
     struct uuid uuid;
-    struct shash claims;        /* What tenants have for themselves, see
-                                 * row_check_tenant(): their names. */
+    struct shash claims;        /* What tenants have for themselves (see
+                                 * row_check_tenant()), to their names. */
 };
 
 static struct hmap sites = HMAP_INITIALIZER(&sites);
@@ -105,20 +105,20 @@ static struct hmap sites = HMAP_INITIALIZER(&sites);
 /* Contains the "struct tenant"s whose rows are refused. */
 static struct hmapx refused = HMAPX_INITIALIZER(&refused);
 
-/* Those whose state may have to change. */
+/* The tenants whose state may have to change. */
 static struct ovs_list dirty = OVS_LIST_INITIALIZER(&dirty);
 
 /* One switch. */
 struct tenant_switch {
-    struct sset open;           /* Names of the ports that are nobody's. */
+    struct sset open;           /* Names of the ports that are no tenant's. */
 };
 
-/* How long a switch may be gone before its tenants are called down, in msec:
- * its flows stay in place when tasukid starts anew or the connection
+/* How long a switch may be gone before its tenants count as down, in msec.
+ * Its flows stay in place when tasukid starts anew or the connection
  * breaks. */
 #define SWITCH_GRACE 5000
 
-/* When to look which switches are not there, in msec, or LLONG_MAX. */
+/* When to look which switches are missing, in msec, or LLONG_MAX. */
 static long long int check_switches_at = LLONG_MAX;
 
 static struct tenant_switch *
@@ -156,8 +156,8 @@ find_tenant(uint64_t cookie)
 }
 
 /* Returns a tenant of 'dpid' that has port 'name', preferably one that is not
- * refused, or null.  The ports of a row that is refused are taken, too, as
- * nobody can have meant them to be open to everybody else. */
+ * refused, or null.  The ports of a refused row count as its tenant's: nobody
+ * can have meant them to be open to all. */
 static const struct tenant *
 find_port_owner(uint64_t dpid, const char *name)
 {
@@ -176,8 +176,8 @@ find_port_owner(uint64_t dpid, const char *name)
     return owner;
 }
 
-/* Returns true if port 'name' is neither a tenant's nor was one's that still
- * has to go: other applications may have it. */
+/* Returns true if other applications may have port 'name': it is no tenant's,
+ * and no former tenant's port that still has to go. */
 static bool
 is_open(const struct ofswitch *sw, const char *name)
 {
@@ -186,8 +186,8 @@ is_open(const struct ofswitch *sw, const char *name)
     return !find_port_owner(dpid, name) && ovs_ports_is_free(dpid, name);
 }
 
-/* A tenant's zone is the number of the port towards its LAN, which is as good
- * as any, and the same when tasukid starts anew. */
+/* A tenant's zone is the number of the port towards its LAN.  It is unique on
+ * the switch, and the same when tasukid starts anew. */
 static uint32_t
 tenant_port_zone(const struct ofswitch *sw, ofp_port_t port_no)
 {
@@ -250,13 +250,12 @@ declare_translation(struct ofswitch *sw, struct flow_set *flows,
     declare_path(sw, flows, row, service, ETH_TYPE_IPV6, &to_lan, lan);
 }
 
-/* The ports of a tenant, each OFPP_NONE if there is no such port for
- * tenants. */
+/* The ports of a tenant.  Each is OFPP_NONE if tenants have no such port. */
 struct found_ports {
     ofp_port_t lan, service, native6;
 };
 
-/* Appends to 'missing' why there is not. */
+/* Returns the port, or OFPP_NONE after appending to 'missing' why not. */
 static ofp_port_t
 find_port(const struct ofswitch *sw, const char *column, const char *name,
           struct ds *missing)
@@ -431,8 +430,7 @@ find_switch(uint64_t dpid)
     return search.found;
 }
 
-/* Port 'name' of 'sw' may be there or not, or somebody's or nobody's, unlike
- * before. */
+/* Port 'name' of 'sw' may have come or gone, or got or lost its tenant. */
 static void
 note_port(struct ofswitch *sw, const char *name)
 {
@@ -539,7 +537,8 @@ update_state(const struct tenant *t)
     }
 }
 
-/* Their flows have been declared since they came to be in 'dirty'. */
+/* Updates the states of 'dirty' tenants, whose flows have been declared by
+ * now. */
 static void
 update_states(void)
 {
@@ -574,8 +573,8 @@ want_ports(const struct tasukirec_tenant *row, struct shash *ports)
     }
 }
 
-/* What the tasukid before this one said about a tenant holds until this one
- * knows better. */
+/* What an earlier tasukid published about a tenant holds until this one knows
+ * better. */
 static void
 adopt_state(const struct tasukirec_tenant *row)
 {
@@ -621,11 +620,11 @@ struct change {
     size_t n_ports;
 };
 
-/* From 'check_rows' to 'configure'. */
+/* Collected in 'check_rows', used in 'configure'. */
 static struct change *changes;
 static size_t n_changes, allocated_changes;
-static bool sites_changed;          /* What sites there are, or whose tenants
-                                     * some are. */
+static bool sites_changed;          /* Sites came or went, or tenants changed
+                                     * sites. */
 
 static void
 clear_changes(void)
@@ -645,7 +644,7 @@ clear_changes(void)
     sites_changed = false;
 }
 
-/* Moves to 'changes' what 't' was made of. */
+/* Moves the former name and ports of 't' to 'changes'. */
 static void
 begin_change(struct tenant *t)
 {
@@ -716,8 +715,8 @@ add_port(struct tenant *t, const char *name)
     hmap_insert(&tenant_ports, &port->node, hash_string(name, 0));
 }
 
-/* Makes 't' what 'row', which 'sw' lists, says; without looking whether it
- * makes sense. */
+/* Makes 't' what 'row', which 'sw' lists, says, whether or not 'row' makes
+ * sense. */
 static void
 tenant_read(struct tenant *t, const struct tasukirec_tenant *row,
             const struct tasukirec_switch *sw)
@@ -768,7 +767,7 @@ read_changes(const struct tasukirec_tasuki *cfg)
     if (!sites_changed) {
         config_for_each_change(&tasukirec_table_tenant, begin_row_change);
 
-        /* What others had may be free now. */
+        /* What these tenants had may be free for refused ones now. */
         HMAPX_FOR_EACH_SAFE (node, &refused) {
             begin_change(node->data);
         }
@@ -788,7 +787,7 @@ read_changes(const struct tasukirec_tasuki *cfg)
             struct tenant *t = find_tenant(tenant_cookie(uuid));
 
             if (!t || t->sw != sw) {
-                /* Another switch has it now. */
+                /* Another switch has the tenant now. */
                 sites_changed |= t && t->sw;
                 begin_row_change(uuid);
                 t = find_tenant(tenant_cookie(uuid));
@@ -814,7 +813,7 @@ check_tenant(struct tenant *t)
         struct shash own = SHASH_INITIALIZER(&own);
         struct shash_node *node;
 
-        /* What it has now is what it would have if it were alone. */
+        /* The tenant has what it would have if it were the only one. */
         free(row_check_tenant(&own, t->row));
         SHASH_FOR_EACH (node, &own) {
             shash_replace(claims, node->name, t->name);
@@ -825,9 +824,9 @@ check_tenant(struct tenant *t)
     }
 }
 
-/* Checks tenants that are in use already first, so that no row that somebody
- * adds takes what they have.  The database has forgotten which they are when
- * its server was started anew, and we when we were. */
+/* Checks tenants that are in use first, so that no new row takes what they
+ * have.  A restart of its server has the database forget which they are, and a
+ * restart of tasukid has us forget. */
 static void
 check_tenants(void)
 {
@@ -868,8 +867,8 @@ tenant_want_ports(const struct tenant *t)
     }
 }
 
-/* A switch whose row is refused, or that is not connected, keeps its ports: to
- * create them anew would interrupt all its tenants once that is mended. */
+/* A switch whose row is refused, or that is not connected, keeps its ports.
+ * Otherwise creating them anew later would interrupt all its tenants. */
 static void
 want_all_ports(const struct tasukirec_tasuki *cfg)
 {
@@ -912,7 +911,7 @@ want_changed_ports(void)
     ovs_ports_end();
 }
 
-/* Takes note of what follows from 'c' for the switch. */
+/* Notes what has to be declared or published anew because of 'c'. */
 static void
 note_change(const struct change *c)
 {
@@ -960,15 +959,15 @@ tenant_configure(const struct tasukirec_tasuki *cfg)
 
 /* Switches. */
 
-/* Until it is known which ports are tenants', what the switch does had better
- * not change. */
+/* What the switch does must not change until it is known which ports are
+ * tenants'. */
 static bool
 tenant_is_ready(const struct ofswitch *sw)
 {
     return ovs_ports_are_known(ofswitch_datapath_id(sw));
 }
 
-/* As long as tenants' ports are there, nobody else may have them. */
+/* Stays as long as there are tenants' ports, so that nobody else gets them. */
 static bool
 tenant_must_stay(const struct ofswitch *sw)
 {
@@ -995,7 +994,7 @@ tenant_switch_down(struct ofswitch *sw)
     check_switches_at = time_msec() + SWITCH_GRACE;
 }
 
-/* Nobody knows what ports a switch has that is not connected. */
+/* The ports of a switch that is not connected are not known. */
 static bool
 switch_may_have_port(uint64_t dpid, const char *name)
 {
@@ -1018,7 +1017,8 @@ why_not_running(const struct tasukirec_switch *row)
     return find_switch(dpid) ? NULL : "the switch is not connected";
 }
 
-/* Sets the state of tenants for which update_state() does not. */
+/* Sets the state of the tenants that update_state() leaves out: those of
+ * switches that do not run. */
 static void
 check_switches(const struct tasukirec_tasuki *cfg)
 {

@@ -20,9 +20,9 @@
 /* How often a connection may move to another place. */
 #define RELOCATE_INTERVAL_MS 1000
 
-/* A segment of no known connection.  Most likely that was being inspected when
- * the daemon was restarted, or was evicted half-open.  The default server is
- * the one that shook hands with it, or will reset it. */
+/* A segment of no known connection.  Most likely the connection was being
+ * inspected when the daemon was restarted, or was evicted half-open.  The
+ * default server is the one that shook hands with it, or will reset it. */
 static void
 join_orphan(struct engine *e, struct service *service,
             const struct segment_in *in)

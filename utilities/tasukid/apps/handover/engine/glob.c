@@ -165,8 +165,8 @@ glob_to_regex(const char *pattern, bool ignore_case, struct ds *regex)
         }
         p = one_byte(p, ignore_case, &set);
 
-        /* The subject has no upper-case letters, and line feeds only at its
-         * ends. */
+        /* STRING has none of these bytes.  The subject has line feeds only at
+         * its ends, so never three in a row. */
         bitmap_set0(set.bits, '\n');
         for (int c = 'A'; ignore_case && c <= 'Z'; c++) {
             bitmap_set0(set.bits, c);
