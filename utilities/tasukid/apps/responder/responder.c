@@ -80,8 +80,7 @@ responder_configure(const struct tasukirec_tasuki *cfg)
     }
 }
 
-/* Takes 'row' because in 'configure' the switch does not have its new row
- * yet. */
+/* Not for 'configure', where the switch does not have its new row yet. */
 static void
 read_config(struct ofswitch *sw)
 {

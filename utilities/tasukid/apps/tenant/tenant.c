@@ -825,8 +825,8 @@ check_tenant(struct tenant *t)
 }
 
 /* Checks tenants that are in use first, so that no new row takes what they
- * have.  A restart of its server has the database forget which they are, and a
- * restart of tasukid has us forget. */
+ * have.  The database forgets which they are when its server is restarted, and
+ * tasukid when it is restarted itself. */
 static void
 check_tenants(void)
 {
