@@ -33,8 +33,7 @@ ctl_root(const struct ctl_context *ctx)
     return tasukirec_tasuki_first(ctx->idl);
 }
 
-/* Makes 'error', if there is one, that of the command, and returns true if
- * there is none. */
+/* Returns true if 'error' is null.  Otherwise makes it the command's error. */
 bool
 ctl_check(struct ctl_context *ctx, char *error)
 {

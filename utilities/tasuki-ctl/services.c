@@ -49,7 +49,7 @@ parse_address_port(struct ctl_context *ctx, const char *s, char **address,
     } else if (colon && colon == strchr(s, ':')) {
         *address = xmemdup0(s, colon - s);
     } else if (colon) {
-        /* Several colons: an IPv6 address, refused as such. */
+        /* Several colons: an IPv6 address, which a later check refuses. */
         *address = xstrdup(s);
     } else {
         ctl_error(ctx, "\"%s\" is not of the form ADDRESS:PORT", s);
@@ -298,7 +298,7 @@ same_conditions(const struct tasukirec_rule *a, const struct tasukirec_rule *b)
             && smap_equal(&a->headers, &b->headers));
 }
 
-/* The servers come first, without a key, or as "server=...". */
+/* The arguments name servers first, without a key or as "server=...". */
 static void
 cmd_add_rule(struct ctl_context *ctx)
 {
@@ -348,7 +348,7 @@ cmd_add_rule(struct ctl_context *ctx)
     ds_put_format(&ctx->output, UUID_FMT, UUID_ARGS(&args.row->header_.uuid));
 }
 
-/* The UUID under which a row is inserted is known after the commit only. */
+/* The UUID of an inserted row is known only after the commit. */
 static void
 post_add_rule(struct ctl_context *ctx)
 {

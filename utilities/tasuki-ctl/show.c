@@ -44,7 +44,7 @@ compare_servers(const void *a_, const void *b_)
     return strcmp((*a)->name, (*b)->name);
 }
 
-/* In the order in which they are tried. */
+/* Compares rules by the order in which they are tried. */
 static int
 compare_rules(const void *a_, const void *b_)
 {
@@ -70,7 +70,7 @@ sort_rows(const void *rows, size_t n, int (*compare)(const void *,
     return copy;
 }
 
-/* Prints those keys of 'status' that were not printed elsewhere. */
+/* Prints those keys of 'status' that are not printed elsewhere. */
 static void
 show_status(struct ds *out, const struct smap *status, int indent,
             const char *const skip[])

@@ -101,8 +101,9 @@ cmd_del_ssl(struct ctl_context *ctx)
 
 /* Switches. */
 
-/* Makes 'bridge' keep its datapath id, which is that of one of its ports as long
- * as nobody says otherwise, when ports come and go and when it starts anew. */
+/* Makes 'bridge' keep its datapath id when ports come and go and when it
+ * starts anew.  By default the id is made from the address of one of its
+ * ports. */
 static void
 keep_datapath_id(struct ovsdb_idl *idl, const struct ovsrec_bridge *bridge)
 {
@@ -115,14 +116,14 @@ keep_datapath_id(struct ovsdb_idl *idl, const struct ovsrec_bridge *bridge)
     ovsdb_idl_txn_add_comment(txn, "tasuki-ctl add-switch");
     ovsrec_bridge_update_other_config_setkey(bridge, "datapath-id",
                                              bridge->datapath_id);
-    /* If that fails, somebody has just changed the bridge. */
+    /* If the commit fails, somebody has just changed the bridge. */
     ovsdb_idl_txn_commit_block(txn);
     ovsdb_idl_txn_destroy(txn);
 }
 
 /* Asks database Open_vSwitch, on the same server, for the datapath id of
- * bridge 'name', which is to keep it if 'keep'.  Returns an error, or null and
- * the id in '*dpid'. */
+ * bridge 'name'.  With 'keep', the bridge is made to keep it.  Returns an
+ * error, or null and the id in '*dpid'. */
 static char *
 bridge_datapath_id(const char *name, bool keep, uint64_t *dpid)
 {
@@ -194,8 +195,8 @@ find_switch(const struct ctl_context *ctx, uint64_t dpid)
     return NULL;
 }
 
-/* Adds to 'apps' those that tasukid has: what is part of Tasuki, and what it
- * says itself. */
+/* Adds the names of applications to 'apps': those that are part of Tasuki, and
+ * others that tasukid reports. */
 static void
 get_applications(const struct ctl_context *ctx, struct sset *apps)
 {
@@ -309,7 +310,7 @@ ctl_find_switch(struct ctl_context *ctx, const char *s)
     const struct tasukirec_switch *row = NULL;
     uint64_t dpid;
 
-    /* A bridge that was deleted is still known by name to tasukid. */
+    /* tasukid still knows a deleted bridge by name. */
     for (size_t i = 0; i < cfg->n_switches && !row; i++) {
         const char *name = smap_get(&cfg->switches[i]->status, "name");
 

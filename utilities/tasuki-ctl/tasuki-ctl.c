@@ -110,8 +110,8 @@ main(int argc, char *argv[])
                                      false, false);
     run_prerequisites(commands, n_commands, idl);
 
-    /* A transaction can only fail because the database has changed, so there
-     * is no point in trying again before the change has come in. */
+    /* A transaction can only fail because the database has changed, so it is
+     * no use trying again before the change has come in. */
     seqno = ovsdb_idl_get_seqno(idl);
     for (;;) {
         ovsdb_idl_run(idl);

@@ -11,10 +11,10 @@
  *     services.c     commands on services, servers and rules
  *     tenants.c      commands on tenants
  *     show.c         "show"
- *     args.c         what the commands have in common
+ *     args.c         what the commands share
  *
- * A command sets an error with ctl_error(), one line that names the argument
- * and its range; then nothing of the transaction is committed. */
+ * A command sets an error with ctl_error(): one line that names the argument
+ * and its range.  Then nothing of the transaction is committed. */
 
 #include "db-ctl-base.h"
 
@@ -40,21 +40,21 @@ void tasuki_ctl_show(struct ctl_context *);
 void tasuki_ctl_show_tenants(const struct tasukirec_switch *sw, int indent,
                              struct ds *out);
 
-/* Returns the switch that 'name', a datapath id or a bridge, means, or sets an
- * error and returns null. */
+/* Returns the switch that 'name', a datapath id or a bridge, refers to.  Or
+ * sets an error and returns null. */
 const struct tasukirec_switch *ctl_find_switch(struct ctl_context *,
                                                const char *name);
 
 /* Returns the root row, which always exists when a command runs. */
 const struct tasukirec_tasuki *ctl_root(const struct ctl_context *);
 
-/* Returns whether nothing is to be written. */
+/* Returns true if nothing is to be written. */
 bool ctl_is_dry_run(void);
 
 bool ctl_has_option(const struct ctl_context *, const char *option);
 
-/* Makes 'error', which it frees, that of the command.  Returns true if 'error'
- * is null. */
+/* Returns true if 'error' is null.  Otherwise makes it the command's error and
+ * frees it. */
 bool ctl_check(struct ctl_context *, char *error);
 
 /* Adds 'member' to, or removes it from, the references in 'column' of
@@ -80,13 +80,13 @@ struct ctl_arg {
 /* Sets '*value' from a "yes" or "no", or sets an error and returns false. */
 bool ctl_parse_bool(struct ctl_context *, const struct ctl_arg *, bool *value);
 
-/* Returns true if it takes 'arg', or has set an error. */
+/* Returns true if it accepts 'arg', or has set an error. */
 typedef bool ctl_other_arg_func(struct ctl_context *, const struct ctl_arg *,
                                 void *aux);
 
-/* Sets columns of 'row' from the arguments from 'first' on, each of which must
- * name one of the 'n' in 'columns', or be taken by 'other' (unless that is
- * null).  Returns true if successful. */
+/* Sets columns of 'row' from the arguments from 'first' on.  Each argument
+ * must name one of the 'n' in 'columns', or be accepted by 'other' unless that
+ * is null.  Returns true if successful. */
 bool ctl_set_columns(struct ctl_context *, int first,
                      const struct ovsdb_idl_row *row,
                      const struct ovsdb_idl_column *const columns[], size_t n,

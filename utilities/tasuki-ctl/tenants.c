@@ -73,8 +73,8 @@ default_switch(struct ctl_context *ctx)
     return found;
 }
 
-/* Splits TYPE:REMOTE:KEY, where REMOTE may be an IPv6 address, in brackets or
- * not. */
+/* Splits TYPE:REMOTE:KEY.  REMOTE may be an IPv6 address, with or without
+ * brackets. */
 static bool
 set_tunnel(struct ctl_context *ctx, const char *value,
            struct tasukirec_tenant *row)
@@ -138,7 +138,7 @@ check_conflicts(struct ctl_context *ctx, const struct tasukirec_switch *sw,
     struct shash claims = SHASH_INITIALIZER(&claims);
     bool ok;
 
-    /* As tasukid does. */
+    /* First the tenants in use, as in tasukid. */
     for (int in_use = 1; in_use >= 0; in_use--) {
         for (size_t i = 0; i < sw->n_tenants; i++) {
             const struct tasukirec_tenant *tenant = sw->tenants[i];

@@ -24,20 +24,20 @@
 
 VLOG_DEFINE_THIS_MODULE(hook_exec);
 
-/* Time that a command has after SIGTERM before SIGKILL, in msec. */
+/* How long after SIGTERM a command gets SIGKILL, in msec. */
 #define GRACE 5000
 
 /* Longer lines of output are broken. */
 #define MAX_LINE 1024
 
-/* What a command writes in one go must not keep the main loop busy. */
+/* A command that writes much must not keep the main loop busy. */
 #define MAX_READS 64
 
 static char **command;
 static int timeout;
 
-/* The commands' standard output and error.  One pipe for all of them, so that
- * what a command leaves running in the background can write for as long as we
+/* The commands' standard output and error.  All commands share one pipe, so
+ * that what a command leaves running in the background can write as long as we
  * live. */
 static int output[2];
 static struct ds line = DS_EMPTY_INITIALIZER;
@@ -56,7 +56,7 @@ hook_exec_init(char **argv, int timeout_)
     xpipe(output);
     xset_nonblocking(output[0]);
 
-    /* Better now than after the first command has started. */
+    /* Fails now if it fails, not after the first command has started. */
     int fd = pidfd_open(getpid(), 0);
     if (fd < 0) {
         ovs_fatal(errno, "cannot wait for commands (pidfd_open)");
@@ -67,7 +67,7 @@ hook_exec_init(char **argv, int timeout_)
 static void
 log_line(void)
 {
-    /* Enough for any message, not for a program that went mad. */
+    /* Enough for any message, but not for a program that went mad. */
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(300, 300);
 
     if (line.length) {
@@ -93,14 +93,14 @@ read_output(void)
                 log_line();
             }
             if (c != '\n') {
-                /* The log is for eyes and for lines. */
+                /* No control characters in the log. */
                 ds_put_char(&line, c < ' ' || c == 0x7f ? '?' : c);
             }
         }
     }
 }
 
-/* Returns our environment and 'env', which takes precedence. */
+/* Makes an environment of ours and 'env', which takes precedence. */
 static void
 compose_environment(const struct svec *env, struct svec *all)
 {
@@ -229,8 +229,8 @@ hook_exec_run(char **reasonp)
     log_line();
 
     if (timed_out) {
-        /* A shell obeys SIGTERM when its child is gone, which may not obey at
-         * all. */
+        /* A shell obeys SIGTERM only when its child is gone, and the child may
+         * not obey at all. */
         kill(-group, SIGKILL);
         *reasonp = xstrdup("timeout");
     } else if (!WIFEXITED(status) || WEXITSTATUS(status)) {

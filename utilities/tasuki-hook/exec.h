@@ -6,8 +6,8 @@
 
 /* Runs the site's command, one at a time, without ever waiting for it.
  *
- * Not lib/process.h: a command that is to be ended needs a process group of
- * its own, because what hangs mostly is a child of a shell script, and it
+ * Not with lib/process.h.  A command that is to be ended needs a process group
+ * of its own, because what hangs is mostly a child of a shell script.  And it
  * should find SIGPIPE, its environment and its files as any program does. */
 
 #include <stdbool.h>
@@ -17,7 +17,7 @@ struct svec;
 /* Readies the file descriptors.  'argv' is null-terminated and must stay;
  * 'timeout' is in msec, 0 for none.
  *
- * Call this when the process has forked into the background. */
+ * Call this after the process has forked into the background. */
 void hook_exec_init(char **argv, int timeout);
 
 /* Starts the command with 'env', strings of the form NAME=VALUE, in addition
@@ -31,14 +31,14 @@ bool hook_exec_is_running(void);
 
 /* Logs what the command prints and ends it if it takes too long.
  *
- * Returns true if the command has ended since the last call, and then stores
- * in '*reasonp' null if its exit status was 0, otherwise why that counts as a
- * failure, which the caller must free. */
+ * Returns true if the command has ended since the last call.  Then '*reasonp'
+ * is null if its exit status was 0, otherwise the reason why it failed, which
+ * the caller must free. */
 bool hook_exec_run(char **reasonp);
 void hook_exec_wait(void);
 
-/* Ends the command, if one is running, with SIGTERM or else SIGKILL; the
- * only function here that waits, for some seconds at most. */
+/* Ends the command, if one is running, with SIGTERM or else SIGKILL.  This is
+ * the only function here that waits, for some seconds at most. */
 void hook_exec_stop(void);
 
 #endif /* TASUKID_HOOK_EXEC_H */

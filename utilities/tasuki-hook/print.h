@@ -4,8 +4,8 @@
 #ifndef TASUKID_HOOK_PRINT_H
 #define TASUKID_HOOK_PRINT_H 1
 
-/* Prints events to standard output, a line each, without ever waiting for who
- * reads them. */
+/* Prints events to standard output, a line each, without ever waiting for the
+ * reader. */
 
 #include <stdbool.h>
 
@@ -13,7 +13,7 @@ struct json;
 
 void hook_print_init(void);
 
-/* Begins to print 'event'.  No other may be being printed. */
+/* Begins to print 'event'.  The one before it must have been printed. */
 void hook_print_start(const struct json *event);
 
 bool hook_print_is_busy(void);

@@ -90,7 +90,7 @@ add_row(const struct tasukirec_switch *sw, const struct tasukirec_tenant *row,
     }
 }
 
-/* Those who have a claim come first. */
+/* Tenants that tasukid uses come first, then those that the hook knows. */
 static int
 rank(const struct tasukirec_tenant *row, bool (*is_known)(const char *name))
 {

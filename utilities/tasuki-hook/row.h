@@ -14,10 +14,10 @@ struct shash;
 /* Asks for the tables that are needed. */
 void hook_row_register(struct ovsdb_idl *);
 
-/* Adds to 'rows' the description of each tenant of each switch by name, but
- * not of those that make no sense.  The caller must free them.
+/* Adds to 'rows' the description of each tenant of each switch by name, except
+ * for tenants that make no sense.  The caller must free the descriptions.
  *
- * Of tenants that want the same, the one makes sense that tasukid uses, or
+ * If several tenants want the same, the one that tasukid uses makes sense, or
  * else one for which 'is_known' returns true. */
 void hook_row_get_all(struct ovsdb_idl *, bool (*is_known)(const char *name),
                       struct shash *rows);

@@ -6,9 +6,9 @@
 
 /* The state file: the tenants that the hook knows.
  *
- * A journal of events, each a line of JSON.  The last event of a tenant
+ * It is a journal of events, each a line of JSON.  The last event of a tenant
  * counts; after "delete" the tenant is forgotten.  The file is written anew
- * when it is much longer than it need be. */
+ * when it is much longer than necessary. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -16,11 +16,11 @@
 struct json;
 struct shash;
 
-/* Opens the file, locks it and adds to 'tenants' what is in it: names mapped
- * to the last event of each, which the caller must free.  Ends the program if
- * that is not possible.  Lines that make no sense are skipped with a warning.
+/* Opens and locks the file.  Adds its contents to 'tenants': names mapped to
+ * the last event of each, which the caller must free.  Skips lines that make
+ * no sense, with a warning.  Ends the program if the file cannot be used.
  *
- * Without this call the other functions do nothing. */
+ * Unless this was called, the other functions do nothing. */
 void hook_state_open(const char *file_name, struct shash *tenants);
 
 /* Adds an event to the file. */
@@ -29,7 +29,7 @@ void hook_state_append(const struct json *event);
 /* Returns true if the file is much longer than 'n' tenants need. */
 bool hook_state_is_long(size_t n);
 
-/* Replaces the file's contents by 'tenants', which is as above. */
+/* Replaces the file's contents by 'tenants', a map as above. */
 void hook_state_rewrite(const struct shash *tenants);
 
 void hook_state_close(void);

@@ -38,7 +38,7 @@
 
 VLOG_DEFINE_THIS_MODULE(tasuki_hook);
 
-/* Time that a command has by default, in seconds. */
+/* How long a command may take by default, in seconds. */
 #define DEFAULT_TIMEOUT 60
 
 struct options {
@@ -266,7 +266,7 @@ parse_number(const char *name, const char *arg, int max, const char *infinite)
     return value;
 }
 
-/* Makes 'command' what it is when we have gone into the background. */
+/* Makes the path of 'command' valid after we have gone into the background. */
 static void
 resolve_command(char **command)
 {
@@ -311,7 +311,7 @@ parse_options(int argc, char *argv[], struct options *o)
         {NULL, 0, NULL, 0},
     };
     char *all = ovs_cmdl_long_options_to_short_options(long_options);
-    /* The command's own options are not ours. */
+    /* "+" leaves the command's own options to it. */
     char *short_options = xasprintf("+%s", all);
 
     free(all);

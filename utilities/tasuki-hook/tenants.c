@@ -18,7 +18,7 @@
 
 VLOG_DEFINE_THIS_MODULE(hook_tenants);
 
-/* Before an event is tried again, in msec: the first time, and at most. */
+/* How long before an event is tried again, in msec: at first, and at most. */
 #define MIN_BACKOFF 1000
 #define MAX_BACKOFF 60000
 
@@ -26,9 +26,9 @@ struct tenant {
     struct ovs_list line_node;  /* In 'in_line' or empty. */
     char *name;
 
-    struct json *wanted;        /* As in the database, null if not there. */
-    struct json *tried;         /* As the hook may know it, null if never. */
-    struct json *told;          /* As the hook was told by this process. */
+    struct json *wanted;        /* In the database, null if not there. */
+    struct json *tried;         /* What the hook may know, or null. */
+    struct json *told;          /* What this process told the hook. */
 
     unsigned int failures;      /* In a row. */
     long long int not_before;   /* When to try again. */
@@ -40,9 +40,9 @@ static struct shash tenants = SHASH_INITIALIZER(&tenants);
 /* Tenants that wait for their turn. */
 static struct ovs_list in_line = OVS_LIST_INITIALIZER(&in_line);
 
-/* The tenant whose event is being told, null if none is. */
+/* The tenant whose event the hook is being told, or null. */
 static struct tenant *current;
-static struct json *current_row;    /* 'wanted' when that began. */
+static struct json *current_row;    /* 'wanted' when it began. */
 static struct json *current_event;
 
 static unsigned int max_retries = UINT_MAX;
@@ -76,14 +76,14 @@ members_differ(const struct json *a, const struct json *b, const char *name)
 }
 
 /* Returns the name of the event that turns 't->told' into 't->wanted', or null
- * if it is the same. */
+ * if they are the same. */
 static const char *
 event_of(const struct tenant *t)
 {
     if (!t->wanted) {
         return t->tried ? "delete" : NULL;
     } else if (!*string_member(t->wanted, "name")) {
-        /* From the state file: the database was not read yet. */
+        /* Known from the state file only: the database was not read yet. */
         return NULL;
     } else if (!t->told) {
         return "add";
@@ -139,8 +139,9 @@ is_in_line(const struct tenant *t)
     return !ovs_list_is_empty(&t->line_node);
 }
 
-/* Puts 't' at the end of the line if there is something to tell, out of it if
- * there is not, and destroys it if there is no such tenant any more. */
+/* Puts 't' at the end of the line if there is something to tell the hook, and
+ * takes it out of the line otherwise.  Destroys 't' if there is no such tenant
+ * any more. */
 static void
 line_up(struct tenant *t)
 {
@@ -159,8 +160,8 @@ line_up(struct tenant *t)
     }
 }
 
-/* Sets what the database says about 't', of which it takes ownership.  What
- * failed before may succeed now. */
+/* Sets 't->wanted', of which it takes ownership, to what the database says.
+ * An event that failed before may succeed now. */
 static void
 set_wanted(struct tenant *t, struct json *wanted)
 {
@@ -177,7 +178,7 @@ hook_tenants_update(struct shash *rows)
     const struct shash_node **nodes;
     size_t n;
 
-    /* Deletions first: what a new tenant uses may have been another's. */
+    /* Deletions first: a new tenant may use what a deleted one had. */
     nodes = shash_sort(&tenants);
     n = shash_count(&tenants);
     for (size_t i = 0; i < n; i++) {
@@ -216,7 +217,8 @@ hook_tenants_is_known(const char *name)
     return t && t->tried;
 }
 
-/* Returns 'row' as event 'name'.  'told' is null or what was told before. */
+/* Returns 'row' as event 'name'.  'told' is what the hook was told before, or
+ * null. */
 static struct json *
 compose_event(const struct json *row, const char *name,
               const struct json *told)
@@ -261,7 +263,7 @@ shorten_state(void)
     shash_destroy(&events);
 }
 
-/* Has the state file know 'event' of 't', lest it gets lost if we do. */
+/* Notes 'event' of 't' in the state file, lest a crash loses it. */
 static void
 remember(const struct json *event)
 {
@@ -296,8 +298,8 @@ hook_tenants_next(void)
     current_event = compose_event(row, name,
                                   strcmp(name, "change") ? NULL : t->told);
     if (t->wanted && (!t->tried || !json_equal(t->tried, t->wanted))) {
-        /* A command that fails may have done something all the same, which
-         * "delete" must undo. */
+        /* A command that fails may have done something, which "delete" must
+         * undo. */
         json_destroy(t->tried);
         t->tried = json_clone(t->wanted);
         remember(current_event);
@@ -449,8 +451,8 @@ hook_tenants_load(const char *file_name)
         json_destroy(shash_find_and_delete(json_object(row), "old"));
         t->tried = row;
 
-        /* Something that no row is like, so that the first update either
-         * replaces it or deletes it. */
+        /* No row is like this, so the first update either replaces it or
+         * deletes it. */
         t->wanted = json_object_create();
     }
     shash_destroy(&events);
