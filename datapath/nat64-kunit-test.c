@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the Tasuki developers. */
 
 /* Tests of what nat64 does to socket buffers: their shape, who shares them,
- * their offload state.  What it does to bytes is tested in userspace; here that
- * is only compared with: the same packet, flat.
+ * their offload state.  Userspace tests what it does to bytes.  Here the bytes
+ * are only compared with those of the same packet, flat.
  */
 
 #include <linux/if_ether.h>
@@ -73,7 +73,7 @@ static __sum16 magic(const struct packet *p, __wsum sum)
 	}
 }
 
-/* Fills in the checksum, or with @partial that of the pseudo header. */
+/* Fills in the checksum, or with @partial the sum of the pseudo header. */
 static void set_csum(struct packet *p, bool partial)
 {
 	*csum_of(p) = 0;
@@ -193,8 +193,8 @@ static void expect_translated(struct kunit *test, struct sk_buff *skb,
 	kunit_kfree(test, head);
 }
 
-/* Any packet, in any shape, with any offload state, shared or not, ends up as
- * the same packet flat would.
+/* Any packet, in any shape, with any offload state, shared or not, ends up
+ * like the same packet flat.
  */
 static void test_shapes(struct kunit *test)
 {
@@ -253,8 +253,8 @@ static void test_shapes(struct kunit *test)
 	}
 }
 
-/* A packet that TCP sends is a clone whose headers nobody else looks at.  They
- * are replaced where they are, and the data stays where it is.
+/* A packet that TCP sends is a clone whose headers nobody else looks at.  The
+ * headers are replaced in place, and the data stays where it is.
  */
 static void test_tcp_clone(struct kunit *test)
 {
@@ -290,7 +290,7 @@ static void test_tcp_clone(struct kunit *test)
 	}
 }
 
-/* Without headroom there is a copy, of what is linear. */
+/* Without headroom, what is linear is copied. */
 static void test_no_headroom(struct kunit *test)
 {
 	struct packet p = { .data = kunit_kzalloc(test, MAX_LEN, GFP_KERNEL) };
@@ -314,8 +314,8 @@ static void test_no_headroom(struct kunit *test)
 	}
 }
 
-/* IPv4 identifications count over segments, and a short packet may be
- * fragmented where a long one may not: its segments are as the whole was.
+/* IPv4 identifications count up over segments.  And a short packet may be
+ * fragmented where a long one may not, while segments are as the whole was.
  */
 static void forget_id(u8 *data)
 {
@@ -328,8 +328,8 @@ static void forget_id(u8 *data)
 	}
 }
 
-/* Translating a super-packet and then cutting it up gives what cutting it up
- * and then translating each segment does.
+/* Translating a super-packet and then cutting it up gives the same as cutting
+ * it up and then translating each segment.
  */
 static void check_gso(struct kunit *test, const struct nat64 *n, u8 proto)
 {
@@ -409,7 +409,7 @@ static void test_gso(struct kunit *test)
 	check_gso(test, &to4, IPPROTO_UDP);
 }
 
-/* What does not translate is as it was, in whatever shape. */
+/* A packet that does not translate stays as it was, in whatever shape. */
 static void test_untouched(struct kunit *test)
 {
 	struct packet p = { .data = kunit_kzalloc(test, MAX_LEN, GFP_KERNEL) };

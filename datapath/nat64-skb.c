@@ -13,13 +13,13 @@
 
 #include "nat64-skb.h"
 
-/* Kinds of super-packets whose headers, translated, are those of a super-packet
+/* Kinds of super-packets whose translated headers are those of a super-packet
  * with the same payload.
  */
 #define GSO_TYPES (SKB_GSO_TCPV4 | SKB_GSO_TCPV6 | SKB_GSO_TCP_ECN | \
 		   SKB_GSO_TCP_FIXEDID | SKB_GSO_UDP_L4 | SKB_GSO_DODGY)
 
-/* IPv6's header is that much longer. */
+/* How much longer the IPv6 header is. */
 #define GROWTH (40 - 20)
 
 static void get_frame(const struct sk_buff *skb, struct nat64_frame *f)
@@ -36,11 +36,12 @@ static void get_frame(const struct sk_buff *skb, struct nat64_frame *f)
  * nat64_skb_stays_whole() - asks whether to translate a super-packet whole
  * @skb: A packet with skb_is_gso().
  *
- * A tunnel's has more headers than are translated, one of IP fragments has the
- * IP header that is translated in each of them, and a list has it in each
+ * A tunnel's super-packet has more headers than are translated.  One of IP
+ * fragments has the IP header in each fragment, and a list has it in each
  * member.
  *
- * Return: true if it can be translated, false if it must be cut up before.
+ * Return: true if it can be translated whole, false if it must be cut up
+ * before.
  */
 bool nat64_skb_stays_whole(const struct sk_buff *skb)
 {
@@ -48,10 +49,11 @@ bool nat64_skb_stays_whole(const struct sk_buff *skb)
 	       skb->len - skb_network_offset(skb) <= IP_MAX_MTU + GROWTH;
 }
 
-/* A checksum that is still to be computed is one of the packet's own TCP or
- * UDP header, or is computed here: nobody else knows where a translated packet
- * has it, or that it has one.  It cannot be for a super-packet, of which each
- * segment has one, so that -EPROTO says that the packet makes no sense.
+/* A checksum that is still to be computed may stay so if it is that of the
+ * packet's own TCP or UDP header.  Any other is computed here: nobody else
+ * knows where a translated packet has it, or that it has one.  It cannot be
+ * computed for a super-packet, whose segments have one each, so -EPROTO says
+ * that such a packet makes no sense.
  */
 static int settle_csum(struct sk_buff *skb, u8 l4_proto)
 {
@@ -71,9 +73,8 @@ static int settle_csum(struct sk_buff *skb, u8 l4_proto)
 
 /* Makes room to put @head in front of what stays of the packet.
  *
- * TCP's clones, which nearly all packets of local origin are, leave the header
- * and what is in front of it to whoever has them, so that the usual case is
- * that there is nothing to copy.
+ * Nearly all packets of local origin are TCP's clones.  Whoever has such a
+ * clone owns its header and the headroom, so as a rule nothing is copied.
  */
 static int make_room(struct sk_buff *skb, const struct nat64_head *head)
 {
@@ -91,7 +92,7 @@ static void change_gso_type(struct sk_buff *skb, u16 eth_type)
 {
 	struct skb_shared_info *shinfo = skb_shinfo(skb);
 
-	/* IPv6 has no identification to be kept fixed; in IPv4 it does not
+	/* IPv6 has no identification to keep fixed.  In IPv4 it does not
 	 * matter, because what was IPv6 must not be fragmented.
 	 */
 	shinfo->gso_type &= ~SKB_GSO_TCP_FIXEDID;
@@ -101,8 +102,8 @@ static void change_gso_type(struct sk_buff *skb, u16 eth_type)
 		shinfo->gso_type ^= SKB_GSO_TCPV4 | SKB_GSO_TCPV6;
 }
 
-/* Takes padding off, which would become a part of the packet where that gets
- * longer than the least that an Ethernet frame has, or shorter.
+/* Takes off padding.  It would become a part of the packet if translation
+ * makes the packet longer than the shortest Ethernet frame, or shorter.
  */
 static inline int trim(struct sk_buff *skb, unsigned int len)
 {
@@ -117,8 +118,8 @@ static inline int trim(struct sk_buff *skb, unsigned int len)
 	return pskb_trim_rcsum(skb, len);
 }
 
-/* Copies @len bytes, some dozens as a rule, for which a call and the choice
- * between ways to copy take longer than to do it.
+/* Copies @len bytes, some dozens as a rule.  For so few a call, and the choice
+ * between ways to copy, would take longer than the copy.
  */
 static inline void copy_head(u8 *to, const u8 *from, size_t len)
 {
@@ -131,8 +132,8 @@ static inline void copy_head(u8 *to, const u8 *from, size_t len)
 		to[i] = from[i];
 }
 
-/* Replaces the headers of @skb.  Unless it returns 0, the packet is as it was,
- * or shorter by padding.
+/* Replaces the headers of @skb.  If it does not return 0, the packet is as it
+ * was, but perhaps without padding.
  */
 static int replace_head(struct sk_buff *skb, const struct nat64_head *head)
 {
@@ -147,7 +148,7 @@ static int replace_head(struct sk_buff *skb, const struct nat64_head *head)
 	if (unlikely(err))
 		return err;
 
-	/* A sum over what has all been replaced is no news. */
+	/* If everything was replaced, the sum says nothing any more. */
 	if (skb->ip_summed == CHECKSUM_COMPLETE &&
 	    (!head->keep || (head->strip | head->len) & 1))
 		skb->ip_summed = CHECKSUM_NONE;
@@ -183,9 +184,9 @@ static int replace_head(struct sk_buff *skb, const struct nat64_head *head)
  *
  * Return: A negative errno, or an enum nat64_result other than NAT64_PULL.
  * With NAT64_OK the packet has been translated.  With NAT64_FRAGMENT it has
- * been translated and is to go through nat64_skb_fragment(); but if it is a
- * super-packet, it has not been translated and is to be segmented before it is.
- * With all others it is as it was, but for where its bytes are.
+ * been translated and must go through nat64_skb_fragment(); but a super-packet
+ * has not been translated and must be segmented first.  With all others the
+ * packet is as it was, but for where its bytes are.
  */
 int nat64_skb_translate(struct sk_buff *skb, const struct nat64 *n,
 			u8 l4_proto, struct nat64_head *head)
@@ -234,7 +235,7 @@ static void set_headers(struct sk_buff *skb, unsigned int l3_ofs)
 }
 
 /* Returns a packet of @hlen bytes of @header and @len bytes at @ofs of @skb,
- * like that in all other respects, or NULL.
+ * like @skb in all other respects, or NULL.
  */
 static struct sk_buff *make_part(const struct sk_buff *skb,
 				 const struct nat64_head *head,
@@ -263,7 +264,7 @@ static struct sk_buff *make_part(const struct sk_buff *skb,
  * nat64_skb_fragment() - cuts a translated packet into fragments
  * @skb: The packet, for which nat64_skb_translate() has returned
  *	NAT64_FRAGMENT.  It is consumed.
- * @head: What that has left there.
+ * @head: What nat64_skb_translate() has left there.
  *
  * Return: A list of packets, chained by @next, or NULL if there is no memory.
  */
@@ -303,7 +304,7 @@ drop:
  * nat64_skb_too_big() - makes the answer to a packet that is too big
  * @skb: The packet, for which nat64_skb_translate() has returned
  *	NAT64_TOO_BIG.
- * @mtu: What that has left in the head.
+ * @mtu: What nat64_skb_translate() has left in the head.
  *
  * Return: The packet to send to where @skb came from, or NULL.
  */
@@ -313,7 +314,7 @@ struct sk_buff *nat64_skb_too_big(struct sk_buff *skb, u16 mtu)
 	struct nat64_frame f;
 	size_t len;
 
-	/* What it quotes of the packet. */
+	/* What the answer quotes of the packet. */
 	if (!pskb_may_pull(skb, min_t(size_t, skb->len, NAT64_HEAD_MAX)))
 		return NULL;
 	answer = alloc_skb(LL_MAX_HEADER + NAT64_HEAD_MAX, GFP_ATOMIC);

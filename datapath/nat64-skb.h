@@ -4,12 +4,12 @@
 #ifndef NAT64_SKB_H
 #define NAT64_SKB_H 1
 
-/* Translation of socket buffers: what nat64.h does to bytes, done to headroom,
- * fragments, clones and what is left to the hardware.
+/* Translation of socket buffers.  nat64.h translates bytes; this deals with
+ * headroom, fragments, clones and hardware offloads.
  *
- * All expect and return packets that start at their Ethernet header, with the
- * network header set and an outer VLAN tag in @skb->vlan_tci, as Open
- * vSwitch's datapath has them.
+ * All functions expect and return packets as Open vSwitch's datapath has them:
+ * they start at their Ethernet header, with the network header set and an
+ * outer VLAN tag in @skb->vlan_tci.
  */
 
 #include "nat64.h"

@@ -22,9 +22,8 @@ static bool one_in(u32 n)
 	return !below(n);
 }
 
-/* Returns a socket buffer with @headroom and without linear data but for the
- * first @linear bytes; the others are in page fragments, or in a list of
- * buffers.
+/* Returns a socket buffer with @headroom, whose first @linear bytes are
+ * linear.  The others are in page fragments, or in a list of buffers.
  */
 static struct sk_buff *make_skb(struct kunit *test, const u8 *data, int len,
 				int headroom, int linear, bool frag_list)

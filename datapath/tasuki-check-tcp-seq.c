@@ -44,8 +44,8 @@ static int check_tcp_seq_validate(const struct nlattr *attr,
 	return 0;
 }
 
-/* Returns how long the packet is from its network header on, as that says, or
- * 0 if the packet is shorter.
+/* Returns the packet's length from its network header on, as that header says,
+ * or 0 if the packet is shorter.
  */
 static unsigned int network_len(const struct sk_buff *skb, __be16 eth_type)
 {
@@ -60,7 +60,7 @@ static unsigned int network_len(const struct sk_buff *skb, __be16 eth_type)
 			len += sizeof(struct ipv6hdr);
 	}
 
-	/* A super-packet of more than 65535 bytes leaves it open. */
+	/* A super-packet of more than 65535 bytes does not say its length. */
 	if (!len)
 		return max;
 	return len <= max ? len : 0;
@@ -78,7 +78,7 @@ static enum check_tcp_verdict judge(struct sk_buff *skb,
 		      key->eth.type != htons(ETH_P_IPV6))))
 		return CHECK_TCP_OUTSIDE;
 
-	/* Where the packet is not what it should be, its transport header is not
+	/* If the packet is not what it should be, its transport header is not
 	 * set.
 	 */
 	tcp_ofs = skb_transport_offset(skb);
@@ -91,7 +91,7 @@ static enum check_tcp_verdict judge(struct sk_buff *skb,
 	return check_tcp_segment(c, skb_transport_header(skb), len - hlen);
 }
 
-/* Cuts a super-packet up that straddles an edge of the window, so that each
+/* Cuts up a super-packet that straddles an edge of the window, so that each
  * segment can be judged.
  */
 static struct sk_buff *check_tcp_seq_execute(struct datapath *dp,

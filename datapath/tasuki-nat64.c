@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /* Copyright (c) 2026 the Tasuki developers. */
 
-/* The nat64 action.  Its arithmetic is in nat64.h, what it does to socket
+/* The nat64 action.  Its arithmetic is in nat64.h, and what it does to socket
  * buffers in nat64-skb.h.
  */
 
@@ -20,8 +20,8 @@
 #include "tasuki.h"
 #include "vport.h"
 
-/* Packets by what became of them.  There is none for NAT64_PULL, which is not
- * the end of it.
+/* Packets by what became of them.  NAT64_PULL has no counter, since it is not
+ * the final result.
  */
 static DEFINE_PER_CPU(unsigned long[NAT64_N_RESULTS], results);
 TASUKI_COUNTER(nat64_ok, results[NAT64_OK]);
@@ -43,12 +43,12 @@ TASUKI_COUNTER(nat64_arp, results[NAT64_ARP]);
 TASUKI_COUNTER(nat64_nd, results[NAT64_ND]);
 
 /* New headers on their way into a packet.  They are too long for a stack that
- * may be deep already, and do not live longer than one translation, so that a
+ * may be deep already.  They live no longer than one translation, so a
  * packet's way from datapath to datapath does not matter.
  */
 static DEFINE_PER_CPU(struct nat64_head, heads);
 
-/* At most 100 answers a second, to whomever. */
+/* At most 100 answers a second, to all senders together. */
 static DEFINE_RATELIMIT_STATE(too_big_limit, HZ, 100);
 
 static int nat64_validate(const struct nlattr *attr,
@@ -81,18 +81,18 @@ static int nat64_validate(const struct nlattr *attr,
 		return -EINVAL;
 	}
 
-	/* ARP and Neighbor Discovery have different types: from here on it
-	 * depends on the packet.
+	/* ARP and Neighbor Discovery have different types: from here on the
+	 * type depends on the packet.
 	 */
 	*eth_type = 0;
 	return 0;
 }
 
-/* Hands @answer, to @skb, to userspace as a packet with @skb's metadata that
- * recirculates with @id and has found no flow.
+/* Hands @answer, which answers @skb, to userspace.  It goes as a packet with
+ * @skb's metadata that recirculates with @id and has found no flow.
  *
- * Even if there is one: to go through all actions and another tunnel from here
- * takes more stack than there may be left, and answers are few.
+ * Even if there is a flow: its actions and another tunnel may need more stack
+ * than is left here, and answers are few.
  */
 static noinline_for_stack void recirculate(struct datapath *dp,
 					   struct sk_buff *answer,
@@ -124,8 +124,8 @@ static noinline_for_stack void recirculate(struct datapath *dp,
 	consume_skb(answer);
 }
 
-/* Tells the sender of @skb that it must not be longer than @mtu.  With an @id,
- * whoever has installed the flow knows the way to the sender.
+/* Tells the sender of @skb that packets must not be longer than @mtu.  With an
+ * @id, whoever has installed the flow knows the way to the sender.
  */
 static void answer_too_big(struct datapath *dp, struct sk_buff *skb,
 			   const struct sw_flow_key *key, u16 mtu, u32 id)
@@ -152,7 +152,7 @@ static struct sk_buff *translate(struct datapath *dp, struct sk_buff *skb,
 				 struct sw_flow_key *key,
 				 const struct nat64 *n);
 
-/* Cuts a super-packet up and translates each segment. */
+/* Cuts up a super-packet and translates each segment. */
 static struct sk_buff *translate_segments(struct datapath *dp,
 					  struct sk_buff *skb,
 					  struct sw_flow_key *key,
@@ -175,7 +175,7 @@ static struct sk_buff *translate_segments(struct datapath *dp,
 	return list;
 }
 
-/* Translates @skb.  Returns what it has become, or NULL if that is nothing. */
+/* Translates @skb.  Returns what it has become, or NULL if nothing is left. */
 static struct sk_buff *translate(struct datapath *dp, struct sk_buff *skb,
 				 struct sw_flow_key *key,
 				 const struct nat64 *n)
@@ -218,7 +218,7 @@ static struct sk_buff *nat64_execute(struct datapath *dp, struct sk_buff *skb,
 {
 	struct sk_buff *each;
 
-	/* From a tunnel that carries no Ethernet. */
+	/* The packet came from a tunnel that carries no Ethernet. */
 	if (unlikely(ovs_key_mac_proto(key) != MAC_PROTO_ETHERNET)) {
 		__this_cpu_inc(results[NAT64_WRONG_TYPE]);
 		kfree_skb(skb);
@@ -228,8 +228,8 @@ static struct sk_buff *nat64_execute(struct datapath *dp, struct sk_buff *skb,
 	if (unlikely(!skb))
 		return NULL;
 
-	/* Whoever looks at the key now has to extract it again, but for the
-	 * type, by which output fragments what conntrack has reassembled.
+	/* Whoever looks at the key now has to extract it again.  Only its type
+	 * is right: by that, output fragments what conntrack has reassembled.
 	 */
 	if (unlikely(key->ct_state || skb_nfct(skb)))
 		for (each = skb; each; each = each->next)

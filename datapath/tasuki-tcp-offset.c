@@ -79,8 +79,8 @@ static int tcp_offset_validate(const struct nlattr *attr,
 	return 0;
 }
 
-/* Applies @o to the packet, as far as it is linear.  Its data must not be
- * shared.  Returns what came of it.
+/* Applies @o to the linear part of the packet, which must not be shared.
+ * Returns the result.
  */
 static inline int offset_linear(struct sk_buff *skb,
 				const struct tcp_offset *o)
@@ -89,8 +89,8 @@ static inline int offset_linear(struct sk_buff *skb,
 			    skb_checksum_start_offset(skb) ==
 			    skb_transport_offset(skb);
 
-	/* The sum over the segment stays the same, so that there is nothing to
-	 * do for CHECKSUM_COMPLETE.
+	/* The sum over the segment stays the same, so CHECKSUM_COMPLETE needs
+	 * nothing.
 	 */
 	return tcp_offset_packet(o, skb_network_header(skb),
 				 skb_headlen(skb) - skb_network_offset(skb),
@@ -99,9 +99,9 @@ static inline int offset_linear(struct sk_buff *skb,
 
 /* Applies @o to a packet that is shared or not linear.
  *
- * Makes its TCP header linear and writable, and nothing behind it: for most
- * packets of local origin that is user data in fragments, and their header is
- * shared with TCP's retransmit queue.  Returns an enum tcp_offset_result, or a
+ * Makes its TCP header linear and writable, and nothing behind that.  Most
+ * packets of local origin have user data in fragments there, and share their
+ * header with TCP's retransmit queue.  Returns an enum tcp_offset_result, or a
  * negative errno.
  */
 static int offset_any(struct sk_buff *skb, const struct sw_flow_key *key,
@@ -110,9 +110,9 @@ static int offset_any(struct sk_buff *skb, const struct sw_flow_key *key,
 	unsigned int end;
 	int err;
 
-	/* What the flow matches is known only with the mask's bits: a mask of
-	 * ip.proto may be less than exact.  And where the packet is not what
-	 * it should be, its transport header is not set.
+	/* The flow matches only the mask's bits, and the mask of ip.proto may
+	 * be less than exact.  And if the packet is not what it should be, its
+	 * transport header is not set.
 	 */
 	if (unlikely(key->ip.frag == OVS_FRAG_TYPE_LATER))
 		return TCP_OFFSET_LATER_FRAG;
@@ -149,9 +149,9 @@ static noinline struct sk_buff *execute_any(struct sk_buff *skb,
 	return skb;
 }
 
-/* Applies @o to the packet if it is as most are that a driver has received:
- * IPv4, not shared, its headers in one piece.  Returns false if it is not, and
- * has changed nothing.  Rejects what tcp_offset_packet() does.
+/* Applies @o to the packet if it is like most that a driver has received:
+ * IPv4, not shared, its headers in one piece.  Otherwise changes nothing and
+ * returns false.  Rejects what tcp_offset_packet() rejects.
  */
 static inline bool offset_plain(struct sk_buff *skb,
 				const struct sw_flow_key *key,
@@ -171,8 +171,8 @@ static inline bool offset_plain(struct sk_buff *skb,
 	       tcp_offset_plain_segment(o, (u8 *)(ip + 1), len, false);
 }
 
-/* Calls nothing for most packets: to save registers for that would cost as
- * much as all the rest.
+/* Calls no function for most packets: saving registers for a call would cost
+ * as much as all the rest.
  */
 static struct sk_buff *tcp_offset_execute(struct datapath *dp,
 					  struct sk_buff *skb,

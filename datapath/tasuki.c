@@ -25,7 +25,7 @@ static const struct tasuki_action *action_from_id(int id)
  * @attr: The attribute as it came from userspace.
  * @key: The masked flow key.
  * @eth_type: Type of the packet after the actions before this one.
- * @sfa: The list of actions that is being made.
+ * @sfa: The list of actions that is being built.
  *
  * Return: 0, or a negative errno with a message in the list's extack.
  */

@@ -34,9 +34,9 @@ struct datapath;
  *	Returns 0, or a negative errno and says why in @extack.
  * @execute: Executes the action with the validated @payload on @skb, whose
  *	headers are as @key says.  Called with bottom halves disabled.  Consumes
- *	@skb and returns what it has become: itself as a rule, also if the action
- *	cannot handle it, or several packets, chained by @next, each of which
- *	goes through the rest of the actions, or NULL if it has been dropped.
+ *	@skb and returns what it has become: as a rule @skb itself, even if the
+ *	action cannot handle it; or several packets, chained by @next, each of
+ *	which goes through the rest of the actions; or NULL if it was dropped.
  * @value: Returns the value that the action leaves for a packet that @execute
  *	has returned, or NULL if the action leaves none.  It goes where the hash
  *	of the packet is, which recirculation matches.
@@ -88,8 +88,8 @@ static inline void ovs_tasuki_leave_value(const struct tasuki_action *action,
  * @skb: The packet.
  * @key: Its flow key, which is to go to userspace.
  *
- * It stays marked as left behind, because @skb may be a clone, and the packet
- * that goes on has not been parsed.
+ * The key stays marked as left behind, because @skb may be a clone, and the
+ * packet that goes on has not been parsed.
  *
  * Return: 0, or a negative errno.
  */
@@ -115,8 +115,8 @@ static inline int ovs_tasuki_refresh_key(struct sk_buff *skb,
  * @execute_rest: clone_execute(), for all packets but one that the packet has
  *	become.
  *
- * A packet that is dropped is no error: that would end the list of actions
- * around this one, too.
+ * A dropped packet is no error: an error would end the list of actions around
+ * this one, too.
  *
  * Return: The packet to go on with, or NULL if none is left.
  */

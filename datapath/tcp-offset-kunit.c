@@ -2,8 +2,8 @@
 /* Copyright (c) 2026 the Tasuki developers. */
 
 /* Tests of what tcp_offset does to socket buffers: their shape, who shares
- * them, their offload state.  What it does to bytes is tested in userspace;
- * here that is only compared with: the same packet, flat.
+ * them, their offload state.  Userspace tests what it does to bytes.  Here the
+ * bytes are only compared with those of the same packet, flat.
  */
 
 #include <kunit/test.h>
@@ -121,8 +121,8 @@ static void expect_execute(struct kunit *test, struct sk_buff *skb,
 			    tasuki_tcp_offset.execute(NULL, skb, key, o));
 }
 
-/* Any packet, in any shape, with any offload state, shared or not, ends up as
- * the same packet flat would.
+/* Any packet, in any shape, with any offload state, shared or not, ends up
+ * like the same packet flat.
  */
 static void test_shapes(struct kunit *test)
 {
@@ -192,7 +192,7 @@ static void test_shapes(struct kunit *test)
 		kfree_skb(skb);
 	}
 
-	/* Most were no waste of time. */
+	/* Most packets were changed. */
 	KUNIT_EXPECT_GT(test, n_changed, N_PACKETS / 2);
 }
 
@@ -226,7 +226,8 @@ static void test_data_stays_shared(struct kunit *test)
 			    skb_frag_page(&skb_shinfo(clone)->frags[0]));
 	kfree_skb(clone);
 
-	/* What has no other user, or whose header has none, is not copied. */
+	/* A packet that nobody else uses, or whose header nobody else uses, is
+	 * not copied. */
 	expect_execute(test, skb, &key, &o);
 	data = skb->head;
 	expect_execute(test, skb, &key, &o);
@@ -234,8 +235,8 @@ static void test_data_stays_shared(struct kunit *test)
 	kfree_skb(skb);
 }
 
-/* Moving a super-packet and then cutting it up gives what cutting it up and
- * then moving each segment does.
+/* Moving a super-packet and then cutting it up gives the same as cutting it up
+ * and then moving each segment.
  */
 static void test_gso(struct kunit *test)
 {
@@ -316,7 +317,8 @@ static void test_gso(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, n, DIV_ROUND_UP(len - hlen, MSS));
 }
 
-/* What is not TCP is left alone, whatever the flow was said to match. */
+/* A packet that is not TCP is left alone, whatever the flow is said to
+ * match. */
 static void test_not_tcp(struct kunit *test)
 {
 	const struct tcp_offset o = { .fields = TCP_OFFSET_SEQ, .seq = 1 };
@@ -336,7 +338,7 @@ static void test_not_tcp(struct kunit *test)
 			key.eth.type = htons(ETH_P_ARP);
 		else
 			key.ip.frag = OVS_FRAG_TYPE_LATER;
-		/* Upstream does not set it for such packets. */
+		/* Upstream does not set the header for such packets. */
 		skb->transport_header = (typeof(skb->transport_header))~0U;
 		expect_execute(test, skb, &key, &o);
 		expect_bytes(test, skb, data, len);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  * Copyright (c) 2026 the Tasuki developers. */
 
-/* What the check_tcp_seq action does to every segment, for callers to whom a
- * function call costs as much: see check-tcp-seq.h for what it is. */
+/* What the check_tcp_seq action does to every segment (see check-tcp-seq.h),
+ * for callers to whom a function call costs as much. */
 
 #ifndef CHECK_TCP_SEQ_INLINE_H
 #define CHECK_TCP_SEQ_INLINE_H 1
@@ -31,13 +31,13 @@ check_tcp_payload(const struct check_tcp_seq *c, uint8_t flags, uint32_t seq,
         return CHECK_TCP_INSIDE;
     }
 
-    /* Only the last of smaller segments would have the FIN. */
+    /* If it were cut, only the last segment would have the FIN. */
     return (begins || (uint32_t) -into_window < size ? CHECK_TCP_STRADDLES
             : CHECK_TCP_OUTSIDE);
 }
 
-/* Judges the segment whose TCP header is at 'tcp' and which is 'size' bytes
- * long, header included, by its IP header.  Reads no more than the first
+/* Judges the segment whose TCP header is at 'tcp'.  Its length by the IP
+ * header is 'size' bytes, TCP header included.  Reads no more than the first
  * TCP_MIN_LEN bytes, which must be readable if 'size' says that they are
  * there. */
 HOT enum check_tcp_verdict

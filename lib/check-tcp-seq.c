@@ -21,9 +21,9 @@ enum {
 /* In the fragment field: all but "don't fragment" and the reserved bit. */
 #define IP4_IS_FRAG 0x3fff
 
-/* Returns the length of the packet at 'l3' by its IP header, of which 'len'
- * bytes are there; 'len' if the header leaves that open, as it does in a
- * super-packet of more than 65535 bytes. */
+/* Returns the length that the IP header of the packet at 'l3' says.  'len'
+ * bytes are there.  Returns 'len' if the header leaves the length open, as in
+ * a super-packet of more than 65535 bytes. */
 static size_t
 packet_len(const uint8_t *l3, size_t len)
 {

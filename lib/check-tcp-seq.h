@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  * Copyright (c) 2026 the Tasuki developers. */
 
-/* What the check_tcp_seq action asks of a TCP segment: does it lie wholly
- * inside a window of the sequence space?
+/* What the check_tcp_seq action checks: does a TCP segment lie wholly inside a
+ * window of the sequence space?
  *
  * Pure functions over bytes, shared by the userspace datapath and the kernel
  * module: no allocation, no state, no types of either side.
@@ -14,8 +14,8 @@
  *   - by CHECK_TCP_ACK, an acknowledgment without payload whose number lies
  *     there, and with SYN, FIN and RST clear.
  *
- * Everything else is outside: what is malformed, and fragments, the first one
- * too, as nobody can tell from one how far its segment reaches. */
+ * Everything else is outside: malformed packets, and fragments.  The first
+ * fragment is, too, since it does not say how far its segment reaches. */
 
 #ifndef CHECK_TCP_SEQ_H
 #define CHECK_TCP_SEQ_H 1
@@ -45,8 +45,8 @@ struct check_tcp_seq {
 enum check_tcp_verdict {
     CHECK_TCP_OUTSIDE,
     CHECK_TCP_INSIDE,
-    CHECK_TCP_STRADDLES,        /* Outside, but if it were cut into smaller
-                                 * segments some of those could be inside. */
+    CHECK_TCP_STRADDLES,        /* Outside, but if cut into smaller segments,
+                                 * some could be inside. */
 };
 
 /* Judges the IPv4 or IPv6 packet at 'l3', all 'len' bytes of which are

@@ -10,9 +10,9 @@
 #include "ovs-thread.h"
 #include "util.h"
 
-/* Those who wait for the same grace period of the kernel wait together, so
- * several threads close that much faster.  They last as long as there is
- * something to close. */
+/* Threads can wait for the same grace period of the kernel together, so
+ * several close that much faster.  They last as long as there is something to
+ * close. */
 #define MAX_THREADS 8
 
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;

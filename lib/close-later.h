@@ -6,9 +6,9 @@
 
 /* Closing packet sockets without waiting.
  *
- * Linux closes one only when no CPU can be using it any more: packet_release()
- * waits for that, some 10 ms (synchronize_net()).  A thread that closes a
- * thousand of them does nothing else for 10 seconds. */
+ * Linux closes a packet socket only when no CPU can be using it any more:
+ * packet_release() waits for that, some 10 ms (synchronize_net()).  A thread
+ * that closes a thousand of them does nothing else for 10 seconds. */
 
 /* Hook for lib/netdev-linux.c: closes 'fd' soon, in another thread.
  *

@@ -17,7 +17,7 @@ enum {
     OPT_SSRR = 137,             /* Strict source route. */
 };
 
-/* What the translation goes by, of a valid IPv4 header. */
+/* What the translation needs of a valid IPv4 header. */
 struct ip4 {
     const uint8_t *p;
     size_t l4;                  /* Offset in the frame of what follows. */
@@ -27,8 +27,8 @@ struct ip4 {
     uint8_t proto;
 };
 
-/* Options do not translate, and are left out: section 4.1.  Those that say
- * that the packet has not yet been where it is to go stop it. */
+/* Options do not translate and are left out: section 4.1.  A source route that
+ * is not used up stops the packet. */
 static NAT64_SLOW enum nat64_result
 check_options(const uint8_t *opts, size_t len)
 {
@@ -68,8 +68,8 @@ parse_options(const struct nat64_frame *f, struct nat64_head *h,
     return check_options(p + IP4_LEN, hlen - IP4_LEN);
 }
 
-/* Validates the IPv4 header.  Nothing in the IPv6 header covers what its
- * checksum covers, so that this is the last chance to find it wrong. */
+/* Validates the IPv4 header.  IPv6 has no header checksum, so this is the last
+ * chance to find a damaged header. */
 static inline enum nat64_result
 parse(const struct nat64_frame *f, struct nat64_head *h, struct ip4 *ip)
 {
@@ -102,7 +102,8 @@ parse(const struct nat64_frame *f, struct nat64_head *h, struct ip4 *ip)
             return result;
         }
     }
-    /* Who sends a super-packet may leave the checksum to who cuts it. */
+    /* The sender of a super-packet may leave the checksum to whoever cuts
+     * it. */
     if (NAT64_UNLIKELY(nat64_fold(sum) != 0xffff) && !f->gso_size) {
         return NAT64_BAD_HEADER;
     }
@@ -129,8 +130,8 @@ is_icmp_error(const struct nat64_frame *f, const struct ip4 *ip)
     return type != ICMP4_ECHO && type != ICMP4_ECHO_REPLY;
 }
 
-/* Section 4.1, Source Address and Destination Address.  An error is of use to
- * who looks for trouble, from wherever it says to be. */
+/* Section 4.1, Source Address and Destination Address.  An ICMP error is
+ * useful whatever address it says that it comes from. */
 static inline bool
 put_addresses(const struct nat64 *n, const struct nat64_frame *f,
               struct nat64_head *h, const struct ip4 *ip, uint8_t *ip6)
@@ -161,8 +162,8 @@ put_fragment_header(uint8_t *out, uint8_t next, const struct ip4 *ip)
     nat64_put32(out + FRAG_ID, nat64_get16(ip->p + IP4_ID));
 }
 
-/* Section 4.2, echo.  The new pseudo header is all that the checksum covers
- * besides. */
+/* Section 4.2, echo.  The checksum covers the new pseudo header in
+ * addition. */
 static enum nat64_result
 echo(const struct nat64_frame *f, const struct ip4 *ip, const uint8_t *ip6,
      uint8_t *out, size_t *copied)
@@ -178,14 +179,14 @@ echo(const struct nat64_frame *f, const struct ip4 *ip, const uint8_t *ip6,
     return NAT64_OK;
 }
 
-/* Returns NAT64_OK for an ICMP message that may translate, as far as the type
- * tells. */
+/* Returns NAT64_OK for an ICMP message of a type that may translate. */
 static enum nat64_result
 check_icmp(const struct nat64_frame *f, struct nat64_head *h,
            const struct ip4 *ip)
 {
     if (ip->frag & (IP4_MF | IP4_OFS_MASK)) {
-        /* The checksum of ICMPv6 covers the length of the whole message. */
+        /* The checksum of ICMPv6 covers the length of the whole message, which
+         * a fragment does not have. */
         return NAT64_FRAGMENT_DROP;
     }
     if (ip->len < ICMP_LEN) {
@@ -212,7 +213,7 @@ check_icmp(const struct nat64_frame *f, struct nat64_head *h,
     }
 }
 
-/* Writes the start of the IP payload, as far as it changes, to 'out'. */
+/* Writes to 'out' the start of the IP payload, as far as it changes. */
 static inline enum nat64_result
 put_transport(const struct nat64_frame *f, struct nat64_head *h,
               const struct ip4 *ip, const uint8_t *ip6, uint8_t *out,

@@ -9,7 +9,7 @@
 
 #include "nat64-private.h"
 
-/* What the translation goes by, of valid IPv6 headers. */
+/* What the translation needs of valid IPv6 headers. */
 struct ip6 {
     const uint8_t *p;
     const uint8_t *frag;        /* Fragment header, or NULL. */
@@ -104,8 +104,8 @@ get_addresses(const struct nat64 *n, const struct nat64_frame *f,
     return nat64_extract(n, ip6 + IP6_SRC, addrs);
 }
 
-/* Section 5.2, echo: as in the other direction, the pseudo header now going
- * away. */
+/* Section 5.2, echo: like the other direction, but the checksum no longer
+ * covers a pseudo header. */
 static enum nat64_result
 echo(const struct nat64_frame *f, const struct ip6 *ip, uint8_t *out,
      size_t *copied)
@@ -134,8 +134,7 @@ is_icmp_error(const struct nat64_frame *f, const struct ip6 *ip)
     return ip->proto == PROTO_ICMP6 && f->data[ip->l4] < ICMP6_ECHO;
 }
 
-/* Returns NAT64_OK for an ICMPv6 message that may translate, as far as the
- * type tells. */
+/* Returns NAT64_OK for an ICMPv6 message of a type that may translate. */
 static enum nat64_result
 check_icmp(const struct nat64_frame *f, struct nat64_head *h,
            const struct ip6 *ip)
@@ -177,7 +176,7 @@ check_icmp(const struct nat64_frame *f, struct nat64_head *h,
 }
 
 /* How much of the IP payload of 'ip' identification() reads: for TCP the fixed
- * part of the header, and else what may be a header and some data. */
+ * part of the header, otherwise what may be a header and some data. */
 static inline size_t
 identified_by(const struct ip6 *ip)
 {
@@ -189,11 +188,11 @@ identified_by(const struct ip6 *ip)
 /* Section 5.1, Identification, for a packet without fragment header that may
  * be fragmented later.
  *
- * A counter would be state.  Instead it is made of what differs between
- * packets of a flow: sequence number and checksum, which may however be left
- * to offload, or the start of the data.  Where all of that is the same, so
- * probably is the packet, which makes it harmless to exchange its fragments
- * with those of the other. */
+ * A counter would be state.  Instead the identification is made of what
+ * differs between packets of a flow: the sequence number and the checksum,
+ * which may be left to offload, or the start of the data.  If all of that is
+ * the same in two packets, the packets probably are, and then it is harmless
+ * if their fragments get mixed. */
 static inline uint16_t
 identification(const uint8_t *l4, const struct ip6 *ip)
 {
@@ -239,7 +238,7 @@ fragment_fields(const struct nat64_frame *f, struct nat64_head *h,
     return NAT64_OK;
 }
 
-/* Writes the start of the IP payload, as far as it changes, to 'out'. */
+/* Writes to 'out' the start of the IP payload, as far as it changes. */
 static inline enum nat64_result
 put_transport(const struct nat64_frame *f, struct nat64_head *h,
               const struct ip6 *ip, const uint8_t addrs[8], uint8_t *out,
@@ -266,9 +265,9 @@ put_transport(const struct nat64_frame *f, struct nat64_head *h,
     }
 }
 
-/* Section 5, on packets that are too big for the next link.  One that had a
- * fragment header may be cut once more, as by an IPv4 router.  Of another the
- * sender hears, who must not be told of less than IPv6 promises. */
+/* Section 5, on packets that are too big for the next link.  A packet that had
+ * a fragment header may be cut once more, as by an IPv4 router.  The sender of
+ * any other is told the MTU, but none below IPv6's minimum. */
 static NAT64_SLOW enum nat64_result
 too_big(size_t limit, struct nat64_head *h, uint16_t frag)
 {

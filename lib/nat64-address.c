@@ -86,7 +86,7 @@ nat64_extract_split(const struct nat64 *n, const uint8_t *ip6, uint8_t *ip4)
     return true;
 }
 
-/* Returns whether the address 'ip4' is globally reachable, by the registry of
+/* Returns whether 'ip4' is globally reachable, according to the registry of
  * RFC 6890. */
 bool
 nat64_is_global4(const uint8_t *ip4)
@@ -120,10 +120,10 @@ nat64_is_global4(const uint8_t *ip4)
     return true;
 }
 
-/* Groups.  Those that hosts know by a fixed address in each family are
- * translated to one another; any other IPv4 group a.b.c.d is ff02::a.b.c.d,
- * which nobody else uses because what IANA assigned in ff02:: is far below
- * 224.0.0.0 or, as the solicited-node groups, has more bits set. */
+/* Groups that hosts know by a fixed address in each family are translated to
+ * one another.  Any other IPv4 group a.b.c.d is ff02::a.b.c.d.  Nobody else
+ * uses those: what IANA assigned in ff02:: is far below 224.0.0.0 or, like the
+ * solicited-node groups, has more bits set. */
 static const struct {
     uint32_t ip4;
     uint32_t ip6;               /* Last 32 bits of an ff02:: address. */
@@ -186,7 +186,7 @@ nat64_group_4to6(const struct nat64 *n, const uint8_t *ip4,
         nat64_put32(ip6 + 12, group_4to6(addr));
     } else if (addr == 0xffffffffU
                || (is_broadcast_eth(eth_dst) && nat64_is_host4(ip4))) {
-        /* Without the netmask only the frame tells a directed broadcast. */
+        /* Without the netmask, only the frame shows a directed broadcast. */
         memcpy(ip6, nat64_all_nodes, sizeof nat64_all_nodes);
     } else {
         return nat64_embed(n, ip4, ip6);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  * Copyright (c) 2026 the Tasuki developers. */
 
-/* Which protocols there are behind an IP header, and IPv6 extension headers:
- * RFC 7915 sections 4.1, 5.1 and 5.1.1, RFC 8200 section 4. */
+/* The protocols behind an IP header, and IPv6 extension headers: RFC 7915
+ * sections 4.1, 5.1 and 5.1.1, RFC 8200 section 4. */
 
 #ifndef __KERNEL__
 #include <config.h>
@@ -11,7 +11,7 @@
 #include "nat64-private.h"
 
 /* A packet has each kind of extension header once, and destination options
- * twice.  One with more wants to cost us time. */
+ * twice.  A packet with more is meant to cost us time. */
 #define MAX_HEADERS 8
 
 /* Offset into the routing header. */
@@ -27,9 +27,9 @@ is_extension(uint8_t next)
            || next == PROTO_FRAGMENT || next == PROTO_DEST_OPTS;
 }
 
-/* Returns whether section 5.1.1 wants 'next' not to follow a fragment header:
- * it would have to be cut out of the first fragment, and the offsets in the
- * later ones would not fit any more. */
+/* Returns whether 'next' must not follow a fragment header, by section 5.1.1.
+ * It would have to be cut out of the first fragment, and the offsets in later
+ * fragments would not fit any more. */
 static bool
 is_forbidden_in_fragment(uint8_t next)
 {

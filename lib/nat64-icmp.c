@@ -21,7 +21,7 @@ enum {
     ATTR_UNIT_6 = 8,
 };
 
-/* An error as far as its first 8 bytes go. */
+/* The first 8 bytes of an error. */
 struct error {
     uint8_t type;
     uint8_t code;
@@ -41,9 +41,9 @@ struct family {
                     uint8_t *out, size_t room);
 };
 
-/* Fields of the IPv4 header as fields of the IPv6 header, and the other way:
- * figures 3 and 6 of RFC 7915.  A negative number is a field that the other
- * header does not have. */
+/* Map fields of the IPv4 header to fields of the IPv6 header, and the other
+ * way: figures 3 and 6 of RFC 7915.  A negative number stands for a field that
+ * the other header does not have. */
 
 static int
 pointer_4to6(uint8_t pointer)
@@ -67,8 +67,8 @@ pointer_6to4(uint32_t pointer)
             : -1);
 }
 
-/* The MTU that a router of before RFC 1191 did not tell, guessed from the
- * size of the packet that it did not take: section 7.1 there. */
+/* Guesses the MTU that a router older than RFC 1191 did not tell, from the
+ * size of the packet that did not fit: section 7.1 of RFC 1191. */
 static uint32_t
 plateau(uint32_t tot_len)
 {
@@ -101,8 +101,8 @@ mtu_4to6(const struct nat64 *n, const uint8_t *icmp, size_t len)
     return mtu < NAT64_MTU_MIN_6 ? NAT64_MTU_MIN_6 : mtu;
 }
 
-/* Section 5.2, Packet Too Big.  The packet lost its fragment header, if it
- * had one, with the rest of the difference between the headers. */
+/* Section 5.2, Packet Too Big.  If the packet had a fragment header, that is a
+ * part of the difference between the headers. */
 static uint32_t
 mtu_6to4(const struct nat64 *n, const uint8_t *icmp, size_t len)
 {
@@ -288,8 +288,8 @@ error_6to4(const struct nat64 *n, const uint8_t *icmp, size_t len,
 }
 
 /* Writes the 'len' bytes of extensions at 'ext' behind the 'quoted' bytes of
- * the packet in error at 'out' + 8, which is padded for this, and returns how
- * long that is together: RFC 4884 section 5.1. */
+ * the packet in error at 'out' + 8, which it pads for this.  Returns the
+ * length of both together: RFC 4884 section 5.1. */
 static size_t
 put_extensions(const struct family *to, uint8_t *out, size_t quoted,
                const uint8_t *ext, size_t len)
@@ -304,7 +304,7 @@ put_extensions(const struct family *to, uint8_t *out, size_t quoted,
 }
 
 /* Translates the error 'e' at 'icmp', 'len' bytes, to 'out', except for the
- * checksum, and returns how long it is or 0 if the packet in it does not
+ * checksum.  Returns its new length, or 0 if the packet in it does not
  * translate. */
 static size_t
 put_error(const struct nat64 *n, const struct family *to,
@@ -338,10 +338,10 @@ put_error(const struct nat64 *n, const struct family *to,
     return ICMP_LEN + quoted;
 }
 
-/* Writes the checksum of the 'len' bytes of ICMP at 'out', for which 'pseudo'
- * is the sum of the pseudo header.  'old' is what the message that it was made
- * of summed up to, checksum and pseudo header included: 0xffff if nothing had
- * happened to it on its way, and else the new one is to be wrong as well. */
+/* Writes the checksum of the 'len' bytes of ICMP at 'out'.  'pseudo' is the
+ * sum of their pseudo header, and 'old' the sum of the old message, checksum
+ * and pseudo header included.  If 'old' is not 0xffff, the old message was
+ * damaged on its way, and the new checksum is to be wrong as well. */
 static void
 put_checksum(uint8_t *out, size_t len, uint64_t pseudo, uint16_t old)
 {

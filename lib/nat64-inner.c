@@ -3,12 +3,12 @@
 
 /* The packet in an ICMP error: RFC 7915 sections 4.3 and 5.3.
  *
- * It is quoted as its sender will look for it: the sender's packet, which the
- * translator gave the other family on its way out, gets back the family that
- * the sender knows.  It is cut off somewhere, often 8 bytes behind the IP
- * header, so that lengths come from its header and not from what is there.
- * Nobody relies on its checksums, which are nevertheless carried over as far
- * as they are there. */
+ * It is quoted as its sender knows it.  The translator gave the sender's
+ * packet the other family on its way out, and gives it back its family here.
+ * The quote is cut off somewhere, often 8 bytes behind the IP header, so
+ * lengths come from its header and not from what is there.  Nobody relies on
+ * its checksums; they are carried over nevertheless, as far as they are
+ * there. */
 
 #ifndef __KERNEL__
 #include <config.h>
@@ -16,7 +16,7 @@
 
 #include "nat64-private.h"
 
-/* Where the transport header's checksum is, or 0 for what has none that
+/* The offset of the transport header's checksum, or 0 if it has none that
  * covers addresses. */
 static size_t
 csum_ofs(uint8_t proto)
@@ -28,7 +28,7 @@ csum_ofs(uint8_t proto)
 
 /* Copies the quoted start of a TCP, UDP or other payload, 'len' bytes, to
  * 'out', adding 'delta' to the checksum if there is one.  UDP datagrams that
- * came without one are quoted without. */
+ * came without a checksum are quoted without. */
 static void
 copy_transport(uint8_t proto, const uint8_t *in, size_t len, uint64_t delta,
                uint8_t *out)
@@ -47,9 +47,9 @@ copy_transport(uint8_t proto, const uint8_t *in, size_t len, uint64_t delta,
 
 /* Copies the quoted start of an ICMP message and gives it the new 'type', if
  * it is an echo of type 'request' or 'reply'.  Anything else would be an error
- * in an error, or has not gone through the translator.  Fragments have: those
- * into which it cut an echo.  The checksum of one is off by a length, which is
- * that of the whole message and not known here. */
+ * in an error, or has not gone through the translator.  A fragment may come
+ * from an echo that the translator cut.  Its checksum is off by the length of
+ * the whole message, which is not known here. */
 static bool
 copy_echo(const uint8_t *in, size_t len, uint8_t request, uint8_t reply,
           uint8_t new_request, uint8_t new_reply, uint64_t delta,
@@ -124,9 +124,9 @@ nat64_inner_4to6(const struct nat64 *n, const uint8_t *in, size_t len,
     return new_hlen + len;
 }
 
-/* The IPv4 header's fragment fields for an IPv6 packet with fragment header
- * 'ext', or without if that is NULL.  In the latter case, what the
- * identification was is not known here. */
+/* Writes the IPv4 header's fragment fields for an IPv6 packet with fragment
+ * header 'ext', or without one if 'ext' is NULL.  In that case the former
+ * identification is not known here. */
 static void
 fragment_fields(const uint8_t *ext, size_t tot_len, uint16_t *id,
                 uint16_t *frag)

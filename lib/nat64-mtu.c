@@ -10,7 +10,7 @@
 
 #include "nat64-private.h"
 
-/* What the frames of nat64_too_big() say besides. */
+/* Header fields of the frames that nat64_too_big() makes. */
 #define ERROR_TTL 64
 #define ERROR_TOS 0xc0          /* Internetwork control: RFC 1812 section
                                  * 4.3.2.5. */
@@ -84,8 +84,8 @@ put_eth_back(const struct nat64_frame *f, uint16_t l3, uint16_t type,
 }
 
 /* Returns whether an error may be sent about the IPv4 packet at 'ip', of which
- * 'avail' bytes can be read: not about an error, a later fragment, or what was
- * not from one host to one host (RFC 1122 section 3.2.2). */
+ * 'avail' bytes can be read: not about an error, a later fragment, or a packet
+ * that was not from one host to one host (RFC 1122 section 3.2.2). */
 static bool
 may_answer4(const uint8_t *ip, size_t avail)
 {
@@ -107,9 +107,9 @@ may_answer4(const uint8_t *ip, size_t avail)
     return true;
 }
 
-/* Likewise for IPv6, by RFC 4443 section 2.4(e).  That allows Packet Too Big
- * about multicast, with which we have nothing to do: only somebody's own
- * address could be its source. */
+/* Likewise for IPv6, by RFC 4443 section 2.4(e).  That section allows Packet
+ * Too Big about multicast, but we send none: its source would have to be an
+ * address of our own. */
 static bool
 may_answer6(const uint8_t *ip, size_t avail)
 {
@@ -128,8 +128,8 @@ may_answer6(const uint8_t *ip, size_t avail)
                     || ip[chain.l4] == ICMP6_ECHO_REPLY)));
 }
 
-/* Returns how many bytes of the packet 'f' can be quoted, for a length field
- * in its header that says 'len', or 0 for all there are. */
+/* Returns how many bytes of the packet in 'f' can be quoted.  'len' is the
+ * length that its header says, or 0 for all that are there. */
 static size_t
 quotable(const struct nat64_frame *f, size_t len, size_t room)
 {

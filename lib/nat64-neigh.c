@@ -9,7 +9,7 @@
  *     reply                                  advertisement, solicited
  *     request or reply about the sender      advertisement to all nodes
  *
- * Either is made anew out of the fields of the other. */
+ * Each message is made anew out of the fields of the other. */
 
 #ifndef __KERNEL__
 #include <config.h>
@@ -94,7 +94,7 @@ is_solicited_node(const uint8_t *ip6)
 
 /* ARP to Neighbor Discovery. */
 
-/* Says how long the new frame is, and that nothing of the old one stays. */
+/* Sets the length of the new frame, of which nothing of the old one stays. */
 static enum nat64_result
 all_in_head(const struct nat64_frame *f, struct nat64_head *h, size_t l3_len,
             size_t l4, uint8_t proto)
@@ -107,9 +107,9 @@ all_in_head(const struct nat64_frame *f, struct nat64_head *h, size_t l3_len,
     return NAT64_OK;
 }
 
-/* Completes the message at 'icmp' behind the IPv6 header at 'ip', whose
- * addresses are there: the link-layer option 'opt' if 'lla' is not NULL, the
- * lengths, the checksum. */
+/* Completes the message at 'icmp' behind the IPv6 header at 'ip', which has
+ * its addresses.  Adds the link-layer option 'opt' if 'lla' is not NULL, the
+ * lengths and the checksum. */
 static enum nat64_result
 finish_nd(const struct nat64_frame *f, struct nat64_head *h, uint8_t opt,
           const uint8_t *lla)
@@ -161,9 +161,8 @@ request_to_solicitation(const struct nat64 *n, const struct nat64_frame *f,
     return finish_nd(f, h, OPT_SLLA, probe ? NULL : arp + ARP_SHA);
 }
 
-/* A reply to one host, or with 'to_all' something for all hosts to know.  A
- * reply to a probe has nobody to go to but all nodes (RFC 4861 section
- * 7.2.4). */
+/* A reply to one host, or with 'to_all' an announcement to all hosts.  A reply
+ * to a probe can only go to all nodes (RFC 4861 section 7.2.4). */
 static enum nat64_result
 reply_to_advertisement(const struct nat64 *n, const struct nat64_frame *f,
                        struct nat64_head *h, const uint8_t *arp, bool to_all)
@@ -222,8 +221,9 @@ nat64_arp_to_nd(const struct nat64 *n, const struct nat64_frame *f,
 
 /* Neighbor Discovery to ARP. */
 
-/* Checks the options of the message at 'icmp' and stores where the link-layer
- * address in the one of type 'opt' is in '*lla', or NULL if there is none. */
+/* Checks the options of the message at 'icmp'.  Points '*lla' to the
+ * link-layer address in the option of type 'opt', or sets it to NULL if there
+ * is none. */
 static bool
 parse_options(const uint8_t *icmp, size_t len, uint8_t opt,
               const uint8_t **lla)
@@ -301,8 +301,8 @@ solicitation_to_request(const struct nat64 *n, const struct nat64_frame *f,
                       zero, target);
 }
 
-/* The source of an advertisement does not matter, only what it is about: a
- * router may well speak for others. */
+/* The source of an advertisement does not matter, only its target: a router
+ * may well speak for others. */
 static enum nat64_result
 advertisement_to_reply(const struct nat64 *n, const struct nat64_frame *f,
                        struct nat64_head *h, const uint8_t *ip,

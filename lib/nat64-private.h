@@ -4,8 +4,8 @@
 /* What the files of the translator share: the names of the headers' fields,
  * loads and stores, checksums, and what each file offers to the others.
  *
- * What every packet goes through is inline, and written for the usual case: a
- * prefix of 96 bits, unicast, no options. */
+ * Code that every packet goes through is inline, and written for the usual
+ * case: a prefix of 96 bits, unicast, no options. */
 
 #ifndef NAT64_PRIVATE_H
 #define NAT64_PRIVATE_H 1
@@ -13,8 +13,8 @@
 #ifdef __KERNEL__
 #include <linux/string.h>
 
-/* User Mode Linux is compiled with -fno-builtin, by which every load of two
- * bytes would become a call. */
+/* User Mode Linux is compiled with -fno-builtin, which would turn every load
+ * of two bytes into a call. */
 #undef memcpy
 #define memcpy(DST, SRC, N) __builtin_memcpy(DST, SRC, N)
 #else
@@ -33,7 +33,7 @@ enum {
     ETH_SRC = 6,
     ETH_LEN = 14,               /* Without tags. */
     ETH_MAX_LEN = 22,           /* With two. */
-    ETH_TYPE_MIN = 0x600,       /* What is less is a length. */
+    ETH_TYPE_MIN = 0x600,       /* Less is a length. */
     SNAP_LEN = 8,               /* LLC and SNAP headers, type included. */
     ETH_IP4 = 0x0800,
     ETH_ARP = 0x0806,
@@ -172,9 +172,9 @@ nat64_put32(uint8_t *p, uint32_t x)
 
 /* Internet checksums (RFC 1071).
  *
- * Sums are over words as the machine loads them, because the order of bytes
- * does not matter to a sum of this kind as long as load and store agree.
- * They are kept in 64 bits, where some thousand words of 32 bits fit. */
+ * Sums are over words as the machine loads them: byte order does not matter to
+ * such a sum as long as load and store agree.  They are kept in 64 bits, where
+ * some thousand words of 32 bits fit. */
 
 static inline uint64_t
 nat64_word16(const uint8_t *p)
@@ -201,8 +201,8 @@ nat64_word(uint16_t x)
     return NAT64_BIG_ENDIAN ? x : __builtin_bswap16(x);
 }
 
-/* Takes 'word', of 32 bits, off a sum: modulo 65535 a complement is the
- * negative. */
+/* Returns what to add to a sum to take off 'word', of 32 bits: modulo 65535
+ * the complement is the negative. */
 static inline uint64_t
 nat64_less32(uint64_t word)
 {
@@ -235,7 +235,7 @@ nat64_sum_addrs6(const uint8_t *ip)
     return nat64_sum_addr6(ip + IP6_SRC) + nat64_sum_addr6(ip + IP6_DST);
 }
 
-/* Like nat64_sum_addrs4() and nat64_sum_addrs6(), to be subtracted. */
+/* Like nat64_sum_addrs4() and nat64_sum_addrs6(), but negative. */
 static inline uint64_t
 nat64_less_addrs4(const uint8_t *ip)
 {
@@ -291,8 +291,8 @@ nat64_pseudo6(const uint8_t *ip, size_t len)
            + nat64_word((uint16_t) (len >> 16)) + nat64_word(PROTO_ICMP6);
 }
 
-/* Returns the result for a frame of which the first 'upto' bytes were to be
- * read and cannot. */
+/* Returns the result for a frame whose first 'upto' bytes should be readable
+ * but are not. */
 static inline enum nat64_result
 nat64_short(const struct nat64_frame *f, struct nat64_head *h, size_t upto)
 {
@@ -301,9 +301,9 @@ nat64_short(const struct nat64_frame *f, struct nat64_head *h, size_t upto)
 }
 
 /* Starts the head, whose 'l3_ofs' is set, with the Ethernet header of the
- * frame, tags and all.  The copy takes no branch: it is as long as the longest,
- * and of a shorter one the rest will be overwritten.  There is an IP header or
- * ARP message behind.  In place of a length comes the type. */
+ * frame, tags and all, and with the type in place of a length.  The copy has
+ * no branch: it is as long as the longest header, which an IP header or ARP
+ * message behind it allows.  What is too much will be overwritten. */
 static inline void
 nat64_put_eth(const struct nat64_frame *f, struct nat64_head *h, uint16_t type)
 {
@@ -312,9 +312,9 @@ nat64_put_eth(const struct nat64_frame *f, struct nat64_head *h, uint16_t type)
     h->eth_type = type;
 }
 
-/* Returns whether there may be a fragment of 'len' bytes at 'ofs': not if IPv4
- * has no packet that long (RFC 791 section 3.1), in which case offsets of what
- * it is cut into could wrap. */
+/* Returns whether there may be a fragment of 'len' bytes at 'ofs'.  IPv4 has
+ * no longer packets (RFC 791 section 3.1), and if such a fragment were cut,
+ * offsets could wrap. */
 static inline bool
 nat64_is_in_packet(size_t ofs, size_t len)
 {
@@ -374,8 +374,8 @@ nat64_is_host4(const uint8_t *ip4)
 }
 
 /* Stores the IPv6 address of 'ip4' in 'ip6' (RFC 6052 section 2.3), or returns
- * false if that must not have one.  Other than nat64_embed(), whether it may
- * be the address of a host does not matter. */
+ * false if 'ip4' must not have one.  Unlike for nat64_embed(), 'ip4' need not
+ * be the address of a host. */
 static inline bool
 nat64_embed_any(const struct nat64 *n, const uint8_t *ip4, uint8_t *ip6)
 {
@@ -421,9 +421,9 @@ nat64_extract(const struct nat64 *n, const uint8_t *ip6, uint8_t *ip4)
            && (!NAT64_UNLIKELY(nat64_well_known(n)) || nat64_is_global4(ip4));
 }
 
-/* Destinations that are not one host, or seem to be while the frame goes to a
- * group.  'eth_dst' is the destination in the frame, and 'eth_out' that of
- * the new one, to be changed if need be. */
+/* Translate destinations that are not one host, or that seem to be one while
+ * the frame goes to a group.  'eth_dst' is the destination of the frame, and
+ * 'eth_out' that of the new frame, which is changed if need be. */
 bool nat64_group_4to6(const struct nat64 *, const uint8_t *ip4,
                       const uint8_t *eth_dst, uint8_t *ip6, uint8_t *eth_out);
 bool nat64_group_6to4(const uint8_t *ip6, const uint8_t *eth_dst,
@@ -443,10 +443,10 @@ nat64_group_eth6(const uint8_t *ip6, uint8_t *eth)
 
 /* nat64-transport.c. */
 
-/* Copies the first bytes of a transport header to 'out', adding 'delta' to
- * its checksum, and stores how many in '*copied'.  The header is at offset
- * 'l4' in the frame and has 'len' bytes of IP payload, of which it must be the
- * start; 'whole' says that it is all of it too. */
+/* Copy the first bytes of a transport header to 'out', adding 'delta' to its
+ * checksum, and store their number in '*copied'.  The header is at offset 'l4'
+ * in the frame and must be the start of the 'len' bytes of IP payload.
+ * 'whole' says that these are the whole IP payload. */
 
 static inline enum nat64_result
 nat64_tcp(const struct nat64_frame *f, struct nat64_head *h, size_t l4,
@@ -492,7 +492,7 @@ nat64_udp(const struct nat64_frame *f, struct nat64_head *h, size_t l4,
     if (NAT64_UNLIKELY(f->linear < l4 + UDP_LEN)) {
         return nat64_short(f, h, l4 + UDP_LEN);
     }
-    /* A fragment has less than the length says, and a super-packet may have
+    /* A fragment is shorter than the length says, and a super-packet may have
      * the length of one of its parts, or none. */
     udp_len = nat64_get16(udp + UDP_LEN_FIELD);
     if (NAT64_UNLIKELY((udp_len < UDP_LEN || (whole && udp_len > len))
@@ -543,9 +543,9 @@ struct nat64_chain {
 enum nat64_result nat64_walk(const uint8_t *ip, size_t linear, size_t len,
                              struct nat64_chain *chain, size_t *need);
 
-/* Returns NAT64_OK if packets with protocol 'proto', which is none that the
- * translator knows better, may get an IPv6 or IPv4 header: not if they would
- * be something else there, which might even be believed. */
+/* Return NAT64_OK if packets with protocol 'proto', which has no translation
+ * of its own, may get an IPv6 or IPv4 header.  They may not if they would mean
+ * something else there, which might even be believed. */
 enum nat64_result nat64_protocol_4to6(uint8_t proto);
 enum nat64_result nat64_protocol_6to4(uint8_t proto);
 
@@ -557,8 +557,8 @@ enum nat64_result nat64_4to6(const struct nat64 *, const struct nat64_frame *,
 enum nat64_result nat64_6to4(const struct nat64 *, const struct nat64_frame *,
                              struct nat64_head *);
 
-/* nat64-icmp.c.  ICMP errors: the head has the new IP header, apart from its
- * length; the message is from 'l4' to 'end' in the frame. */
+/* nat64-icmp.c.  ICMP errors.  The head has the new IP header, apart from its
+ * length.  The message is from 'l4' to 'end' in the frame. */
 enum nat64_result nat64_icmp_error_4to6(const struct nat64 *,
                                         const struct nat64_frame *,
                                         struct nat64_head *,
@@ -568,16 +568,16 @@ enum nat64_result nat64_icmp_error_6to4(const struct nat64 *,
                                         struct nat64_head *,
                                         size_t l4, size_t end);
 
-/* nat64-inner.c.  Translates the first 'len' bytes of a packet, quoted in an
- * ICMP error, to at most 'room' bytes at 'out'.  Returns how many there are,
- * or 0 if it does not translate. */
+/* nat64-inner.c.  Translate the first 'len' bytes of a packet, quoted in an
+ * ICMP error, to at most 'room' bytes at 'out'.  Return the number of bytes,
+ * or 0 if the packet does not translate. */
 size_t nat64_inner_4to6(const struct nat64 *, const uint8_t *in, size_t len,
                         uint8_t *out, size_t room);
 size_t nat64_inner_6to4(const struct nat64 *, const uint8_t *in, size_t len,
                         uint8_t *out, size_t room);
 
-/* nat64-neigh.c.  For the latter, the ICMPv6 message is from 'l4' to 'end' in
- * the frame. */
+/* nat64-neigh.c.  In nat64_nd_to_arp(), the ICMPv6 message is from 'l4' to
+ * 'end' in the frame. */
 enum nat64_result nat64_arp_to_nd(const struct nat64 *,
                                   const struct nat64_frame *,
                                   struct nat64_head *);

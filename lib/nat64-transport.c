@@ -9,11 +9,11 @@
 
 #include "nat64-private.h"
 
-/* UDP without checksum, whose first 8 bytes are at 'out' already.  'udp_len'
- * is the length in its header, and 'ip6' as for nat64_udp().
+/* UDP without checksum.  Its first 8 bytes are at 'out' already.  'udp_len' is
+ * the length in its header, and 'ip6' as for nat64_udp().
  *
- * RFC 7915 section 4.5: over IPv6 there must be a checksum, so that it is
- * computed, which takes the whole datagram. */
+ * RFC 7915 section 4.5: over IPv6 there must be a checksum, so it is computed,
+ * which takes the whole datagram. */
 enum nat64_result
 nat64_udp_no_csum(const struct nat64_frame *f, struct nat64_head *h,
                   size_t l4, size_t udp_len, bool whole, const uint8_t *ip6,
@@ -26,8 +26,9 @@ nat64_udp_no_csum(const struct nat64_frame *f, struct nat64_head *h,
         return NAT64_FRAGMENT_DROP;
     }
     if (!ip6 || f->gso_size) {
-        /* It must not have come so (RFC 8200 section 8.1), or cannot be
-         * computed before the super-packet is cut. */
+        /* The datagram must not have come without checksum (RFC 8200 section
+         * 8.1), or the checksum cannot be computed before the super-packet is
+         * cut. */
         return NAT64_UDP_CSUM;
     }
     if (f->linear < l4 + udp_len) {
@@ -41,7 +42,7 @@ nat64_udp_no_csum(const struct nat64_frame *f, struct nat64_head *h,
     return NAT64_OK;
 }
 
-/* A TCP header that cannot be read yet counts as the shortest there is: if
+/* A TCP header that cannot be read yet counts as the shortest possible: if
  * that is too long, so is any. */
 size_t
 nat64_gso_unit(const struct nat64_frame *f, uint8_t proto, size_t l4,

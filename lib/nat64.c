@@ -49,8 +49,8 @@ translate(const struct nat64 *n, const struct nat64_frame *f,
 }
 
 /* translate() for a frame with more than addresses and type.  The packet in an
- * 802.3 frame must be in the length of that, which is no concern of the
- * super-packets' until they are cut. */
+ * 802.3 frame must fit into the frame's length, but that of a super-packet
+ * means nothing until it is cut. */
 static NAT64_SLOW enum nat64_result
 translate_long(const struct nat64 *n, const struct nat64_frame *f_,
                struct nat64_head *h)

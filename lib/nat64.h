@@ -12,8 +12,8 @@
  *     old:  [ strip .............. ][ keep ........... ][ padding ]
  *     new:  [ head ...... ][ keep ........... ]
  *
- * The translator only reads the frame and writes the head, so that a frame
- * that does not translate is as it was.  Payload is neither read nor moved,
+ * The translator only reads the frame and writes the head, so a frame that
+ * does not translate stays as it was.  Payload is neither read nor moved,
  * except where a rule asks for it: then 'keep' is 0 and all is in the head. */
 
 #ifndef NAT64_H
@@ -32,7 +32,7 @@ enum nat64_direction {
     NAT64_6TO4 = 2,             /* The other way. */
 };
 
-/* IPv6's smallest MTU (RFC 8200 section 5), and what a link must take for
+/* IPv6's smallest MTU (RFC 8200 section 5), and what a link must carry for
  * IPv4 (RFC 791). */
 #define NAT64_MTU_MIN_6 1280
 #define NAT64_MTU_MIN_4 68
@@ -46,11 +46,11 @@ struct nat64 {
                                  * may be of any size. */
     uint8_t prefix[16];         /* RFC 6052; bits behind 'prefix_len' and the
                                  * "u" octet (bits 64 to 71) are zero. */
-    uint32_t answer;            /* Of no concern to the translator: the
-                                 * recirculation id with which the answer to a
-                                 * packet that is too big goes back to the
-                                 * sender, or 0 if it goes out of the port that
-                                 * the packet came from as it is. */
+    uint32_t answer;            /* Not for the translator: the recirculation id
+                                 * with which the answer to a packet that is
+                                 * too big goes back to the sender, or 0 if the
+                                 * answer goes out of the packet's input port
+                                 * unchanged. */
 };
 
 /* Returns NULL if 'n' is well-formed, or else a static string that says what
@@ -59,8 +59,9 @@ const char *nat64_check(const struct nat64 *n);
 
 /* A frame to translate.  The headers start at 'data'; up to two VLAN tags may
  * lie between the addresses and the type, and in an 802.3 frame the length and
- * LLC and SNAP headers (RFC 1042).  What is made of it is Ethernet II, which
- * every host takes (RFC 1122 section 2.3.3) and IPv6 alone has (RFC 2464). */
+ * LLC and SNAP headers (RFC 1042).  The new frame is Ethernet II, which every
+ * host accepts (RFC 1122 section 2.3.3) and which is all that IPv6 has (RFC
+ * 2464). */
 struct nat64_frame {
     const uint8_t *data;        /* Ethernet header. */
     size_t linear;              /* Bytes that can be read at 'data'. */
@@ -120,16 +121,16 @@ enum nat64_result {
 /* Returns a static name for 'result', e.g. "icmp_type". */
 const char *nat64_result_name(enum nat64_result result);
 
-/* Longest head.  An ICMP error is all head; no longer than IPv6's smallest
- * MTU (RFC 4443 section 2.4(c)), behind an Ethernet header with two tags. */
+/* Longest head.  An ICMP error is all head: no longer than IPv6's smallest MTU
+ * (RFC 4443 section 2.4(c)), behind an Ethernet header with two tags. */
 #define NAT64_HEAD_MAX (22 + NAT64_MTU_MIN_6)
 
 struct nat64_head {
     size_t need;                /* With NAT64_PULL only. */
     size_t strip;               /* Bytes at the start of the old frame that
                                  * the head replaces. */
-    size_t keep;                /* Bytes that stay after them.  What is behind
-                                 * is padding. */
+    size_t keep;                /* Bytes that stay after them.  The rest is
+                                 * padding. */
     size_t len;                 /* Bytes in 'bytes'. */
     uint16_t l3_ofs;            /* Of the new frame. */
     uint16_t l4_ofs;            /* Likewise; 'len' or less.  0 if there is no
@@ -142,13 +143,13 @@ struct nat64_head {
     uint8_t bytes[NAT64_HEAD_MAX];
 };
 
-/* Returns the offset of the IP or ARP header in frames that are made of 'f', or
- * 0 if 'f->data' does not have an Ethernet header up to 'f->l3_ofs'. */
+/* Returns the offset of the IP or ARP header in frames that are made of 'f',
+ * or 0 if 'f->data' does not have an Ethernet header up to 'f->l3_ofs'. */
 uint16_t nat64_l3_ofs(const struct nat64_frame *f);
 
 /* Translates frame 'f' as 'n' says and describes the new frame in 'head'.
- * Reads the first 'f->linear' bytes; if that is too few, while 'f->len' has
- * them, returns NAT64_PULL with how many there should be. */
+ * Reads the first 'f->linear' bytes.  If those are too few, while 'f->len' is
+ * enough, returns NAT64_PULL and how many it needs. */
 enum nat64_result nat64_translate(const struct nat64 *n,
                                   const struct nat64_frame *f,
                                   struct nat64_head *head);
@@ -157,22 +158,23 @@ enum nat64_result nat64_translate(const struct nat64 *n,
  * 'payload' the number of bytes of the whole new packet after the IPv4 header,
  * or after the IPv6 fragment header that is there for this purpose.  Makes the
  * Ethernet and IP headers of the fragment whose payload starts at byte '*ofs'
- * of that, with '*ofs' 0 for the first, and writes them to 'out' (at least
+ * of the payload, 0 for the first, and writes them to 'out' (at least
  * NAT64_FRAG_HEAD_MAX bytes).  Stores the number of bytes of headers in
  * '*out_len', of payload in '*take', and in '*ofs' where the next fragment
  * starts.  Returns true if there is another one.
  *
- * A checksum that was left to be completed (csum_partial) must be before. */
+ * A checksum that was left to be completed (csum_partial) must be completed
+ * before. */
 #define NAT64_FRAG_HEAD_MAX (22 + 60)
 bool nat64_fragment(const struct nat64_head *head, size_t payload,
                     size_t *ofs, uint8_t *out, size_t *out_len, size_t *take);
 
-/* After NAT64_TOO_BIG.  Makes the frame that tells the sender of 'f', which is
- * in the language of 'f': Fragmentation Needed (RFC 1191) or Packet Too Big
- * (RFC 4443 section 3.2) with 'mtu', as from the destination of 'f', with as
- * much of 'f' as such an error quotes and 'f->linear' has.  'bytes' has room
- * for NAT64_HEAD_MAX.  Returns the length of the frame, or 0 if no error may
- * be sent about 'f' (RFC 1122 section 3.2.2, RFC 4443 section 2.4(e)). */
+/* After NAT64_TOO_BIG.  Makes the frame that tells the sender of 'f', in the
+ * address family of 'f': Fragmentation Needed (RFC 1191) or Packet Too Big
+ * (RFC 4443 section 3.2) with 'mtu', as if from the destination of 'f'.  It
+ * has as much of 'f' as such an error quotes and 'f->linear' has.  'bytes' has
+ * room for NAT64_HEAD_MAX.  Returns the length of the frame, or 0 if no error
+ * may be sent about 'f' (RFC 1122 section 3.2.2, RFC 4443 section 2.4(e)). */
 size_t nat64_too_big(const struct nat64_frame *f, uint16_t mtu,
                      uint8_t *bytes);
 

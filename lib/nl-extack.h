@@ -11,11 +11,11 @@
 struct ds;
 
 /* Hook for lib/netlink-socket.c: a reply has come, with 'message' in its
- * extended acknowledgment, or without any if that is NULL. */
+ * extended acknowledgment, or NULL if it has none. */
 void nl_extack_set(const char *message);
 
-/* Hook for lib/dpctl.c: appends ": " and the message to 's', if there is one,
- * and forgets it. */
+/* Hook for lib/dpctl.c: if there is a message, appends ": " and the message to
+ * 's', and forgets it. */
 void nl_extack_format(struct ds *s);
 
 #endif /* NL_EXTACK_H */

@@ -103,7 +103,7 @@ tasuki_put_ofpact(struct ofpbuf *ofpacts, const struct tasuki_action *a)
 
 /* Where an action leaves its value. */
 
-/* Cuts "->SUBFIELD" and the parenthesis before it off 'value', and parses
+/* Cuts off "->SUBFIELD" and the parenthesis before it from 'value', and parses
  * SUBFIELD into '*dst'.  Returns NULL or a malloc()'d error. */
 static char *
 parse_dst(const struct tasuki_action *a, char *value, struct mf_subfield *dst)
@@ -116,7 +116,7 @@ parse_dst(const struct tasuki_action *a, char *value, struct mf_subfield *dst)
     }
     *end = '\0';
 
-    /* lib/ofp-group.c, which takes buckets apart and puts them together again,
+    /* lib/ofp-group.c takes buckets apart and puts them together again, which
      * adds a parenthesis. */
     char *subfield = end + strlen(")->");
     subfield[strcspn(subfield, ")")] = '\0';
@@ -127,9 +127,9 @@ parse_dst(const struct tasuki_action *a, char *value, struct mf_subfield *dst)
     return error;
 }
 
-/* Returns true if a value can go to 'field'.  What the options of tunnels that
- * are mapped to fields are called is each switch's own business.  What conntrack
- * keeps is written by nothing but its own action. */
+/* Returns true if a value can go to 'field'.  It cannot go to options of
+ * tunnels that are mapped to fields, whose names differ between switches, or
+ * to fields of conntrack, which only the ct action writes. */
 static bool
 takes_value(const struct mf_field *field)
 {
@@ -161,7 +161,7 @@ encode_dst(const struct mf_subfield *dst, struct ofpbuf *out)
     header->ofs = htons(dst->ofs);
     header->n_bits = htons(dst->n_bits);
 
-    /* It takes 4 or 8 bytes. */
+    /* The header takes 4 or 8 bytes. */
     out->size -= sizeof header->field;
     nx_put_mff_header(out, dst->field, 0, false);
     out->size = size;
@@ -277,8 +277,8 @@ tasuki_check(const struct ofpact_tasuki *oa, struct match *match)
     return error || !oa->dst.field ? error : mf_check_dst(&oa->dst, match);
 }
 
-/* If 'a' is an action that 'action_set' has already and may have once only,
- * overwrites that one, in its place, and returns true. */
+/* If 'a' is an action that 'action_set' has already and may have only once,
+ * overwrites the older one in its place and returns true. */
 bool
 tasuki_replace(struct ofpbuf *action_set, const struct ofpact *a)
 {
@@ -342,8 +342,9 @@ tasuki_odp_format(const struct nlattr *attr, struct ds *s)
 }
 
 /* If 's' starts with one of our actions, appends it to 'odp_actions' and
- * returns the number of bytes that it takes up in 's'; returns 0 if it is
- * something else, a negative errno value if it is ours but wrong. */
+ * returns the number of bytes that it takes up in 's'.  Returns 0 if 's'
+ * starts with something else, or a negative errno value if the action is ours
+ * but wrong. */
 int
 tasuki_odp_parse(const char *s, struct ofpbuf *odp_actions)
 {
@@ -369,7 +370,7 @@ tasuki_odp_parse(const char *s, struct ofpbuf *odp_actions)
 }
 
 /* Executes the first of 'odp_actions', which is OVS_ACTION_ATTR_TASUKI, on
- * 'batch'.  Packets may leave it. */
+ * 'batch'.  Packets may leave the batch. */
 void
 tasuki_odp_execute(void *dp, struct dp_packet_batch *batch,
                    const struct nlattr *odp_actions, size_t odp_actions_len,

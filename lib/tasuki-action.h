@@ -8,10 +8,10 @@
  *
  * Upstream is hooked once, for one OpenFlow experimenter action and one
  * datapath action attribute; both carry the id of the action proper.  An
- * action is a file that defines a 'struct tasuki_action' and a line in
- * TASUKI_ACTIONS, in tasuki-datapath.h: the hooks need not know it.
+ * action is a file that defines a 'struct tasuki_action', and a line in
+ * TASUKI_ACTIONS in tasuki-datapath.h.  The hooks need not know it.
  *
- * Thread-safety: the table is constant; every function in it may be called
+ * Thread-safety: the table is constant, and every function in it may be called
  * from any thread. */
 
 #include <stdbool.h>
@@ -34,7 +34,7 @@ struct nlattr;
 struct ofpbuf;
 
 /* OpenFlow experimenter id.  5a-54-4b is an OUI with the locally administered
- * bit set, so that it cannot be assigned to any other organization. */
+ * bit set, so it cannot be assigned to any other organization. */
 #define TASUKI_VENDOR_ID 0x005a544b
 
 /* Header of each of our actions in OpenFlow, any version, followed by what
@@ -49,7 +49,7 @@ struct tasuki_action_header {
 };
 BUILD_ASSERT_DECL(sizeof(struct tasuki_action_header) == 16);
 
-/* What comes first in the body of an action that leaves a value. */
+/* The beginning of the body of an action that leaves a value. */
 struct tasuki_dst_header {
     ovs_be16 ofs;               /* Of the subfield in its field. */
     ovs_be16 n_bits;            /* The subfield's width. */
@@ -61,11 +61,12 @@ BUILD_ASSERT_DECL(sizeof(struct tasuki_dst_header) == 16);
 /* What comes of a packet in translation. */
 enum tasuki_effect {
     TASUKI_OK,                  /* Its headers are as the flow says. */
-    TASUKI_NEW_HEADERS,         /* They are what the datapath finds in it. */
+    TASUKI_NEW_HEADERS,         /* Its headers are known only to the
+                                 * datapath. */
     TASUKI_VALUE,               /* The datapath computes a value for it. */
     TASUKI_CONSTANT,            /* The value is the same for all packets of
                                  * the flow: tasuki_xlate's 'value'. */
-    TASUKI_DROP,                /* Nothing. */
+    TASUKI_DROP,                /* Nothing is left of it. */
 };
 
 /* A translation, as an action sees it. */
@@ -79,9 +80,8 @@ struct tasuki_xlate {
     uint16_t mtu;               /* Of the bridge, in bytes of IP. */
     uint32_t value;             /* Set along with TASUKI_CONSTANT. */
 
-    /* Returns a recirculation id with which a packet finds back to where
-     * those of the flow come from; 0 if it does by way of their input
-     * port. */
+    /* Returns the recirculation id with which a packet gets back to the sender
+     * of the flow's packets, or 0 if their input port leads there. */
     uint32_t (*answer_id)(struct tasuki_xlate *);
 };
 
@@ -102,66 +102,67 @@ struct tasuki_action {
     /* OpenFlow.
      *
      * 'args' points to 'args_size' bytes, aligned for any type and zeroed
-     * before 'parse' and 'decode', which leave padding zero because actions
+     * before 'parse' and 'decode'.  Both leave padding zero, because actions
      * are compared bytewise. */
 
-    /* The action leaves a value: a number that it computes for each packet, and
-     * that goes into a subfield which later tables match.  Users write
+    /* The action leaves a value: a number that it computes for each packet.
+     * The number goes into a subfield that later tables match.  Users write
      * "NAME(ARGS)->SUBFIELD".
      *
-     * The datapath leaves it where it keeps a packet's hash (md.dp_hash in
-     * userspace, ovs_flow_hash in the kernel) and recirculates; resuming
-     * translation loads it into the subfield.  So there is one datapath flow
-     * for each value that occurs, and the pipeline is translated once for
-     * each. */
+     * The datapath leaves the value where it keeps a packet's hash (md.dp_hash
+     * in userspace, ovs_flow_hash in the kernel) and recirculates.  When
+     * translation resumes, it loads the value into the subfield.  So there is
+     * one datapath flow for each value that occurs, and the pipeline is
+     * translated once for each. */
     bool leaves_value;
 
     /* Returns NULL if a value fits 'dst', otherwise a static string on what
      * 'dst' must be.  Null if any value fits anywhere. */
     const char *(*dst_problem)(const void *args, const struct mf_subfield *dst);
 
-    /* Parses 'value', what stands between the parentheses or after the colon,
-     * which it may modify.  Returns NULL or a malloc()'d one-line error that
-     * names the argument and its range. */
+    /* Parses 'value', which is what stands between the parentheses or after
+     * the colon, and which it may modify.  Returns NULL or a malloc()'d
+     * one-line error that names the argument and its range. */
     char *(*parse)(char *value, void *args);
 
     /* Appends the whole action in the form that 'parse' takes. */
     void (*format)(const void *args, struct ds *);
 
-    /* Appends to 'out' what follows struct tasuki_action_header; parses the
-     * 'len' bytes of it at 'body', padding included. */
+    /* 'encode' appends to 'out' what follows struct tasuki_action_header.
+     * 'decode' parses the 'len' bytes of that at 'body', padding included. */
     void (*encode)(const void *args, struct ofpbuf *out);
     enum ofperr (*decode)(const void *body, size_t len, void *args);
 
-    /* Checks 'args' against 'match', what the actions before this one have
-     * made of the match of the flow.  An action that changes the type or the
-     * protocol of packets changes 'dl_type' or 'nw_proto' in it, which the
-     * caller restores when all actions are checked. */
+    /* Checks 'args' against 'match', which is the match of the flow as the
+     * actions before this one have changed it.  An action that changes the
+     * type or the protocol of packets changes 'dl_type' or 'nw_proto' in
+     * 'match', which the caller restores when all actions are checked. */
     enum ofperr (*check)(const void *args, struct match *match);
 
     /* Translation, in terms of nested attribute 'id' of
      * OVS_ACTION_ATTR_TASUKI. */
 
-    /* Returns true if translation can take the action back, as it does where a
-     * clone or a bucket ends, by setting fields to what they were.  If not, the
-     * datapath has to clone the packet.  Null if it never can. */
+    /* Returns true if translation can take the action back by setting fields
+     * to what they were, as it does where a clone or a bucket ends.  If not,
+     * the datapath has to clone the packet.  Null if it never can. */
     bool (*reversible)(const void *args);
 
-    /* Appends the datapath's form of the action to 'odp_actions' by way of
+    /* Appends the datapath's form of the action to 'odp_actions' with
      * tasuki_odp_put(), or nothing if the action does not apply to packets of
-     * the flow; unwildcards what that depended on. */
+     * the flow.  Unwildcards what that depended on. */
     enum tasuki_effect (*translate)(const void *args, struct tasuki_xlate *);
 
-    /* An action set has one, which a later one overwrites; otherwise it has as
-     * many as were written. */
+    /* If true, an action set has one such action, which a later one
+     * overwrites.  If false, it has as many as were written. */
     bool once;
 
     /* Puts a harmless instance of the action, to find out whether a datapath
-     * takes it. */
+     * accepts it. */
     void (*probe)(struct ofpbuf *odp_actions);
 
-    /* Formats the payload of the nested attribute; parses one that stands
-     * between the parentheses, as 'parse' does, and puts it. */
+    /* 'odp_format' formats the payload of the nested attribute.  The other
+     * parses what stands between the parentheses, as 'parse' does, and puts
+     * the payload. */
     void (*odp_format)(const void *payload, size_t len, struct ds *);
     char *(*odp_parse)(char *value, struct ofpbuf *odp_actions);
 
@@ -169,8 +170,8 @@ struct tasuki_action {
      * allocation.  Packets that it cannot handle stay as they are and are
      * counted.
      *
-     * May delete packets from the batch.  What it makes of a packet besides
-     * goes to 'exec'. */
+     * It may delete packets from the batch.  Further packets that it makes of
+     * one go to 'exec'. */
     void (*execute)(struct dp_packet_batch *, const void *payload,
                     const struct tasuki_exec *exec);
 };

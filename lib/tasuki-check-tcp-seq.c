@@ -18,11 +18,10 @@
 #include "packets.h"
 #include "util.h"
 
-/* The check_tcp_seq action.  What it asks of a segment is in
- * check-tcp-seq.h. */
+/* The check_tcp_seq action.  What it checks is in check-tcp-seq.h. */
 
-/* Super-packets that straddle an edge of their window and are outside as a
- * whole: this datapath does not cut them up. */
+/* Super-packets that straddle an edge of their window and count as outside:
+ * this datapath does not cut them up. */
 COVERAGE_DEFINE(check_tcp_seq_straddles);
 
 /* Arguments. */

@@ -8,17 +8,17 @@
  * userspace and the kernel module agree on it.
  *
  * Upstream's numbers keep growing, in Open vSwitch and in Linux, and the two
- * already disagree on some, so ours is far above both.  It must never
+ * already disagree on some.  So ours is far above both.  It must never
  * change. */
 #define TASUKI_ACTION_ATTR_NR 128
 
-/* The registry: one line an action, in the order of their ids, which count from
- * 1 and are the same for ever, in the datapath and in OpenFlow.  So new lines go
- * to the end.
+/* The registry: one line for each action, in the order of their ids.  Ids
+ * count from 1 and never change, in the datapath and in OpenFlow.  So new
+ * lines go to the end.
  *
- * X(ATTR, NAME, TITLE): TASUKI_ACTION_ATTR_<ATTR> is the id; <NAME> the keyword
- * that users type, from which the names of 'struct tasuki_action tasuki_<NAME>'
- * in userspace and in the kernel and of the datapath feature are made; <TITLE>
+ * X(ATTR, NAME, TITLE): TASUKI_ACTION_ATTR_<ATTR> is the id.  <NAME> is the
+ * keyword that users type.  'struct tasuki_action tasuki_<NAME>', in userspace
+ * and in the kernel, and the datapath feature are named after it.  <TITLE> is
  * what "ovs-appctl dpif/show-dp-features" calls it. */
 #define TASUKI_ACTIONS(X) \
     X(TCP_OFFSET, tcp_offset, "TCP offset action") \
@@ -36,8 +36,9 @@ enum tasuki_action_attr {
 #undef TASUKI_ACTION_ATTR
 #define TASUKI_ACTION_ATTR_MAX (__TASUKI_ACTION_ATTR_MAX - 1)
 
-/* Declares an action, and is its entry in a table by id.  The kernel's are weak:
- * one that it does not have yet is NULL, and takes the slow path. */
+/* Declares an action, and is its entry in a table by id.  The kernel's are
+ * weak: an action that it does not have yet is NULL, and takes the slow
+ * path. */
 #ifdef __KERNEL__
 #define TASUKI_ACTION_WEAK __weak
 #else

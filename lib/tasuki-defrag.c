@@ -16,16 +16,15 @@ COVERAGE_DEFINE(tasuki_defrag_drop);        /* Fragments left out. */
 COVERAGE_DEFINE(tasuki_defrag_expired);     /* Of packets never complete. */
 
 /* Fragments to keep, of all packets together.  Above that the oldest packet
- * goes: who floods us with fragments that never become packets keeps nobody
- * else from having his put together, as long as they come close to each
- * other. */
+ * goes.  So a flood of fragments that never become packets does not keep
+ * others from being put together, if they come close to each other. */
 #define MAX_FRAGMENTS 1000
 
-/* The least that ipf takes for a fragment that is not the last, in bytes, with
- * its IP header. */
+/* The least length, in bytes with IP header, that ipf accepts for a fragment
+ * that is not the last. */
 #define MIN_FRAGMENT_LEN 400
 
-/* More than ipf keeps anything, in ms. */
+/* Longer than ipf keeps anything, in ms. */
 #define FOREVER (60 * 60 * 1000)
 
 static struct ovs_mutex mutex = OVS_MUTEX_INITIALIZER;
@@ -68,8 +67,8 @@ count_fragments(void)
     return status.nfrag;
 }
 
-/* Makes room for 'n' fragments.  ipf would refuse those that come while it is
- * full, and it keeps what it has for 15 seconds. */
+/* Makes room for 'n' fragments.  While ipf is full it would refuse new ones,
+ * and it keeps what it has for 15 seconds. */
 static void
 make_room(size_t n, ovs_be16 dl_type, long long int now)
     OVS_REQUIRES(mutex)
@@ -91,8 +90,9 @@ make_room(size_t n, ovs_be16 dl_type, long long int now)
     }
 }
 
-/* Moves to 'whole' what is not a fragment in 'batch', and deletes the others.
- * What ipf adds to the batch is the fragments of the packets in 'whole'. */
+/* Moves packets of 'batch' that are no fragments to 'whole', and deletes the
+ * others: ipf has added the fragments of the packets in 'whole' to the
+ * batch. */
 static void
 take_whole(struct dp_packet_batch *batch, struct dp_packet_batch *whole,
            ovs_be16 dl_type, long long int now)
@@ -105,8 +105,8 @@ take_whole(struct dp_packet_batch *batch, struct dp_packet_batch *whole,
         if (is_fragment(packet)) {
             COVERAGE_INC(tasuki_defrag_drop);
         } else {
-            /* ipf copies to the fragments what conntrack would have noted, and
-             * this is not there otherwise. */
+            /* ipf copies to the fragments what conntrack would have noted,
+             * which is not there otherwise. */
             packet->md.ct_orig_tuple_ipv6 = false;
             dp_packet_batch_add(whole, dp_packet_clone(packet));
         }

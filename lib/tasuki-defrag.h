@@ -6,16 +6,16 @@
 
 /* Whole packets from conntrack, in the userspace datapath.
  *
- * Both datapaths put fragments together for action "ct".  In the kernel it is
- * the whole packet that goes on; in userspace its fragments do, one by one, of
- * which only the first has ports and a sequence number.  In one connection
- * tracking zone of Tasuki's own, the whole packet goes on in userspace, too.
- * Nothing is tracked there.
+ * Both datapaths put fragments together for action "ct".  In the kernel the
+ * whole packet goes on.  In userspace its fragments do, one by one, and only
+ * the first has ports and a sequence number.  In one connection tracking zone
+ * of Tasuki's own, the whole packet goes on in userspace, too.  Nothing is
+ * tracked there.
  *
- * A packet goes nowhere if a fragment of it is missing.  Left out, as if they
- * had not come, are fragments that overlap one that came before, that end
- * behind the longest possible packet (RFC 791 section 3.1: 65535 bytes), and
- * that are less than 400 bytes long without being the last. */
+ * A packet goes nowhere if a fragment of it is missing.  A fragment counts as
+ * missing if it overlaps one that came before, if it ends behind the longest
+ * possible packet (RFC 791 section 3.1: 65535 bytes), or if it is less than
+ * 400 bytes long without being the last. */
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -17,7 +17,7 @@
 #include "ovs-thread.h"
 #include "packets.h"
 
-/* Packets that nat64 dropped, by reason; those that it cut or answered. */
+/* Packets that nat64 dropped, by reason, and those that it cut or answered. */
 #define NAT64_COVERAGE_DEFINE(ENUM, NAME) COVERAGE_DEFINE(nat64_##NAME);
 NAT64_RESULTS(NAT64_COVERAGE_DEFINE)
 #undef NAT64_COVERAGE_DEFINE
@@ -49,8 +49,8 @@ count(enum nat64_result result)
     }
 }
 
-/* The checksum of TCP or UDP is left to the network device, and so covers only
- * the pseudo header. */
+/* Returns true if the checksum of TCP or UDP is left to the network device, so
+ * that it covers only the pseudo header. */
 static bool
 csum_is_partial(const struct dp_packet *packet)
 {
@@ -84,7 +84,7 @@ put_head(struct dp_packet *packet, const struct nat64_head *head)
     }
     *dp_packet_ol_flags_ptr(packet) &= ~DP_PACKET_OL_RX_IP_CKSUM_MASK;
 
-    /* What connection tracking found out is about another packet. */
+    /* What connection tracking found out is about the old packet. */
     if (OVS_UNLIKELY(packet->md.ct_state)) {
         conntrack_clear(packet);
     }
@@ -123,7 +123,7 @@ complete_csum(uint8_t *l4, size_t len, uint8_t proto)
     }
 }
 
-/* Cuts 'packet', which is translated already, as 'head' says, and executes the
+/* Cuts 'packet', which is translated already, as 'head' says.  Executes the
  * rest of the actions on each piece. */
 static void
 send_fragments(const struct dp_packet *packet, const struct nat64_head *head,
@@ -154,16 +154,17 @@ send_fragments(const struct dp_packet *packet, const struct nat64_head *head,
         dp_packet_put(fragment, payload + start, take);
         set_offsets(fragment, head->l3_ofs, headers_len);
 
-        /* dpif_execute_with_help() takes them one by one only. */
+        /* dpif_execute_with_help() accepts only batches of one packet. */
         struct dp_packet_batch batch;
         dp_packet_batch_init_packet(&batch, fragment);
         tasuki_exec_rest(exec, &batch);
     } while (more);
 }
 
-/* Tells the sender of 'packet', which is in 'frame', that it must not exceed
- * 'mtu'.  To go back through a tunnel takes more than an output action: what,
- * ofproto knows, to which the answer comes by the recirculation id 'id'. */
+/* Tells the sender of 'packet', which is in 'frame', that packets must not
+ * exceed 'mtu'.  The way back through a tunnel takes more than an output
+ * action.  ofproto knows what, and gets the answer by the recirculation id
+ * 'id'. */
 static void
 send_too_big(const struct dp_packet *packet, const struct nat64_frame *frame,
              uint16_t mtu, uint32_t id, const struct tasuki_exec *exec)
@@ -211,14 +212,14 @@ translate_packet(const struct nat64 *n, struct dp_packet *packet,
         .linear = dp_packet_size(packet),
         .len = dp_packet_size(packet),
         .l3_ofs = packet->l3_ofs,
-        /* What the output port's MTU has room for. */
+        /* Segments will fit the output port's MTU. */
         .gso_size = dp_packet_hwol_is_tso(packet) ? 1 : 0,
         .csum_partial = csum_is_partial(packet),
     };
     return nat64_translate(n, frame, head);
 }
 
-/* Has the packets that are in 'batch' so far go first. */
+/* Has the packets that are in 'batch' so far go on first. */
 static void
 flush(struct dp_packet_batch *batch, const struct tasuki_exec *exec)
 {

@@ -20,7 +20,8 @@ const uint8_t nat64_ll_prefix[16] = { 0xfe, 0x80 };
 
 /* Arguments. */
 
-/* The first argument.  Those with a prefix of their own take no other. */
+/* The first argument.  Words with a prefix of their own take no other
+ * prefix. */
 static const struct word {
     const char *name;
     uint8_t direction;
@@ -52,7 +53,7 @@ word_from_name(const char *name)
     return NULL;
 }
 
-/* Returns the word that says as much of 'n' as a word can. */
+/* Returns the word that says most about 'n'. */
 static const struct word *
 word_of(const struct nat64 *n)
 {
@@ -324,7 +325,7 @@ nat64_put(const struct nat64 *n, struct ofpbuf *odp_actions)
     tasuki_odp_put(odp_actions, TASUKI_ACTION_ATTR_NAT64, n, sizeof *n);
 }
 
-/* Without translation, nothing happens to a packet. */
+/* Reversible without translation, as nothing happens to a packet then. */
 static bool
 nat64_is_normal(const void *n_)
 {
@@ -343,8 +344,8 @@ nat64_translate_action(const void *n_, struct tasuki_xlate *x)
     }
 
     /* A group bucket has no match of its own, so anything may come here.
-     * 'dl_type' and 'packet_type' are always in the mask, and the datapath
-     * finds out all the rest by itself. */
+     * 'dl_type' and 'packet_type' are always in the mask.  The datapath finds
+     * out all the rest by itself. */
     if (x->flow->packet_type != htonl(PT_ETH)
         || !nat64_takes(&n, x->flow->dl_type)) {
         return TASUKI_DROP;
@@ -373,7 +374,7 @@ nat64_probe(struct ofpbuf *odp_actions)
 
 #define ANSWER ",answer="
 
-/* Whatever the prefix, so that what a datapath does is there to read. */
+/* Formats any prefix, so that one can read what a datapath does. */
 static void
 nat64_odp_format(const void *payload, size_t len, struct ds *s)
 {
@@ -405,7 +406,7 @@ nat64_odp_parse(char *s, struct ofpbuf *odp_actions)
 {
     struct nat64 n = { .direction = NAT64_NORMAL };
 
-    /* The one argument that OpenFlow does not have. */
+    /* The only argument that OpenFlow does not have. */
     char *answer = strstr(s, ANSWER);
     if (answer) {
         *answer = '\0';

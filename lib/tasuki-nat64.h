@@ -4,14 +4,14 @@
 #ifndef TASUKI_NAT64_H
 #define TASUKI_NAT64_H 1
 
-/* The nat64 action for code that composes actions.  What it does to a packet
+/* The nat64 action, for code that composes actions.  What it does to a packet
  * is in nat64.h. */
 
 #include "nat64.h"
 #include "tasuki-action.h"
 
-/* "nat64:normal", the action that does nothing, in the action's arguments
- * only: all else is zero then. */
+/* "nat64:normal", the action that does nothing.  Only the action's arguments
+ * have this direction, and all else in them is zero then. */
 #define NAT64_NORMAL 0
 
 /* The prefix of "nat64:4toll6" and "nat64:ll6to4", fe80::/96. */
@@ -19,7 +19,8 @@
 extern const uint8_t nat64_ll_prefix[16];
 
 /* Appends a nat64 action to 'ofpacts' and returns its arguments, zeroed, to
- * fill in before anything else is appended.  An 'mtu' of 0 is the bridge's. */
+ * fill in before anything else is appended.  An 'mtu' of 0 means the
+ * bridge's. */
 static inline struct nat64 *
 ofpact_put_nat64(struct ofpbuf *ofpacts)
 {
@@ -27,8 +28,8 @@ ofpact_put_nat64(struct ofpbuf *ofpacts)
 }
 
 /* Parses 'value', an IPv6 prefix with its length, into 'n', whose direction is
- * set already.  Returns null if successful, otherwise the reason why not,
- * which begins with 'value' and which the caller must free. */
+ * set already.  Returns null if successful.  Otherwise returns the reason why
+ * not, which begins with 'value' and which the caller must free. */
 char *nat64_parse_prefix(const char *value, struct nat64 *n);
 
 /* The member 'execute' of tasuki_nat64. */

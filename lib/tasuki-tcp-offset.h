@@ -4,7 +4,7 @@
 #ifndef TASUKI_TCP_OFFSET_H
 #define TASUKI_TCP_OFFSET_H 1
 
-/* The tcp_offset action for code that composes actions.  Its arithmetic is in
+/* The tcp_offset action, for code that composes actions.  Its arithmetic is in
  * tcp-offset.h. */
 
 #include "tasuki-action.h"

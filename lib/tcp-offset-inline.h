@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 OR GPL-2.0-only
  * Copyright (c) 2026 the Tasuki developers. */
 
-/* What the tcp_offset action does to nearly every segment, for callers to whom
- * a function call costs as much: see tcp-offset.h for what it is. */
+/* What the tcp_offset action does to nearly every segment (see tcp-offset.h),
+ * for callers to whom a function call costs as much. */
 
 #ifndef TCP_OFFSET_INLINE_H
 #define TCP_OFFSET_INLINE_H 1
@@ -11,7 +11,7 @@
 
 #define HOST_IS_BIG_ENDIAN (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__)
 
-/* Inline also in a kernel that is optimized for size. */
+/* Inline even in a kernel that is optimized for size. */
 #define HOT static inline __attribute__((__always_inline__))
 
 /* Offsets into the TCP header (RFC 9293 section 3.1). */
@@ -38,10 +38,10 @@ enum {
     ALIGNED_TS_HLEN = TCP_MIN_LEN + 12,
 };
 
-/* Big-endian loads and stores at any alignment.  Compilers recognize bytes
- * put together by shifts as well, but then some of them merge neighbouring
- * stores into worse code than two byte swaps.  And User Mode Linux is compiled
- * with -fno-builtin, by which memcpy() would be a call. */
+/* Big-endian loads and stores at any alignment.  Compilers recognize bytes put
+ * together by shifts as well, but then some of them merge neighbouring stores
+ * into worse code than two byte swaps.  User Mode Linux is compiled with
+ * -fno-builtin, which would make memcpy() a call. */
 HOT uint16_t
 get16(const uint8_t *p)
 {
@@ -79,7 +79,7 @@ put32(uint8_t *p, uint32_t x)
  *
  * Modulo 65535 a 32-bit number equals the sum of its halves, because 65536 is
  * congruent to 1.  So the difference is 'n' itself, less the 2^32 (again 1)
- * lost on wrap-around; and a wrap-around needs an 'n' of at least 1. */
+ * lost on wrap-around.  A wrap-around needs an 'n' of at least 1. */
 HOT uint32_t
 add32(uint8_t *p, uint32_t n)
 {
@@ -90,7 +90,7 @@ add32(uint8_t *p, uint32_t n)
 }
 
 /* Adds 'delta' to the sum behind the checksum at 'p': HC' = ~(~HC + delta),
- * equation 3 of RFC 1624, which keeps 0 and 0xffff apart as a recomputed
+ * equation 3 of RFC 1624.  It keeps 0 and 0xffff apart as a recomputed
  * checksum would.
  *
  * The 10 numbers in a full option list, at odd offsets, and the fixed header
@@ -106,9 +106,9 @@ update_csum(uint8_t *p, uint64_t delta)
     put16(p, (uint16_t) ~sum);
 }
 
-/* Applies 'o' to the TCP segment at 'tcp', as tcp_offset_segment() does, if it
- * has no options or timestamps alone, and the window is not to be scaled.
- * Returns false, and has changed nothing, if it is any other segment. */
+/* Applies 'o' to the TCP segment at 'tcp', like tcp_offset_segment(), if it
+ * has no options or only timestamps, and the window is not to be scaled.
+ * Otherwise changes nothing and returns false. */
 HOT bool
 tcp_offset_plain_segment(const struct tcp_offset *o, uint8_t *tcp, size_t len,
                          bool csum_partial)

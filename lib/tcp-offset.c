@@ -122,7 +122,7 @@ offset_options(uint8_t *opts, size_t len,
         }
 
         /* At an odd offset each byte is in the other half of its 16-bit word,
-         * which is to say that it counts 256 times as much. */
+         * so it counts 256 times as much. */
         delta += i & 1 ? d << 8 : d;
     }
     return delta;
@@ -143,7 +143,7 @@ offset_fixed_part(const struct tcp_offset *o, uint8_t *tcp, uint32_t ack)
 }
 
 /* tcp_offset_segment() for a complete header of 'hlen' bytes with any options.
- * Not inlined, to leave its caller the registers it needs. */
+ * Not inlined, to leave its caller the registers that it needs. */
 static enum tcp_offset_result __attribute__((__noinline__))
 offset_any_options(const struct tcp_offset *o, uint8_t *tcp, size_t hlen,
                    bool csum_partial)
@@ -221,9 +221,9 @@ locate_ip4(const uint8_t *ip, size_t len, size_t *ofs, size_t *avail,
 
 /* tcp_offset_locate() for IPv6.
  *
- * A fragment after the first is reported as such whatever its next header:
- * that names the first header of the fragmentable part, which may be another
- * extension header, so that nobody can tell whether TCP follows. */
+ * A fragment after the first is reported as such whatever its next header.
+ * The next header names the first header of the fragmentable part, which may
+ * be another extension header, so nobody can tell whether TCP follows. */
 static inline enum tcp_offset_result
 locate_ip6(const uint8_t *ip, size_t len, size_t *ofs, size_t *avail,
            bool *more)

@@ -16,19 +16,18 @@
  *   - with SYN clear, the window is shifted by 'wscale', saturating at 65535.
  *     The window of a SYN is never scaled (RFC 7323 section 2.2).
  *
- * Every option in the list is looked at, so that a segment is well-formed or
- * not whichever arguments were given.  A timestamp or SACK option whose length
- * is not one its RFC allows is skipped like an unknown kind, which is what
- * receivers do with it.  Bytes after End of Option List are padding.  The
- * digests of TCP MD5 (RFC 2385) and TCP-AO (RFC 5925) cover the sequence
- * numbers and are left alone: no one without the key can move such a
- * connection.
+ * Every option in the list is looked at, so whether a segment is well-formed
+ * does not depend on the arguments.  A timestamp or SACK option of a length
+ * that its RFC does not allow is skipped like an unknown kind, as receivers
+ * do.  Bytes after End of Option List are padding.  The digests of TCP MD5
+ * (RFC 2385) and TCP-AO (RFC 5925) cover the sequence numbers.  They are left
+ * alone: no one without the key can move such a connection.
  *
- * The TCP checksum is updated incrementally (RFC 1624), so that a segment that
- * arrived corrupt leaves corrupt, off by the same amount.  Together with its
- * checksum the sum over the whole segment stays what it was modulo 65535,
- * also where an option lies at an odd offset: the kernel has nothing to do for
- * the skb->csum of CHECKSUM_COMPLETE. */
+ * The TCP checksum is updated incrementally (RFC 1624), so a segment that
+ * arrived corrupt leaves corrupt, off by the same amount.  The sum over the
+ * whole segment, checksum included, stays what it was modulo 65535, even if an
+ * option lies at an odd offset.  So the kernel need not change the skb->csum
+ * of CHECKSUM_COMPLETE. */
 
 #ifndef TCP_OFFSET_H
 #define TCP_OFFSET_H 1
@@ -57,14 +56,14 @@ enum tcp_offset_field {
 /* Arguments of the action, in host byte order.
  *
  * A value whose bit in 'fields' is clear must be 0.  The arithmetic relies on
- * it and does not read 'fields': adding 0 costs less than asking. */
+ * that and does not read 'fields': adding 0 costs less than asking. */
 struct tcp_offset {
     uint32_t seq;
     uint32_t ack;
     uint32_t tsval;
     uint32_t tsecr;
     uint8_t fields;             /* TCP_OFFSET_*. */
-    int8_t wscale;              /* -TCP_OFFSET_WSCALE_MAX to that. */
+    int8_t wscale;              /* Within +-TCP_OFFSET_WSCALE_MAX. */
     uint8_t pad[2];
 };
 
@@ -101,9 +100,9 @@ enum tcp_offset_result tcp_offset_segment(const struct tcp_offset *o,
  * extension headers hop-by-hop options, routing, fragment, destination options
  * and authentication.
  *
- * On TCP_OFFSET_OK stores the offset of the TCP header from 'l3' in '*ofs' and
- * in '*avail' how many of the 'len' bytes belong to the TCP segment by the
- * length in the IP header, possibly too few for a TCP header.  A length of
+ * On TCP_OFFSET_OK stores the offset of the TCP header from 'l3' in '*ofs'.
+ * Stores in '*avail' how many of the 'len' bytes belong to the TCP segment by
+ * the length in the IP header, possibly too few for a TCP header.  A length of
  * zero in the IP header means "to the end of 'len'": Linux writes it in
  * super-packets of more than 65535 bytes (BIG TCP), and RFC 2675 in
  * jumbograms.  Stores in '*more' whether other fragments hold the rest of the

@@ -7,7 +7,8 @@
 #include "dpif.h"
 #include "timeval.h"
 
-/* To ask thousands of devices takes some milliseconds, too.  In msec. */
+/* How often to forward, in msec.  Asking thousands of devices takes some
+ * milliseconds itself. */
 #define INTERVAL 50
 
 bool

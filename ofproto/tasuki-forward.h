@@ -8,15 +8,15 @@
  *
  * The main thread of ovs-vswitchd moves the packets of a userspace datapath's
  * ordinary devices, and it adds and deletes ports.  A thousand ports take
- * seconds, in which nobody would get a packet through. */
+ * seconds, during which no packet would get through. */
 
 #include <stdbool.h>
 
 struct dpif;
 
 /* Hook for ofproto/ofproto-dpif.c, where one port after another is added or
- * deleted: has 'dpif' forward what has come in, if it was a while since the
- * last time.  Returns what dpif_run() does.
+ * deleted.  Has 'dpif' forward what has come in, if the last time was a while
+ * ago.  Returns what dpif_run() does.
  *
  * Call it where the configuration for packets is consistent and no lock is
  * held: packets are translated here. */

@@ -44,8 +44,8 @@ void
 tasuki_check_support(struct dpif *dpif, struct dpif_backer_support *support)
 {
     /* A kernel module may refuse an action in a flow that it could not apply
-     * to, so the probe is a TCP flow.  It has flags because odp-util leaves
-     * none out of the key, where the kernel wants them. */
+     * to, so the probe is a TCP flow.  It has TCP flags because the kernel
+     * wants them in the key, and odp-util leaves out flags of 0. */
     struct flow flow = {
         .dl_type = htons(ETH_TYPE_IP),
         .nw_proto = IPPROTO_TCP,
@@ -89,11 +89,11 @@ warn_of_slow_path(const struct tasuki_action *a)
     }
 }
 
-/* Whether a translation has ever depended on the MTU of a bridge. */
+/* True once a translation has depended on the MTU of a bridge. */
 static atomic_bool uses_mtu = false;
 
-/* Returns true if translations may depend on the MTU of a bridge, and have to
- * be done again when that of a port changes. */
+/* Returns true if translations may depend on the MTU of a bridge, so that they
+ * have to be done again when the MTU of a port changes. */
 bool
 tasuki_uses_mtu(void)
 {
@@ -104,12 +104,12 @@ tasuki_uses_mtu(void)
 }
 
 /* Returns a recirculation id for a packet that is to go back to 'origin', and
- * adds it to 'recircs'; 0 if that takes no more than an output action.
+ * adds it to 'recircs'.  Returns 0 if an output action is all that it takes.
  *
  * What a tunnel port sends depends on its configuration, which the datapath
- * does not know, and for which the other end may have another address, or want
- * another key, than packets from it have.  Since the answer is translated when
- * there is one, nobody looks for the other end's MAC before. */
+ * does not know.  By it, the other end may have another address, or want
+ * another key, than packets from there have.  The answer is translated only
+ * when there is one, so nobody looks for the other end's MAC before. */
 uint32_t
 tasuki_answer_id(const struct tasuki_origin *origin,
                  struct recirc_refs *recircs)
@@ -122,7 +122,7 @@ tasuki_answer_id(const struct tasuki_origin *origin,
     ofpact_init(&output.ofpact, OFPACT_OUTPUT, sizeof output);
     output.port = OFPP_IN_PORT;
 
-    /* As if the switch had sent it, it is mirrored nowhere. */
+    /* Like a packet of the switch itself, the answer is not mirrored. */
     struct frozen_state state = {
         .ofproto_uuid = origin->ofproto_uuid,
         .xport_uuid = origin->xport_uuid,
@@ -167,13 +167,12 @@ write_dst(const struct ofpact_tasuki *oa, uint32_t value,
 }
 
 /* Appends to 'x' what 'oa' means for a packet of its flow, in a bridge whose
- * ports take IP packets of 'mtu' bytes.  Adds SLOW_ACTION to '*slow' if the
+ * ports carry IP packets of 'mtu' bytes.  Adds SLOW_ACTION to '*slow' if the
  * datapath cannot do it and ovs-vswitchd has to.
  *
- * After TASUKI_NEW_HEADERS, nothing but tasuki_needs_headers() tells which
- * action may be translated before the packet recirculates.  After
- * TASUKI_VALUE, it has to recirculate at once, and to resume with
- * tasuki_load_value(). */
+ * After TASUKI_NEW_HEADERS, only tasuki_needs_headers() says which action may
+ * be translated before the packet recirculates.  After TASUKI_VALUE, the
+ * packet has to recirculate at once and resume with tasuki_load_value(). */
 enum tasuki_effect
 tasuki_translate(const struct ofpact_tasuki *oa,
                  const struct dpif_backer_support *support, int mtu,
@@ -182,7 +181,7 @@ tasuki_translate(const struct ofpact_tasuki *oa,
     const struct tasuki_action *a = tasuki_action_from_id(oa->id);
     size_t old_size = x->odp_actions->size;
 
-    /* INT_MAX if no port has told its MTU yet. */
+    /* INT_MAX if no port's MTU is known yet. */
     x->mtu = mtu == INT_MAX ? ETH_PAYLOAD_MAX : MIN(mtu, UINT16_MAX);
 
     enum tasuki_effect effect = a->translate(oa->args, x);
@@ -198,9 +197,8 @@ tasuki_translate(const struct ofpact_tasuki *oa,
     return effect;
 }
 
-/* Loads the value that 'oa' has left in the datapath's hash into the subfield
- * that it is meant for.  It is no hash, so that nobody else may find it
- * there. */
+/* Loads the value that 'oa' has left in the datapath's hash into its subfield.
+ * Clears the hash, since others would take the value for one. */
 void
 tasuki_load_value(const struct ofpact_tasuki *oa, struct tasuki_xlate *x)
 {
@@ -212,8 +210,8 @@ tasuki_load_value(const struct ofpact_tasuki *oa, struct tasuki_xlate *x)
     x->flow->dp_hash = 0;
 }
 
-/* Executes those of the first 'len' bytes of 'actions' that are ours on
- * 'packet', which may delete it, and returns the value that the last one has
+/* Executes those actions in the 'len' bytes at 'actions' that are ours on
+ * 'packet', which they may delete.  Returns the value that the last one
  * left. */
 static uint32_t
 value_of_packet(struct dp_packet *packet, const struct nlattr *actions,
@@ -248,9 +246,10 @@ trace_with_value(struct xlate_in *xin, uint32_t recirc_id, uint32_t value)
                             xin->packet, recirc_id, flow.ct_zone);
 }
 
-/* Has "ofproto/trace" go on where 'state', of id 'recirc_id', resumes: with the
- * value that the packet has after 'odp_actions'; without a packet, with both
- * values of a bit, or with 0. */
+/* Has "ofproto/trace" go on where 'state', of id 'recirc_id', resumes.  It
+ * goes on with the value that the packet has after 'odp_actions'.  Without a
+ * packet, it goes on with both values of a bit, or with 0 for a longer
+ * value. */
 void
 tasuki_trace_value(struct xlate_in *xin, const struct frozen_state *state,
                    const struct ofpbuf *odp_actions, uint32_t recirc_id)
@@ -279,7 +278,8 @@ tasuki_trace_value(struct xlate_in *xin, const struct frozen_state *state,
  * go on to an action that does.  If not, stores the port to which it outputs
  * in '*port', or OFPP_NONE.
  *
- * A group is no such action: its buckets are asked in their turn. */
+ * A group is no such action: the actions in its buckets are asked in their
+ * turn. */
 bool
 tasuki_needs_headers(const struct ofpact *a, ofp_port_t *port)
 {
@@ -315,10 +315,10 @@ has_tasuki_action(const struct nlattr *actions, size_t len)
     return false;
 }
 
-/* Drops the actions in 'odp_actions' from offset 'start' on, which are to be a
- * Netlink attribute's, and returns true, if that has no length for so many.
+/* The actions in 'odp_actions' from offset 'start' on are to go into a Netlink
+ * attribute.  If they are too long for one, drops them and returns true.
  *
- * To do some of them would be worse: without those in front of them, packets
+ * Doing only some of them would be worse: without those in front, packets
  * would go out unchanged. */
 bool
 tasuki_refuse_oversized(struct ofpbuf *odp_actions, size_t start)
@@ -337,12 +337,12 @@ tasuki_refuse_oversized(struct ofpbuf *odp_actions, size_t start)
 }
 
 /* Called where translation goes back to what the packet was at 'mark', but
- * cannot take back what the datapath actions since then do to it.  If one of
- * our actions is among them, which no later action can revert, and this is not
- * the last use of the packet, moves them into a clone, or drops them if that
- * cannot hold them, and restores 'base_flow' accordingly, and 'was_mpls', which
- * tells that the packet's headers are not as the flow says.  Returns SLOW_ACTION
- * if the datapath cannot clone and ovs-vswitchd has to, otherwise 0. */
+ * cannot take back what the datapath actions since then do to it.  No later
+ * action can revert one of ours.  If one of ours is among them and the packet
+ * is used again, moves them into a clone, or drops them if a clone cannot hold
+ * them.  Restores 'base_flow' accordingly, and 'was_mpls', which says that the
+ * packet's headers are not as the flow says.  Returns SLOW_ACTION if the
+ * datapath cannot clone and ovs-vswitchd has to, otherwise 0. */
 enum slow_path_reason
 tasuki_isolate(const struct tasuki_mark *mark, bool is_last_action,
                struct ofpbuf *odp_actions, struct flow *base_flow,
@@ -372,11 +372,10 @@ tasuki_isolate(const struct tasuki_mark *mark, bool is_last_action,
 /* Does what flow_extract() does for the packet of 'upcall', whose key is in
  * 'flow' already.
  *
- * Where the two disagree on the protocol the key stays.  The kernel does not
- * mind if the length in an IP header is wrong, but flow_extract() then sees no
- * TCP; and the datapath flow that results matches by the key.  So one damaged
- * segment could have those behind it go where no segment of their connection
- * goes. */
+ * If the two disagree on the protocol, the key's stays.  The kernel accepts a
+ * wrong length in an IP header, but flow_extract() sees no TCP then, while the
+ * resulting datapath flow matches by the key.  So one damaged segment could
+ * send those behind it where no segment of their connection goes. */
 void
 tasuki_upcall_extract(struct dpif_upcall *upcall, struct flow *flow)
 {

@@ -45,7 +45,7 @@ bool tasuki_needs_headers(const struct ofpact *, ofp_port_t *);
 bool tasuki_uses_mtu(void);
 
 /* A point in a translation to which the packet must return: the datapath
- * actions up to there, and what they had made of the packet. */
+ * actions up to there, and the packet as they left it. */
 struct tasuki_mark {
     size_t odp_size;
     struct flow base_flow;

@@ -56,7 +56,7 @@ hook_exec_init(char **argv, int timeout_)
     xpipe(output);
     xset_nonblocking(output[0]);
 
-    /* Fails now if it fails, not after the first command has started. */
+    /* Fail now rather than after the first command has started. */
     int fd = pidfd_open(getpid(), 0);
     if (fd < 0) {
         ovs_fatal(errno, "cannot wait for commands (pidfd_open)");
@@ -100,7 +100,7 @@ read_output(void)
     }
 }
 
-/* Makes an environment of ours and 'env', which takes precedence. */
+/* Makes 'all' our environment and 'env', which takes precedence. */
 static void
 compose_environment(const struct svec *env, struct svec *all)
 {
