@@ -131,7 +131,7 @@ is_icmp_error(const struct nat64_frame *f, const struct ip4 *ip)
 }
 
 /* Section 4.1, Source Address and Destination Address.  An ICMP error is
- * useful whatever address it says that it comes from. */
+ * useful whatever its source address is. */
 static inline bool
 put_addresses(const struct nat64 *n, const struct nat64_frame *f,
               struct nat64_head *h, const struct ip4 *ip, uint8_t *ip6)

@@ -131,11 +131,11 @@ struct app_class {
     bool (*adopt_flow)(struct ofswitch *, const struct ofputil_flow_stats *);
     void (*adopt_done)(struct ofswitch *);
 
-    /* Returns the zone of what is behind 'port', or PIPE_ZONE_NONE if that is
-     * not known, if the port is this application's alone.  No other
-     * application then gets packets from the port, or sends any there but in
-     * answer.  Returns 0 if the port is not this application's.  The result
-     * depends only on the database and the names of ports. */
+    /* Returns 0 if 'port' is not this application's.  Otherwise the port is
+     * this application's alone: no other one gets packets from there, or sends
+     * any there but in answer.  Then returns the zone of what is behind the
+     * port, or PIPE_ZONE_NONE if that is not known.  The result depends only
+     * on the database and the names of ports. */
     uint32_t (*port_zone)(const struct ofswitch *, ofp_port_t port);
 
     /* The port with that name has come or gone.  Unlike event_port (events.h)

@@ -96,7 +96,7 @@ declare_output_to_port(struct ofswitch *sw,
 
 /* Obeys a decision about the egress.  Ports may belong to an application, and
  * a decision to output there may be older than that, or another application's.
- * So the packet is dropped unless it is in the port's zone. */
+ * So a packet to such a port is dropped unless it is in the port's zone. */
 static void
 declare_output(struct ofswitch *sw, struct flow_set *flows)
 {

@@ -18,8 +18,8 @@
 VLOG_DEFINE_THIS_MODULE(database_watch);
 
 /* How long a database may be away before a warning, and between warnings, in
- * msec.  The first is longer than connecting again to a restarted server may
- * take (8 s). */
+ * msec.  FIRST_WARNING is longer than connecting again to a restarted server
+ * may take (8 s). */
 #define FIRST_WARNING 10000
 #define NEXT_WARNING 60000
 

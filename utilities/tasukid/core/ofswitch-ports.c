@@ -401,8 +401,7 @@ ofswitch_has_answer(struct ofswitch *sw, const struct request_reply *reply)
     OVS_NOT_REACHED();
 }
 
-/* Sends 'msg', a request of the core that it cannot do without an answer
- * to. */
+/* Sends 'msg', a request of the core that must have an answer. */
 void
 ofswitch_ask(struct ofswitch *sw, struct ofpbuf *msg, long long int timeout_ms,
              request_func *cb)

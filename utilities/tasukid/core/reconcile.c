@@ -14,8 +14,7 @@
 #include "util.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
-static uint64_t connections_seen;       /* connections_seqno() when
-                                         * published. */
+static uint64_t connections_seen;       /* Published connections_seqno(). */
 
 /* Loads the applications of 'row' that are missing, and publishes which of
  * them were refused. */

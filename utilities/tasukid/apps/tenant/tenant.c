@@ -1018,7 +1018,7 @@ why_not_running(const struct tasukirec_switch *row)
 }
 
 /* Sets the state of the tenants that update_state() leaves out: those of
- * switches that do not run. */
+ * switches that do not run this application now. */
 static void
 check_switches(const struct tasukirec_tasuki *cfg)
 {
