@@ -226,8 +226,7 @@ static void test_data_stays_shared(struct kunit *test)
 			    skb_frag_page(&skb_shinfo(clone)->frags[0]));
 	kfree_skb(clone);
 
-	/* A packet that nobody else uses, or whose header nobody else uses, is
-	 * not copied. */
+	/* A packet whose header nobody else uses is not copied. */
 	expect_execute(test, skb, &key, &o);
 	data = skb->head;
 	expect_execute(test, skb, &key, &o);
@@ -317,8 +316,7 @@ static void test_gso(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, n, DIV_ROUND_UP(len - hlen, MSS));
 }
 
-/* A packet that is not TCP is left alone, whatever the flow is said to
- * match. */
+/* A packet that is not TCP is left alone, whatever the flow matches. */
 static void test_not_tcp(struct kunit *test)
 {
 	const struct tcp_offset o = { .fields = TCP_OFFSET_SEQ, .seq = 1 };
