@@ -141,7 +141,8 @@ declare_flows(struct ofswitch *sw, struct flow_set *flows)
 
     declare_miss(flows, PIPE_CLASSIFY, stage->table);
     while (stage->table < PIPE_OUTPUT) {
-        const struct pipeline_stage *next = pipeline_next_stage(sw, stage->table);
+        const struct pipeline_stage *next
+            = pipeline_next_stage(sw, stage->table);
 
         if (!(pipeline_runs(sw, stage) && stage->closed)
             && stage->table != PIPE_FORWARD) {

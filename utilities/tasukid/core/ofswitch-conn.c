@@ -221,7 +221,8 @@ start_handshake(struct ofswitch *sw)
 {
     sw->version = rconn_get_version(sw->rconn);
     sw->protocol = ofputil_protocol_from_ofp_version(sw->version);
-    ofswitch_ask(sw, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST, sw->version, 0),
+    ofswitch_ask(sw, ofpraw_alloc(OFPRAW_OFPT_FEATURES_REQUEST,
+                                  sw->version, 0),
                  OFSWITCH_HANDSHAKE_MS, handle_features);
     ofswitch_read_ports(sw);
 }

@@ -259,7 +259,8 @@ declare_all_cookies(struct ofswitch *sw)
 
         end = i + 1;
         while (end < sw->n_cookies
-               && PIPE_COOKIE_APP(cookies[end]) == PIPE_COOKIE_APP(cookies[i])) {
+               && (PIPE_COOKIE_APP(cookies[end])
+                   == PIPE_COOKIE_APP(cookies[i]))) {
             end++;
         }
         if (index >= 0 && sw->running & ~sw->redeclare & app_bit(index)

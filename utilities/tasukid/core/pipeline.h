@@ -134,7 +134,8 @@ struct pipeline_stage {
 const struct pipeline_stage *pipeline_stages(size_t *n);
 
 /* Returns true if the application whose 'stage' it is runs on the switch. */
-bool pipeline_runs(const struct ofswitch *, const struct pipeline_stage *stage);
+bool pipeline_runs(const struct ofswitch *,
+                   const struct pipeline_stage *stage);
 
 /* Return the first stage after 'table' to which packets can come, or that has
  * to see packets whose egress is decided.  The last one is at PIPE_OUTPUT. */

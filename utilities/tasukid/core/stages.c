@@ -51,7 +51,8 @@ pipeline_next_tap(const struct ofswitch *sw, uint8_t table)
     const struct pipeline_stage *stage = pipeline_stages(&n);
 
     while (stage->table < PIPE_OUTPUT
-           && !(stage->table > table && stage->taps && pipeline_runs(sw, stage))) {
+           && !(stage->table > table && stage->taps
+                && pipeline_runs(sw, stage))) {
         stage++;
     }
     return stage;
