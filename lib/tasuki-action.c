@@ -396,6 +396,20 @@ tasuki_exec_rest(const struct tasuki_exec *exec, struct dp_packet_batch *batch)
                         exec->dp_execute_action);
 }
 
+/* Does so with what has been refilled of 'batch', if anything, and leaves room
+ * to go on refilling it. */
+void
+tasuki_exec_flush(const struct tasuki_exec *exec,
+                  struct dp_packet_batch *batch)
+{
+    struct dp_packet_batch first = *batch;
+
+    if (!dp_packet_batch_is_empty(batch)) {
+        dp_packet_batch_init(batch);
+        tasuki_exec_rest(exec, &first);
+    }
+}
+
 /* Executes the one action 'type' with argument 'value' on 'packet' and deletes
  * it. */
 static void

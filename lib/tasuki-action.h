@@ -214,6 +214,7 @@ void tasuki_odp_execute(void *dp, struct dp_packet_batch *,
                         const struct nlattr *actions, size_t actions_len,
                         odp_execute_cb);
 void tasuki_exec_rest(const struct tasuki_exec *, struct dp_packet_batch *);
+void tasuki_exec_flush(const struct tasuki_exec *, struct dp_packet_batch *);
 void tasuki_exec_output(const struct tasuki_exec *, struct dp_packet *,
                         odp_port_t);
 void tasuki_exec_recirc(const struct tasuki_exec *, struct dp_packet *,

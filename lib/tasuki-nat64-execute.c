@@ -219,18 +219,6 @@ translate_packet(const struct nat64 *n, struct dp_packet *packet,
     return nat64_translate(n, frame, head);
 }
 
-/* Has the packets that are in 'batch' so far go on first. */
-static void
-flush(struct dp_packet_batch *batch, const struct tasuki_exec *exec)
-{
-    struct dp_packet_batch first = *batch;
-
-    if (!dp_packet_batch_is_empty(batch)) {
-        dp_packet_batch_init(batch);
-        tasuki_exec_rest(exec, &first);
-    }
-}
-
 void
 nat64_execute(struct dp_packet_batch *batch, const void *payload,
               const struct tasuki_exec *exec)
@@ -253,7 +241,7 @@ nat64_execute(struct dp_packet_batch *batch, const void *payload,
 
         count(result);
         if (result == NAT64_FRAGMENT) {
-            flush(batch, exec);
+            tasuki_exec_flush(exec, batch);
             put_head(packet, &head);
             send_fragments(packet, &head, exec);
         } else if (result == NAT64_TOO_BIG) {
