@@ -16,12 +16,14 @@
 #include "openvswitch/ofp-parse.h"
 #include "openvswitch/ofpbuf.h"
 #include "packets.h"
+#include "tcp-cut.h"
 #include "util.h"
 
 /* The check_tcp_seq action.  What it checks is in check-tcp-seq.h. */
 
-/* Super-packets that straddle an edge of their window and count as outside:
- * this datapath does not cut them up. */
+/* Super-packets that straddle an edge of their window: those that were cut
+ * there, each time, and those that must not be and are outside as a whole. */
+COVERAGE_DEFINE(check_tcp_seq_cut);
 COVERAGE_DEFINE(check_tcp_seq_straddles);
 
 /* Arguments. */
@@ -210,27 +212,83 @@ check_tcp_seq_odp_parse(char *s, struct ofpbuf *odp_actions)
     return error;
 }
 
+/* Returns how many bytes 'packet' has from its IP header 'l3' on. */
+static size_t
+l3_len(const struct dp_packet *packet, const uint8_t *l3)
+{
+    return (const uint8_t *) dp_packet_tail(packet) - l3;
+}
+
+static enum check_tcp_verdict
+judge(const struct check_tcp_seq *c, const struct dp_packet *packet)
+{
+    const uint8_t *l3 = dp_packet_l3(packet);
+
+    return (OVS_LIKELY(l3) ? check_tcp_packet(c, l3, l3_len(packet, l3))
+            : CHECK_TCP_OUTSIDE);
+}
+
+/* Has 'packet' end 'len' bytes behind the start of its IP header. */
+static void
+set_l3_len(struct dp_packet *packet, size_t len)
+{
+    dp_packet_set_size(packet, packet->l3_ofs + len);
+    dp_packet_set_l2_pad_size(packet, 0);
+}
+
+/* Cuts 'packet', which straddles an edge of 'c's window, so that it lies on
+ * one side.  Returns the rest of it, which may straddle another edge, or NULL
+ * if it must not be cut. */
+static struct dp_packet *
+cut(const struct check_tcp_seq *c, struct dp_packet *packet)
+{
+    uint8_t *l3 = dp_packet_l3(packet);
+    struct tcp_cut tc;
+
+    if (!dp_packet_hwol_is_tso(packet)) {
+        return NULL;
+    }
+    if (!tcp_cut_find(c, l3, l3_len(packet, l3), &tc)) {
+        COVERAGE_INC(check_tcp_seq_straddles);
+        return NULL;
+    }
+    COVERAGE_INC(check_tcp_seq_cut);
+
+    struct dp_packet *rest = dp_packet_clone_with_headroom(
+        packet, dp_packet_headroom(packet));
+    set_l3_len(rest, tcp_cut_rest(&tc, dp_packet_l3(rest)));
+    set_l3_len(packet, tcp_cut_first(&tc, l3));
+    if (!tc.rest) {
+        /* There is nothing to segment in a FIN. */
+        *dp_packet_ol_flags_ptr(rest) &= ~DP_PACKET_OL_TX_TCP_SEG;
+        dp_packet_hwol_set_csum_tcp(rest);
+    }
+    return rest;
+}
+
 static void
 check_tcp_seq_execute(struct dp_packet_batch *batch, const void *payload,
-                      const struct tasuki_exec *exec OVS_UNUSED)
+                      const struct tasuki_exec *exec)
 {
+    const size_t n_packets = dp_packet_batch_size(batch);
     const struct check_tcp_seq *c = payload;
-    struct dp_packet *packet;
+    struct dp_packet *packet, *rest;
+    size_t i;
 
-    DP_PACKET_BATCH_FOR_EACH (i, packet, batch) {
-        const uint8_t *l3 = dp_packet_l3(packet);
-        enum check_tcp_verdict verdict = CHECK_TCP_OUTSIDE;
+    DP_PACKET_BATCH_REFILL_FOR_EACH (i, n_packets, packet, batch) {
+        enum check_tcp_verdict verdict = judge(c, packet);
 
-        if (OVS_LIKELY(l3)) {
-            size_t len = (const uint8_t *) dp_packet_tail(packet) - l3;
-
-            verdict = check_tcp_packet(c, l3, len);
-        }
-        if (OVS_UNLIKELY(verdict == CHECK_TCP_STRADDLES)
-            && dp_packet_hwol_is_tso(packet)) {
-            COVERAGE_INC(check_tcp_seq_straddles);
+        /* What comes of a packet may be more than the batch has room for. */
+        while (OVS_UNLIKELY(verdict == CHECK_TCP_STRADDLES)
+               && (rest = cut(c, packet))) {
+            packet->md.dp_hash = judge(c, packet) == CHECK_TCP_INSIDE;
+            dp_packet_batch_refill(batch, packet, i);
+            tasuki_exec_flush(exec, batch);
+            packet = rest;
+            verdict = judge(c, packet);
         }
         packet->md.dp_hash = verdict == CHECK_TCP_INSIDE;
+        dp_packet_batch_refill(batch, packet, i);
     }
 }
 

@@ -16,12 +16,16 @@ tcp_offset_unit_sources = \
 	tests/unit/tcp-packet.h
 TASUKI_UNIT_TESTS += \
 	tests/unit/test-check-tcp-seq \
+	tests/unit/test-tcp-cut \
 	tests/unit/test-tcp-offset \
 	tests/unit/test-tcp-offset-packets \
 	tests/unit/test-tcp-offset-random
 tests_unit_test_check_tcp_seq_SOURCES = \
 	tests/unit/test-check-tcp-seq.c $(tcp_offset_unit_sources)
 tests_unit_test_check_tcp_seq_LDADD = $(tasuki_unit_ldadd)
+tests_unit_test_tcp_cut_SOURCES = \
+	tests/unit/test-tcp-cut.c $(tcp_offset_unit_sources)
+tests_unit_test_tcp_cut_LDADD = $(tasuki_unit_ldadd)
 tests_unit_test_tcp_offset_SOURCES = \
 	tests/unit/test-tcp-offset.c $(tcp_offset_unit_sources)
 tests_unit_test_tcp_offset_LDADD = $(tasuki_unit_ldadd)
