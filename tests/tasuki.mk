@@ -398,6 +398,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
 	tests/protocol/tasukid-requests.at \
+	tests/protocol/tasukid-responder.at \
 	tests/protocol/tasukid-tenant.at \
 	tests/protocol/check-tcp-seq.at \
 	tests/protocol/tcp-offset-datapath.at \
