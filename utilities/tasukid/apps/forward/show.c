@@ -104,5 +104,5 @@ static bool flush = true;
 const struct app_command forward_commands[] = {
     { "mac-table/show", "[switch]", 0, 1, mac_table, NULL },
     { "mac-table/flush", "[switch]", 0, 1, mac_table, &flush },
-    { NULL },
+    { .name = NULL },
 };

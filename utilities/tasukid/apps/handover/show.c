@@ -194,5 +194,5 @@ const struct app_command handover_commands[] = {
     { "service/show", "[SERVICE]", 0, 1, show, NULL },
     { "service/connections", "[SERVICE]", 0, 1, connections, NULL },
     { "service/stats", "[SERVICE]", 0, 1, stats, NULL },
-    { NULL },
+    { .name = NULL },
 };

@@ -268,7 +268,7 @@ responder_show(struct unixctl_conn *conn, int argc, const char *argv[],
 
 static const struct app_command responder_commands[] = {
     { "responder/show", "[switch]", 0, 1, responder_show, NULL },
-    { NULL },
+    { .name = NULL },
 };
 
 const struct app_class responder_app = {

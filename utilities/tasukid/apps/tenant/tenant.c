@@ -1149,7 +1149,7 @@ tenant_show(struct unixctl_conn *conn, int argc, const char *argv[],
 
 static const struct app_command tenant_commands[] = {
     { "tenant/show", "[tenant]", 0, 1, tenant_show, NULL },
-    { NULL },
+    { .name = NULL },
 };
 
 static void
