@@ -100,6 +100,7 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/apps/handover/service-config.h \
 	utilities/tasukid/apps/handover/show.c \
 	utilities/tasukid/apps/handover/show.h \
+	utilities/tasukid/apps/mirror/engine/engine.h \
 	utilities/tasukid/apps/responder/config-keys.c \
 	utilities/tasukid/apps/responder/config-keys.h \
 	utilities/tasukid/apps/responder/reply.c \
