@@ -163,6 +163,11 @@ TASUKI_UNIT_TESTS += tests/unit/test-rule-check
 tests_unit_test_rule_check_SOURCES = tests/unit/test-rule-check.c
 tests_unit_test_rule_check_LDADD = $(tasukid_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-mirror-row
+tests_unit_test_mirror_row_SOURCES = tests/unit/test-mirror-row.c
+tests_unit_test_mirror_row_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_mirror_row_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-tcp-hold
 tests_unit_test_tcp_hold_SOURCES = tests/unit/test-tcp-hold.c
 tests_unit_test_tcp_hold_CPPFLAGS = $(tasukid_unit_cppflags)
@@ -392,6 +397,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/nat64-tunnel.at \
 	tests/protocol/nat64-wire.at \
 	tests/protocol/tasukid.at \
+	tests/protocol/tasuki-ctl-mirror.at \
 	tests/protocol/tasuki-ctl-tenant.at \
 	tests/protocol/tasuki-ctl.at \
 	tests/protocol/tasuki-hook.at \

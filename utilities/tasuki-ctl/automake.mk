@@ -4,6 +4,7 @@
 bin_PROGRAMS += utilities/tasuki-ctl/tasuki-ctl
 utilities_tasuki_ctl_tasuki_ctl_SOURCES = \
 	utilities/tasuki-ctl/args.c \
+	utilities/tasuki-ctl/mirrors.c \
 	utilities/tasuki-ctl/services.c \
 	utilities/tasuki-ctl/show.c \
 	utilities/tasuki-ctl/switches.c \
@@ -17,6 +18,8 @@ utilities_tasuki_ctl_tasuki_ctl_SOURCES = \
 	utilities/tasukid/apps/handover/engine/rule-check.h \
 	utilities/tasukid/apps/handover/service-check.c \
 	utilities/tasukid/apps/handover/service-check.h \
+	utilities/tasukid/apps/mirror/row.c \
+	utilities/tasukid/apps/mirror/row.h \
 	utilities/tasukid/apps/tenant/row.c \
 	utilities/tasukid/apps/tenant/row.h \
 	utilities/tasukid/core/database-watch.c \

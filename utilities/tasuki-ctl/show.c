@@ -124,6 +124,10 @@ show_switch(struct ds *out, const struct tasukirec_switch *sw)
         ds_put_cstr(out, "        tenants:\n");
         tasuki_ctl_show_tenants(sw, 12, out);
     }
+    if (sw->n_mirrors) {
+        ds_put_cstr(out, "        mirrors:\n");
+        tasuki_ctl_show_mirrors(sw, 12, out);
+    }
 }
 
 static void

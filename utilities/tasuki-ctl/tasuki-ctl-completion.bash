@@ -92,15 +92,28 @@ _tasuki_ctl_arguments() {
                 $(_tasuki_ctl_names Switch datapath_id | sed 's/^./switch=&/') ;;
         del-tenant,1 | show-tenants,1)
             _tasuki_ctl_names Tenant name ;;
+        add-mirror,1)
+            ;;
+        add-mirror,*)
+            echo match= side=lan side=service to= to=vxlan: to=erspan: \
+                to=file: start=copy start=inline start=stats threshold= \
+                keep= keep-packets= chunked=skip chunked=whole else=whole \
+                else=none events= file-size= file-time= file-count= \
+                file-compress=gzip file-compress=none \
+                $(_tasuki_ctl_names Tenant name | sed 's/^./tenant=&/') \
+                $(_tasuki_ctl_names Switch datapath_id | sed 's/^./switch=&/') ;;
+        del-mirror,1 | show-mirrors,1)
+            _tasuki_ctl_names Mirror_Policy name ;;
         list,1 | find,1 | get,1 | set,1 | add,1 | remove,1 | clear,1 | \
         create,1 | destroy,1 | wait-until,1)
-            echo Tasuki Switch Tenant Service Server Rule ;;
+            echo Tasuki Switch Tenant Mirror_Policy Service Server Rule ;;
         list,2 | get,2 | set,2 | add,2 | remove,2 | clear,2 | destroy,2 | \
         wait-until,2)
             case $1 in
                 Tasuki) echo . ;;
                 Switch) _tasuki_ctl_names Switch datapath_id ;;
-                Tenant | Service | Server) _tasuki_ctl_names "$1" name ;;
+                Tenant | Mirror_Policy | Service | Server)
+                    _tasuki_ctl_names "$1" name ;;
                 Rule) _tasuki_ctl_names Rule _uuid ;;
             esac ;;
     esac

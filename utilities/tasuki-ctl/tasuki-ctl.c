@@ -60,6 +60,8 @@ static const struct ctl_table_class tables[TASUKIREC_N_TABLES] = {
         = { &tasukirec_switch_col_datapath_id, NULL, NULL },
     [TASUKIREC_TABLE_TENANT].row_ids[0]
         = { &tasukirec_tenant_col_name, NULL, NULL },
+    [TASUKIREC_TABLE_MIRROR_POLICY].row_ids[0]
+        = { &tasukirec_mirror_policy_col_name, NULL, NULL },
     [TASUKIREC_TABLE_SERVICE].row_ids[0]
         = { &tasukirec_service_col_name, NULL, NULL },
     [TASUKIREC_TABLE_SERVER].row_ids[0]
@@ -93,6 +95,7 @@ main(int argc, char *argv[])
     ctl_register_commands(tasuki_ctl_switch_commands);
     ctl_register_commands(tasuki_ctl_service_commands);
     ctl_register_commands(tasuki_ctl_tenant_commands);
+    ctl_register_commands(tasuki_ctl_mirror_commands);
 
     args = process_escape_args(argv);
     parse_options(argc, argv, &local_options);
@@ -327,6 +330,18 @@ Tenant commands:\n\
                               give a LAN a port of its own to the service\n\
   del-tenant NAME             take it away again\n\
   show-tenants [NAME]         print the tenants and whether they are up\n\
+\n\
+Mirror commands:\n\
+  add-mirror NAME to=PORT|vxlan:REMOTE:VNI|erspan:REMOTE:ID|file:PATH\n\
+             [match=FLOW] [tenant=NAME] [side=lan|service]\n\
+             [start=copy|inline|stats] [threshold=BYTES] [keep=BYTES]\n\
+             [keep-packets=N] [chunked=skip|whole] [else=whole|none]\n\
+             [events=PATH] [file-size=BYTES] [file-time=SECS]\n\
+             [file-count=N] [file-compress=none|gzip]\n\
+             [switch=DPID|BRIDGE]\n\
+                              copy packets, but not the bulk of them\n\
+  del-mirror NAME             copy no more\n\
+  show-mirrors [NAME]         print the mirrors and whether they are up\n\
 ";
 
 static void

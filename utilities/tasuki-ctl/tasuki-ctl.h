@@ -10,6 +10,7 @@
  *     switches.c     commands on connections and switches
  *     services.c     commands on services, servers and rules
  *     tenants.c      commands on tenants
+ *     mirrors.c      commands on mirrors
  *     show.c         "show"
  *     args.c         what the commands share
  *
@@ -26,6 +27,7 @@ struct tasukirec_switch;
 extern const struct ctl_command_syntax tasuki_ctl_switch_commands[];
 extern const struct ctl_command_syntax tasuki_ctl_service_commands[];
 extern const struct ctl_command_syntax tasuki_ctl_tenant_commands[];
+extern const struct ctl_command_syntax tasuki_ctl_mirror_commands[];
 
 /* Where the database is, set before any command runs. */
 extern const char *tasuki_ctl_db;
@@ -36,8 +38,10 @@ void tasuki_ctl_pre_all(struct ctl_context *);
 /* The "run" function of "show". */
 void tasuki_ctl_show(struct ctl_context *);
 
-/* Appends a line about each tenant of 'sw', by name, to 'out'. */
+/* Append a line about each tenant, or mirror, of 'sw', by name, to 'out'. */
 void tasuki_ctl_show_tenants(const struct tasukirec_switch *sw, int indent,
+                             struct ds *out);
+void tasuki_ctl_show_mirrors(const struct tasukirec_switch *sw, int indent,
                              struct ds *out);
 
 /* Returns the switch that 'name', a datapath id or a bridge, refers to.  Or

@@ -10,6 +10,7 @@
     TASUKID_APP(tenant)                         \
     TASUKID_APP(responder)                      \
     TASUKID_APP(handover)                       \
+    TASUKID_APP(mirror)                         \
     TASUKID_APP(forward)
 
 struct app_class;
