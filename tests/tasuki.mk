@@ -135,6 +135,13 @@ tests_unit_test_events_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_events_LDFLAGS = $(ofswitch_ldflags)
 tests_unit_test_events_LDADD = $(tasukid_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-inject
+tests_unit_test_inject_SOURCES = tests/unit/test-inject.c $(ofswitch_sources)
+tests_unit_test_inject_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_inject_LDFLAGS = $(ofswitch_ldflags) \
+	-Wl,--wrap=ofswitch_packet_out
+tests_unit_test_inject_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-requests
 tests_unit_test_requests_SOURCES = \
 	tests/unit/test-requests.c $(ofswitch_sources)

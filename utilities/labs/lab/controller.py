@@ -12,11 +12,14 @@ from .lab import wait_for
 class Controller:
     """tasukid working for 'switch'.
 
-    It needs a service to do more than forward: see add_service()."""
+    It needs a service to do more than forward: see add_service().
+    'app_dir' is where it looks for applications that are not part of
+    Tasuki."""
 
     def __init__(self, switch, applications=("forward", "handover"),
                  forward_mode="learning"):
         self.switch = switch
+        self.app_dir = os.path.join(switch.rundir, "apps")
         self.target = "unix:" + os.path.join(switch.rundir, "tasukid.of")
         self.ctl("add-switch", switch.bridge, "apps=" + ",".join(applications),
                  "forward-mode=" + forward_mode, "--",
@@ -31,7 +34,9 @@ class Controller:
     def start(self):
         """Starts tasukid, or starts it again."""
         self.process = self.switch.start(
-            "tasukid", "--no-chdir", "--pidfile", "--log-file=" + os.path.join(self.switch.rundir, "tasukid.log"),
+            "tasukid", "--no-chdir", "--pidfile",
+            "--app-dir=" + self.app_dir,
+            "--log-file=" + os.path.join(self.switch.rundir, "tasukid.log"),
             "-vconsole:off", "-vfile:info",
             log="tasukid.out")
 

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 
 #include "app-call.h"
+#include "dp-packet.h"
 #include "events.h"
 #include "flow.h"
 #include "hash.h"
@@ -17,8 +18,8 @@
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
 
-/* The ports of a switch: which there are, who owns them, and the requests for
- * them. */
+/* The ports of a switch: which there are, who owns them, what may leave there,
+ * and the requests for them. */
 
 static struct ofswitch_port *
 find_port(const struct ofswitch *sw, ofp_port_t port_no)
@@ -372,6 +373,49 @@ ofswitch_output(struct ofswitch *sw, const struct dp_packet *packet,
         ofpact_put_OUTPUT(&ofpacts)->port = port;
     }
     ofswitch_packet_out(sw, packet, OFPP_CONTROLLER, &ofpacts);
+    ofpbuf_uninit(&ofpacts);
+}
+
+/* Returns true if what an application sends out of 'notes->egress' may leave
+ * there at once: no stage would see it, and PIPE_OUTPUT would not drop it. */
+static bool
+may_leave_at_once(const struct ofswitch *sw,
+                  const struct pipeline_notes *notes)
+{
+    if (notes->egress == OFPP_NONE || pipeline_is_tapped(sw)) {
+        return false;
+    }
+
+    uint32_t zone = ofswitch_port_zone(sw, notes->egress);
+    return !zone || (zone == notes->zone && zone != PIPE_ZONE_NONE);
+}
+
+void
+ofswitch_inject(struct ofswitch *sw, const void *data, size_t size,
+                ofp_port_t in_port, uint8_t table,
+                const struct pipeline_notes *notes)
+{
+    uint64_t stub[128 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+    struct dp_packet packet;
+
+    if (may_leave_at_once(sw, notes)) {
+        ofpact_put_OUTPUT(&ofpacts)->port = notes->egress;
+    } else {
+        if (notes->zone) {
+            pipeline_put_zone(&ofpacts, notes->zone);
+        }
+        if (notes->egress != OFPP_NONE) {
+            pipeline_put_egress(&ofpacts, notes->egress);
+        }
+
+        struct ofpact_resubmit *resubmit = ofpact_put_RESUBMIT(&ofpacts);
+        resubmit->in_port = OFPP_IN_PORT;
+        resubmit->table_id = table;
+    }
+
+    dp_packet_use_const(&packet, data, size);
+    ofswitch_packet_out(sw, &packet, in_port, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 

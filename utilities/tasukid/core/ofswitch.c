@@ -226,31 +226,6 @@ ofswitch_packet_out(struct ofswitch *sw, const struct dp_packet *packet,
     ofswitch_send(sw, msg);
 }
 
-void
-ofswitch_inject(struct ofswitch *sw, const void *data, size_t size,
-                ofp_port_t in_port, uint8_t table,
-                const struct pipeline_notes *notes)
-{
-    uint64_t stub[128 / 8];
-    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-    struct ofpact_resubmit *resubmit;
-    struct dp_packet packet;
-
-    if (notes->zone) {
-        pipeline_put_zone(&ofpacts, notes->zone);
-    }
-    if (notes->egress != OFPP_NONE) {
-        pipeline_put_egress(&ofpacts, notes->egress);
-    }
-    resubmit = ofpact_put_RESUBMIT(&ofpacts);
-    resubmit->in_port = OFPP_IN_PORT;
-    resubmit->table_id = table;
-
-    dp_packet_use_const(&packet, data, size);
-    ofswitch_packet_out(sw, &packet, in_port, &ofpacts);
-    ofpbuf_uninit(&ofpacts);
-}
-
 const char *
 ofswitch_other_config(const struct ofswitch *sw, const char *key)
 {

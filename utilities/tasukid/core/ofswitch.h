@@ -99,8 +99,8 @@ void ofswitch_output(struct ofswitch *, const struct dp_packet *packet,
 
 /* Sends the Ethernet frame at 'data', of 'size' bytes, through the pipeline.
  * It enters at 'table', where a stage begins, and all stages from there on see
- * it.  Its ingress port is 'in_port': OFPP_CONTROLLER if it came in by
- * none. */
+ * it.  (A packet whose egress is noted leaves at once if no stage taps.)  Its
+ * ingress port is 'in_port': OFPP_CONTROLLER if it came in by none. */
 void ofswitch_inject(struct ofswitch *, const void *data, size_t size,
                      ofp_port_t in_port, uint8_t table,
                      const struct pipeline_notes *);
