@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright (c) 2026 the Tasuki developers. */
 
-/* Heads of HTTP/1 requests: the forms of RFC 9112, what servers take beyond
+/* Heads of HTTP/1 messages: the forms of RFC 9112, what servers take beyond
  * them, and what is none. */
 
 #include <config.h>
@@ -28,9 +28,12 @@ put(char *out, size_t size, struct http_string s)
     out[n + s.len] = '\0';
 }
 
+/* How print() begins. */
+static void (*start)(struct http_head *) = http_head_init;
+
 /* Stores in 'out' what is found in the 'len' bytes at 's', given 'step' at a
- * time, each time in another place: "METHOD|AUTHORITY|PATH", "|NAME=VALUE" for
- * each field, and "|." at the end, "|!" if it is none, "|?" if there has to be
+ * time, each time in another place: "METHOD|AUTHORITY|PATH" or
+ * "VERSION|CODE", "|NAME=VALUE" for each field, and "|." at the end, "|!" if it is none, "|?" if there has to be
  * more. */
 static void
 print(const char *s, size_t len, size_t step, char out[], size_t size)
@@ -39,7 +42,7 @@ print(const char *s, size_t len, size_t step, char out[], size_t size)
     struct http_head head;
 
     out[0] = '\0';
-    http_head_init(&head);
+    start(&head);
     for (size_t n = 0; n < len && event == HTTP_MORE; ) {
         n = MIN(n + step, len);
 
@@ -54,13 +57,17 @@ print(const char *s, size_t len, size_t step, char out[], size_t size)
                 put(out, size, e.line.authority);
                 strcat(out, "|");
                 put(out, size, e.line.path);
+            } else if (event == HTTP_STATUS_LINE) {
+                put(out, size, e.status.version);
+                sprintf(out + strlen(out), "|%d", e.status.code);
             } else if (event == HTTP_FIELD) {
                 strcat(out, "|");
                 put(out, size, e.field.name);
                 strcat(out, "=");
                 put(out, size, e.field.value);
             }
-        } while (event == HTTP_REQUEST_LINE || event == HTTP_FIELD);
+        } while (event == HTTP_REQUEST_LINE || event == HTTP_STATUS_LINE
+                 || event == HTTP_FIELD);
         free(copy);
     }
     strcat(out, event == HTTP_END ? "|."
@@ -85,6 +92,89 @@ static void
 assert_head(const char *s, const char *expected)
 {
     assert_head_len(s, strlen(s), expected);
+}
+
+static void
+assert_response(const char *s, const char *expected)
+{
+    start = http_head_init_response;
+    assert_head_len(s, strlen(s), expected);
+    start = http_head_init;
+}
+
+/* RFC 9112 section 4. */
+static void
+responses(void **state)
+{
+    (void) state;
+    assert_response("HTTP/1.1 200 OK\r\nA: b\r\n\r\n",
+                    "HTTP/1.1|200|A=b|.");
+    assert_response("HTTP/1.0 404 Not  Found\n\n", "HTTP/1.0|404|.");
+    assert_response("HTTP/1.1 204 \r\n\r\n", "HTTP/1.1|204|.");
+    assert_response("HTTP/1.1 304\r\n\r\n", "HTTP/1.1|304|.");
+    assert_response("HTTP/2.0 999 \xe6\xbc\xa2\r\n\r\n", "HTTP/2.0|999|.");
+    assert_response("HTTP/1.1 200 OK\r\nno field\r\nA: b\r\n\r\n",
+                    "HTTP/1.1|200|A=b|.");
+    assert_response("HTTP/1.1 20 OK\r\n\r\n", "|!");
+    assert_response("HTTP/1.1 2000\r\n\r\n", "|!");
+    assert_response("HTTP/1.1  200\r\n\r\n", "|!");
+    assert_response("HTTP/1 200\r\n\r\n", "|!");
+    assert_response("\r\nHTTP/1.1 200 OK\r\n\r\n", "|!");
+    assert_response("<html>", "|!");
+    assert_response("GET / HTTP/1.1\r\n\r\n", "|!");
+    assert_response("HTTP/1.1 200 O", "|?");
+    assert_response("HTTP/1.1 200 OK\r\nA: b\r\n", "HTTP/1.1|200|?");
+}
+
+static void
+assert_request_line(const char *s, const char *target, const char *version)
+{
+    struct http_element e;
+    struct http_head head;
+    char out[128] = "";
+
+    http_head_init(&head);
+    assert_int_equal(http_head_next(&head, (const uint8_t *) s, strlen(s), &e),
+                     HTTP_REQUEST_LINE);
+    put(out, sizeof out, e.line.target);
+    assert_string_equal(out, target);
+    out[0] = '\0';
+    put(out, sizeof out, e.line.version);
+    assert_string_equal(out, version);
+    assert_true(!e.line.version.s == !version[0]);
+}
+
+static void
+target_and_version(void **state)
+{
+    (void) state;
+    assert_request_line("GET /a?b#c HTTP/1.1\r\n", "/a?b#c", "HTTP/1.1");
+    assert_request_line("GET http://h/a?b  HTTP/1.0  \n", "http://h/a?b",
+                        "HTTP/1.0");
+    assert_request_line("GET /a?b\r\n", "/a?b", "");
+}
+
+/* A server may or may not take "Content-Length : 5" for a field. */
+static void
+other_lines(void **state)
+{
+    static const char odd[] = "GET / HTTP/1.1\r\nA : b\r\nC: d\r\n\r\n";
+    static const char plain[] = "GET / HTTP/1.1\r\nA: b\r\nC: d\r\n\r\n";
+    const char *heads[] = { odd, plain };
+
+    (void) state;
+    for (size_t i = 0; i < ARRAY_SIZE(heads); i++) {
+        const uint8_t *data = (const uint8_t *) heads[i];
+        struct http_element e;
+        struct http_head head;
+
+        http_head_init(&head);
+        while (http_head_next(&head, data, strlen(heads[i]), &e) != HTTP_END) {
+            assert_int_not_equal(head.state, HTTP_HEAD_NOT_HTTP);
+        }
+        assert_int_equal(head.has_other_lines, heads[i] == odd);
+        assert_int_equal(head.pos, strlen(heads[i]));
+    }
 }
 
 /* RFC 9112 section 3.2. */
@@ -293,6 +383,9 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(responses),
+        cmocka_unit_test(target_and_version),
+        cmocka_unit_test(other_lines),
         cmocka_unit_test(targets),
         cmocka_unit_test(empty_paths),
         cmocka_unit_test(methods),

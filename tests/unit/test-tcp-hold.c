@@ -247,6 +247,42 @@ oracle_contiguous(const struct oracle *o)
 }
 
 static void
+oracle_advance(struct oracle *o, uint32_t n)
+{
+    for (uint32_t i = 0; i < o->limit; i++) {
+        o->known[i] = i + n < o->limit && o->known[i + n];
+        o->data[i] = o->known[i] ? o->data[i + n] : 0;
+    }
+}
+
+/* The base moves over what is there and over what is not. */
+static void
+advance(void **state)
+{
+    struct tcp_hold hold;
+
+    (void) state;
+    start(&hold, 1000, 100);
+    add(&hold, 1000, "abc", false);
+    add(&hold, 1005, "fg", true);
+    tcp_hold_advance(&hold, 2);
+    assert_int_equal(hold.base, 1002);
+    assert_held(&hold, "c");
+    assert_int_equal(add(&hold, 1000, "xyc", false), TCP_HOLD_OLD);
+    tcp_hold_advance(&hold, 2);
+    assert_int_equal(tcp_hold_contiguous(&hold), 0);
+    assert_int_equal(add(&hold, 1004, "e", false), TCP_HOLD_NEW);
+    assert_held(&hold, "efg");
+    assert_true(tcp_hold_is_complete(&hold));
+    tcp_hold_advance(&hold, 3);
+    assert_int_equal(budget.used, 0);
+    assert_int_equal(tcp_hold_rcv_nxt(&hold), 1008);
+    tcp_hold_advance(&hold, 1);
+    assert_false(tcp_hold_is_complete(&hold));
+    tcp_hold_destroy(&hold);
+}
+
+static void
 random_cuts(void **state)
 {
     (void) state;
@@ -258,6 +294,7 @@ random_cuts(void **state)
         uint8_t stream[8192];
         struct tcp_hold hold;
         int n_segments = random() % 200;
+        uint32_t advanced = 0;
 
         start(&hold, base, o.limit);
         for (size_t j = 0; j < sizeof stream; j++) {
@@ -269,7 +306,7 @@ random_cuts(void **state)
             uint8_t payload[600];
 
             for (uint32_t k = 0; k < len; k++) {
-                payload[k] = (consistent ? stream[(ofs + k) % sizeof stream]
+                payload[k] = (consistent ? stream[(advanced + ofs + k) % sizeof stream]
                               : random());
             }
             enum tcp_hold_result result
@@ -297,6 +334,16 @@ random_cuts(void **state)
             assert_in_range(hold.n_ranges, 0, TCP_HOLD_MAX_RANGES);
             assert_int_equal(budget.used, hold.allocated);
             assert_true(hold.allocated < o.limit + 512);
+
+            if (random() % 8 == 0) {
+                uint32_t step = random() % (o.limit + 1);
+
+                tcp_hold_advance(&hold, step);
+                oracle_advance(&o, step);
+                advanced += step;
+                base += step;
+                assert_int_equal(hold.base, base);
+            }
         }
         tcp_hold_destroy(&hold);
         assert_int_equal(budget.used, 0);
@@ -316,6 +363,7 @@ main(void)
         cmocka_unit_test(gaps_are_bounded),
         cmocka_unit_test(budget_is_kept),
         cmocka_unit_test(grows_by_doubling),
+        cmocka_unit_test(advance),
         cmocka_unit_test(random_cuts),
     };
 

@@ -21,6 +21,15 @@ http_head_init(struct http_head *head)
     memset(head, 0, sizeof *head);
 }
 
+void
+http_head_init_response(struct http_head *head)
+{
+    *head = (struct http_head) {
+        .state = HTTP_HEAD_STATUS,
+        .has_version = true,
+    };
+}
+
 bool
 http_string_is(struct http_string s, const char *name)
 {
@@ -56,6 +65,13 @@ end_of_part(uint8_t c, enum http_head_state space)
             : c == '\r' ? HTTP_HEAD_CR
             : c == '\n' ? HTTP_HEAD_FIELDS
             : HTTP_HEAD_NOT_HTTP);
+}
+
+/* Returns true if 'c' may be byte 'pos' of "HTTP/1.". */
+static bool
+is_version_byte(uint8_t c, uint32_t pos)
+{
+    return pos == MAJOR ? c >= '1' && c <= '9' : c == version[pos];
 }
 
 /* Reads byte 'c' of the first line, at offset 'pos', and returns the new
@@ -97,7 +113,7 @@ read_byte(struct http_head *head, uint8_t c, uint32_t pos)
 
     case HTTP_HEAD_VERSION:
         pos -= head->version;
-        if (pos == MAJOR ? c < '1' || c > '9' : c != version[pos]) {
+        if (!is_version_byte(c, pos)) {
             return HTTP_HEAD_NOT_HTTP;
         }
         return version[pos + 1] ? HTTP_HEAD_VERSION : HTTP_HEAD_MINOR;
@@ -107,6 +123,7 @@ read_byte(struct http_head *head, uint8_t c, uint32_t pos)
         return isdigit(c) ? HTTP_HEAD_MINOR_REST : HTTP_HEAD_NOT_HTTP;
 
     case HTTP_HEAD_MINOR_REST:
+        head->version_end = pos;
         return (isdigit(c) ? HTTP_HEAD_MINOR_REST
                 : end_of_part(c, HTTP_HEAD_VERSION_SP));
 
@@ -115,6 +132,33 @@ read_byte(struct http_head *head, uint8_t c, uint32_t pos)
 
     case HTTP_HEAD_CR:
         return c == '\n' ? HTTP_HEAD_FIELDS : HTTP_HEAD_NOT_HTTP;
+
+    case HTTP_HEAD_STATUS:
+        if (!is_version_byte(c, pos)) {
+            return HTTP_HEAD_NOT_HTTP;
+        }
+        return version[pos + 1] ? HTTP_HEAD_STATUS : HTTP_HEAD_STATUS_MINOR;
+
+    case HTTP_HEAD_STATUS_MINOR:
+        return isdigit(c) ? HTTP_HEAD_STATUS_REST : HTTP_HEAD_NOT_HTTP;
+
+    case HTTP_HEAD_STATUS_REST:
+        head->version_end = pos;
+        head->code = pos + 1;
+        return (isdigit(c) ? HTTP_HEAD_STATUS_REST
+                : c == ' ' ? HTTP_HEAD_CODE
+                : HTTP_HEAD_NOT_HTTP);
+
+    case HTTP_HEAD_CODE:
+        return (!isdigit(c) ? HTTP_HEAD_NOT_HTTP
+                : pos < head->code + 2 ? HTTP_HEAD_CODE
+                : HTTP_HEAD_REASON);
+
+    case HTTP_HEAD_REASON:
+        /* The reason is for people, and may be anything or not there. */
+        return (c == '\n' ? HTTP_HEAD_FIELDS
+                : pos == head->code + 3 && isdigit(c) ? HTTP_HEAD_NOT_HTTP
+                : HTTP_HEAD_REASON);
 
     case HTTP_HEAD_FIELDS:
     case HTTP_HEAD_ENDED:
@@ -176,8 +220,43 @@ split_target(struct http_string target, struct http_request_line *line)
 }
 
 static enum http_event
+read_status_line(const struct http_head *head, const uint8_t *data,
+                 struct http_status_line *status)
+{
+    const uint8_t *code = data + head->code;
+
+    status->version = (struct http_string) { data, head->version_end };
+    status->code = ((code[0] - '0') * 100 + (code[1] - '0') * 10
+                    + (code[2] - '0'));
+    return HTTP_STATUS_LINE;
+}
+
+static enum http_event
+read_request_line(struct http_head *head, const uint8_t *data,
+                  struct http_request_line *line)
+{
+    memset(line, 0, sizeof *line);
+    line->method = (struct http_string) { data + head->method,
+                                          head->method_end - head->method };
+    line->target = (struct http_string) { data + head->target,
+                                          head->target_end - head->target };
+    if (head->has_version) {
+        line->version = (struct http_string) {
+            data + head->version, head->version_end - head->version };
+    }
+
+    /* "PRI" begins HTTP/2 (RFC 9113 section 3.4). */
+    if (!split_target(line->target, line) || is_method(line->method, "PRI")
+        || (!head->has_version && !is_method(line->method, "GET"))) {
+        head->state = HTTP_HEAD_NOT_HTTP;
+        return HTTP_INVALID;
+    }
+    return HTTP_REQUEST_LINE;
+}
+
+static enum http_event
 read_first_line(struct http_head *head, const uint8_t *data, size_t len,
-                struct http_request_line *line)
+                struct http_element *element)
 {
     while (head->pos < len && head->state < HTTP_HEAD_FIELDS) {
         head->state = read_byte(head, data[head->pos], head->pos);
@@ -187,20 +266,9 @@ read_first_line(struct http_head *head, const uint8_t *data, size_t len,
         return head->state == HTTP_HEAD_NOT_HTTP ? HTTP_INVALID : HTTP_MORE;
     }
 
-    struct http_string target = { data + head->target,
-                                  head->target_end - head->target };
-    memset(line, 0, sizeof *line);
-    line->method = (struct http_string) { data + head->method,
-                                          head->method_end - head->method };
     head->field = head->pos;
-
-    /* "PRI" begins HTTP/2 (RFC 9113 section 3.4). */
-    if (!split_target(target, line) || is_method(line->method, "PRI")
-        || (!head->has_version && !is_method(line->method, "GET"))) {
-        head->state = HTTP_HEAD_NOT_HTTP;
-        return HTTP_INVALID;
-    }
-    return HTTP_REQUEST_LINE;
+    return (head->code ? read_status_line(head, data, &element->status)
+            : read_request_line(head, data, &element->line));
 }
 
 static bool
@@ -263,6 +331,7 @@ read_field(struct http_head *head, const uint8_t *data, size_t len,
                             field)) {
                 return HTTP_FIELD;
             }
+            head->has_other_lines = true;
         }
     }
     head->pos = len;
@@ -281,7 +350,7 @@ http_head_next(struct http_head *head, const uint8_t *data, size_t len,
             : head->state == HTTP_HEAD_NOT_HTTP ? HTTP_INVALID
             : head->state == HTTP_HEAD_FIELDS
             ? read_field(head, data, len, &element->field)
-            : read_first_line(head, data, len, &element->line));
+            : read_first_line(head, data, len, element));
 }
 
 /* Returns true if servers differ about what byte 'c' in a host means. */

@@ -9,7 +9,8 @@
  * It accepts whatever nginx or Apache accept: any token as method, any
  * version, HTTP/0.9's GET, line feeds without carriage returns, lines that are
  * no fields.  The server decides what is wrong with a request.  To choose the
- * server, one only has to read the request as the server does.
+ * server, one only has to read the request as the server does.  Responses are
+ * read as generously, but have to begin with "HTTP/".
  *
  * What is found depends on the bytes alone, however they were cut into pieces.
  * An element is reported once its bytes are there, and the byte behind it if
@@ -36,6 +37,15 @@ struct http_request_line {
     /* Of the target as it was sent, without query and fragment: begins with
      * '/', or is "*", or for CONNECT empty. */
     struct http_string path;
+
+    struct http_string target;  /* All of it, as it was sent. */
+    struct http_string version; /* "HTTP/1.1" or so.  Null in HTTP/0.9. */
+};
+
+/* RFC 9112 section 4. */
+struct http_status_line {
+    struct http_string version;
+    int code;                   /* 0 to 999. */
 };
 
 /* RFC 9112 section 5.  'name' is a token.  'value' is without white space
@@ -48,6 +58,7 @@ struct http_field {
 enum http_event {
     HTTP_MORE,                  /* The next element is not complete. */
     HTTP_REQUEST_LINE,          /* 'line' was read. */
+    HTTP_STATUS_LINE,           /* 'status' was read. */
     HTTP_FIELD,                 /* 'field' was read. */
     HTTP_END,                   /* The empty line was read: the last event. */
     HTTP_INVALID,               /* This is not HTTP/1: the last event. */
@@ -56,6 +67,7 @@ enum http_event {
 /* What an event is about, in the bytes that http_head_next() got. */
 struct http_element {
     struct http_request_line line;
+    struct http_status_line status;
     struct http_field field;
 };
 
@@ -70,6 +82,11 @@ enum http_head_state {
     HTTP_HEAD_MINOR_REST,       /* Behind it. */
     HTTP_HEAD_VERSION_SP,       /* Behind the version. */
     HTTP_HEAD_CR,               /* Before the first line's line feed. */
+    HTTP_HEAD_STATUS,           /* In a response's "HTTP/1." or so. */
+    HTTP_HEAD_STATUS_MINOR,     /* Before the first digit of the minor. */
+    HTTP_HEAD_STATUS_REST,      /* Behind it. */
+    HTTP_HEAD_CODE,             /* In the three digits. */
+    HTTP_HEAD_REASON,           /* Behind them. */
     HTTP_HEAD_FIELDS,           /* At the beginning of a line. */
     HTTP_HEAD_ENDED,
     HTTP_HEAD_NOT_HTTP,
@@ -79,17 +96,22 @@ enum http_head_state {
 struct http_head {
     enum http_head_state state;
     bool has_version;
+    bool has_other_lines;       /* Lines that are no fields were left out. */
     uint32_t pos;               /* Read up to here. */
     uint32_t method;            /* Where things begin. */
     uint32_t method_end;
     uint32_t target;
     uint32_t target_end;
     uint32_t version;
+    uint32_t version_end;
+    uint32_t code;
     uint32_t field;
 };
 
-/* Starts to read a request. */
+/* Starts to read a request, or a response.  A response has to have a status
+ * line: HTTP/0.9 has none. */
 void http_head_init(struct http_head *);
+void http_head_init_response(struct http_head *);
 
 /* Reads on: the first 'len' bytes of the stream are at 'data', of which those
  * of earlier calls must be the same as before.  Call it again until it returns

@@ -178,6 +178,34 @@ tcp_hold_add(struct tcp_hold *hold, uint32_t seq, const uint8_t *payload,
     return news ? TCP_HOLD_NEW : TCP_HOLD_OLD;
 }
 
+void
+tcp_hold_advance(struct tcp_hold *hold, uint32_t n)
+{
+    uint8_t n_ranges = 0;
+
+    for (size_t i = 0; i < hold->n_ranges; i++) {
+        struct tcp_hold_range r = hold->ranges[i];
+
+        if (r.end > n) {
+            uint32_t start = MAX(r.start, n);
+
+            memmove(hold->data + (start - n), hold->data + start,
+                    r.end - start);
+            hold->ranges[n_ranges++] = (struct tcp_hold_range) {
+                .start = start - n,
+                .end = r.end - n,
+            };
+        }
+    }
+    hold->n_ranges = n_ranges;
+    hold->base += n;
+    hold->fin = (hold->fin != NO_FIN && hold->fin >= n ? hold->fin - n
+                 : NO_FIN);
+    if (!n_ranges) {
+        tcp_hold_destroy(hold);
+    }
+}
+
 uint32_t
 tcp_hold_contiguous(const struct tcp_hold *hold)
 {

@@ -66,6 +66,10 @@ enum tcp_hold_result tcp_hold_add(struct tcp_hold *, uint32_t seq,
                                   const uint8_t *payload, size_t len,
                                   bool fin);
 
+/* Moves the base forward by 'n' bytes, whether or not they are there: forgets
+ * them, and a FIN before the new base.  Frees memory if nothing is left. */
+void tcp_hold_advance(struct tcp_hold *, uint32_t n);
+
 /* Returns how many bytes from the base on are there without a gap. */
 uint32_t tcp_hold_contiguous(const struct tcp_hold *);
 

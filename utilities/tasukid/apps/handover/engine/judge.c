@@ -166,6 +166,7 @@ judge_event(struct judge *judge, enum http_event event,
     case HTTP_INVALID:
         return VERDICT_NOT_HTTP;
     case HTTP_MORE:
+    case HTTP_STATUS_LINE:
     default:
         return VERDICT_WAIT;
     }
