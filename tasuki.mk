@@ -9,6 +9,7 @@
 include tasuki-files.mk
 
 include utilities/tasukid/automake.mk
+include utilities/tasuki-capture/automake.mk
 include utilities/tasuki-ctl/automake.mk
 include utilities/tasuki-hook/automake.mk
 include tests/tasuki.mk

@@ -174,11 +174,25 @@ def test_documented_defaults():
         assert re.search(r"\b%s\b" % value, column), name
 
 
+def test_only_one_program_is_linked_with_wiretap(installed):
+    """Its licence would become that of the others."""
+    def libraries(path):
+        return run("ldd", path).stdout
+    programs = {path.name: libraries(path)
+                for path in (installed / "usr/local").rglob("*")
+                if path.parent.name in ("bin", "sbin")
+                and "libc.so" in libraries(path)}
+    assert {"tasukid", "ovs-vswitchd"} <= set(programs)
+    assert {name for name, text in programs.items() if "libwiretap" in text} \
+        == {"tasuki-capture"}
+
+
 def test_install(installed):
     names = {path.name for path in installed.rglob("*") if path.is_file()}
     assert {"ovs-vswitchd", "ovs-ofctl", "tasukid", "tasuki-ctl",
             "tasuki.ovsschema", "tasuki-actions.7", "tasukid.8",
-            "tasuki-ctl.8", "mod_remote_if.so",
+            "tasuki-ctl.8", "tasuki-capture", "tasuki-capture.8",
+            "tasuki-capture-completion.bash", "mod_remote_if.so",
             "tasuki-links", "libtasuki-links.so", "tasuki-links.1",
             "tasuki-links-completion.bash", "ovsdb-server.service",
             "ovs-vswitchd.service", "tasukid.service"} <= names

@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+# Copyright (c) 2026 the Tasuki developers.
+
+# Completion of tasuki-capture's command line for bash: its options, an
+# interface, and a file.
+
+_tasuki_capture_options() {
+    # [=ARG] is an option's optional argument, =ARG a required one.
+    tasuki-capture --help 2>/dev/null |
+        grep -oE -e '--[a-z][a-z-]*(\[?=)?' | sed 's/\[=$//' | sort -u
+}
+
+_tasuki_capture() {
+    local line=() cur option words=0 n i
+
+    # readline breaks words at "=" and ":", which is of no use here.
+    read -ra line <<<"${COMP_LINE:0:COMP_POINT}"
+    if [[ ${COMP_LINE:0:COMP_POINT} == *[[:space:]] ]]; then
+        line+=("")
+    fi
+    n=$((${#line[@]} - 1))
+    cur=${line[n]}
+    for ((i = 1; i < n; i++)); do
+        if [[ ${line[i]} != -* ]]; then
+            words=$((words + 1))
+        fi
+    done
+
+    if [[ $cur != -* ]]; then
+        case $words in
+            0) COMPREPLY=($(compgen -W "$(ls /sys/class/net)" -- "$cur")) ;;
+            1) COMPREPLY=($(compgen -f -- "$cur")) ;;
+        esac
+    elif [[ $cur != *=* ]]; then
+        COMPREPLY=($(compgen -W "$(_tasuki_capture_options)" -- "$cur"))
+    else
+        option=${cur%%=*}=
+        case $option in
+            --buffer= | --delay= | --description= | --keep= | --name= | \
+                --parent= | --rotate-size= | --rotate-time=) ;;
+            *) COMPREPLY=($(compgen -f -P "$option" -- "${cur#*=}")) ;;
+        esac
+    fi
+    if [[ ${#COMPREPLY[@]} == 1 && ${COMPREPLY[0]} == *[=:] ]]; then
+        compopt -o nospace 2>/dev/null
+    fi
+
+    # What is before the last break is not part of the word for readline.
+    if [[ $cur == *[=:]* ]]; then
+        COMPREPLY=("${COMPREPLY[@]#"${cur%"${cur##*[=:]}"}"}")
+    fi
+}
+
+complete -F _tasuki_capture tasuki-capture
