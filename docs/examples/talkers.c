@@ -109,7 +109,7 @@ const struct app_class tasukid_app = {
     .name = "talkers",
     .version = APP_INTERFACE_VERSION,
     .id = TALKERS_ID,
-    .stage = { .after = PIPE_MIRROR, .n_tables = 1, .taps = true },
+    .stages = { { .after = PIPE_MIRROR, .n_tables = 1, .taps = true } },
     .commands = (const struct app_command[]) {
         { "talkers/show", "", 0, 0, show, NULL }, { 0 },
     },

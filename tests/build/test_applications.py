@@ -209,7 +209,8 @@ def test_decided(switch):
             "looks", "0x97", "true"):
         switch.build(name, HEAD + CLASS % (
             name, "APP_INTERFACE_VERSION", number,
-            ".stage = { .after = PIPE_MIRROR, .n_tables = 1, .taps = %s },"
+            ".stages = { { .after = PIPE_MIRROR, .n_tables = 1, "
+            ".taps = %s } },"
             % taps))
     switch.run("tasuki-ctl add-switch %s apps=handover,forward -- set Switch "
                "%s applications=handover,forward,decides,looks" % (DPID, DPID))

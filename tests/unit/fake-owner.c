@@ -241,7 +241,7 @@ owner_pass(struct engine *e OVS_UNUSED, const struct dp_packet *packet,
 
 static void
 owner_send(struct engine *e OVS_UNUSED, struct dp_packet *packet,
-           ofp_port_t port)
+           ofp_port_t port, bool to_server OVS_UNUSED)
 {
     fake_n_packet_outs++;
     note_action(ACTION_SEND, port, NULL);

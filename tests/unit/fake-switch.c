@@ -302,6 +302,10 @@ set_field(struct dp_packet *packet, const struct ofpact_set_field *sf,
         }
         break;
 
+    case MFF_REG0 + PIPE_MIRROR_REG:
+        /* What mirrors do not look at. */
+        break;
+
     default:
         OVS_NOT_REACHED();
     }
@@ -469,6 +473,13 @@ ofswitch_redeclare_soon(struct ofswitch *ofsw OVS_UNUSED,
                         uint8_t app OVS_UNUSED)
 {
     fake_n_redeclared++;
+}
+
+uint32_t
+ofswitch_port_zone(const struct ofswitch *ofsw OVS_UNUSED,
+                   ofp_port_t port OVS_UNUSED)
+{
+    return 0;
 }
 
 const char *

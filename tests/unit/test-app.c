@@ -26,6 +26,8 @@
 /* Applications register, get their place in the pipeline, and have to leave
  * each other's flows alone. */
 
+#define STAGE(...) ((struct app_stage) { __VA_ARGS__ })
+
 #define ONE_ID 0xa1
 #define TWO_ID 0xa2
 
@@ -33,14 +35,14 @@ static const struct app_class one_app = {
     .name = "one",
     .version = APP_INTERFACE_VERSION,
     .id = ONE_ID,
-    .stage = { .after = PIPE_MIRROR, .n_tables = 2, .taps = true },
+    .stages = { { .after = PIPE_MIRROR, .n_tables = 2, .taps = true } },
 };
 
 static const struct app_class two_app = {
     .name = "two",
     .version = APP_INTERFACE_VERSION,
     .id = TWO_ID,
-    .stage = { .after = PIPE_MIRROR, .n_tables = 1 },
+    .stages = { { .after = PIPE_MIRROR, .n_tables = 1 } },
 };
 
 /* Expects that 'class' is refused because of something with 'reason' in it. */
@@ -66,7 +68,7 @@ test_refused(void **state OVS_UNUSED)
     class.name = "other";
     class.id = 0xa3;
     class.version = APP_INTERFACE_VERSION + 1;
-    check_refused(class, "version 2 of the interface, not 1");
+    check_refused(class, "version 3 of the interface, not 2");
 
     class.version = APP_INTERFACE_VERSION;
     class.name = "../x";
@@ -80,21 +82,32 @@ test_refused(void **state OVS_UNUSED)
     check_refused(class, "0xa2 is that of application \"two\"");
 
     class.id = 0xa3;
-    class.stage = (struct app_stage) { .table = PIPE_SERVICE, .n_tables = 1 };
+    class.stages[0] = STAGE(.table = PIPE_SERVICE, .n_tables = 1);
     check_refused(class, "table 20 is another application's");
-    class.stage = (struct app_stage) { .table = 41, .n_tables = 1 };
+    class.stages[0] = STAGE(.table = 41, .n_tables = 1);
     check_refused(class, "table 41 is another application's");
-    class.stage = (struct app_stage) { .table = 28, .n_tables = 3 };
+    class.stages[0] = STAGE(.table = 28, .n_tables = 3);
     check_refused(class, "no 3 tables from 28 on");
-    class.stage = (struct app_stage) { .table = PIPE_OUTPUT, .n_tables = 1 };
+    class.stages[0] = STAGE(.table = PIPE_OUTPUT, .n_tables = 1);
     check_refused(class, "no tables 50 to 50 for applications");
     for (int after = 0; after <= UINT8_MAX; after++) {
         if (after != PIPE_ZONE && after != PIPE_MIRROR) {
-            class.stage = (struct app_stage) { .after = after, .n_tables = 1 };
+            class.stages[0] = STAGE(.after = after, .n_tables = 1);
             check_refused(class, "a stage cannot be after table");
         }
     }
-    class.stage = (struct app_stage) { .after = PIPE_ZONE, .n_tables = 10 };
+    class.stages[0] = STAGE(.after = PIPE_ZONE, .n_tables = 10);
+    check_refused(class, "tables from");
+
+    /* All stages or none. */
+    class.stages[0] = STAGE(.table = 25, .n_tables = 2);
+    class.stages[1] = STAGE(.table = PIPE_SERVICE, .n_tables = 1);
+    check_refused(class, "table 20 is another application's");
+    assert_int_equal(pipeline_table(class.id), 0);
+    class.stages[1] = STAGE(.table = 26, .n_tables = 1);
+    check_refused(class, "table 26 is another application's");
+    class.stages[0] = STAGE(.table = 12, .n_tables = 1);
+    class.stages[1] = STAGE(.after = PIPE_ZONE, .n_tables = 8);
     check_refused(class, "tables from");
 }
 

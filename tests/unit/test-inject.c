@@ -13,6 +13,7 @@
 #include "dp-packet.h"
 #include "flow.h"
 #include "openvswitch/dynamic-string.h"
+#include "openvswitch/meta-flow.h"
 #include "openvswitch/ofp-actions.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
@@ -69,6 +70,40 @@ check(struct ofswitch *sw, ofp_port_t egress, uint32_t zone,
     assert_string_equal(ds_cstr(&sent), actions);
 }
 
+/* Notes arrive as they were written. */
+static void
+test_notes(void **state OVS_UNUSED)
+{
+    static const struct pipeline_notes notes[] = {
+        { .egress = OFPP_NONE },
+        { .egress = OFPP_NONE, .zone = 7, .seen = true },
+        { .egress = OFPP_IN_PORT, .zone = PIPE_ZONE_NONE },
+        { .egress = 0, .seen = true },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(notes); i++) {
+        uint64_t stub[256 / 8];
+        struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+        struct pipeline_notes read;
+        const struct ofpact *a;
+        struct flow flow;
+
+        memset(&flow, 0, sizeof flow);
+        pipeline_put_notes(&ofpacts, &notes[i]);
+        OFPACT_FOR_EACH (a, ofpacts.data, ofpacts.size) {
+            const struct ofpact_set_field *sf = ofpact_get_SET_FIELD(a);
+
+            mf_set_flow_value_masked(sf->field, sf->value,
+                                     ofpact_set_field_mask(sf), &flow);
+        }
+        pipeline_get_notes(flow.regs, &read);
+        assert_int_equal(read.egress, notes[i].egress);
+        assert_int_equal(read.zone, notes[i].zone);
+        assert_int_equal(read.seen, notes[i].seen);
+        ofpbuf_uninit(&ofpacts);
+    }
+}
+
 /* A stage that taps sees everything. */
 static void
 test_tapped(void **state OVS_UNUSED)
@@ -113,7 +148,7 @@ setup(void **state OVS_UNUSED)
 {
     vlog_set_levels(NULL, VLF_ANY_DESTINATION, VLL_OFF);
     lone_one.port_zone = port_zone;
-    lone_two.stage = (struct app_stage) {
+    lone_two.stages[0] = (struct app_stage) {
         .after = PIPE_MIRROR, .n_tables = 1, .taps = true
     };
     return 0;
@@ -123,6 +158,7 @@ int
 main(void)
 {
     static const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_notes),
         cmocka_unit_test(test_tapped),
         cmocka_unit_test(test_not_tapped),
     };

@@ -106,6 +106,22 @@ app_init(const struct app_class *class)
 }
 
 static void
+format_stages(const struct app_class *class, struct ds *ds)
+{
+    const char *separator = ", tables ";
+    size_t n;
+    const struct pipeline_stage *stages = pipeline_stages(&n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (stages[i].app == class) {
+            ds_put_format(ds, "%s%d to %d", separator, stages[i].table,
+                          stages[i].table + stages[i].n_tables - 1);
+            separator = ", ";
+        }
+    }
+}
+
+static void
 list_apps(struct unixctl_conn *conn, int argc OVS_UNUSED,
           const char *argv[] OVS_UNUSED, void *aux OVS_UNUSED)
 {
@@ -116,12 +132,7 @@ list_apps(struct unixctl_conn *conn, int argc OVS_UNUSED,
         const struct app_command *command = class->commands;
 
         ds_put_format(&ds, "%s: id %#"PRIx8, class->name, class->id);
-        if (class->stage.n_tables) {
-            uint8_t table = pipeline_table(class->id);
-
-            ds_put_format(&ds, ", tables %"PRIu8" to %d", table,
-                          table + class->stage.n_tables - 1);
-        }
+        format_stages(class, &ds);
         for (; command && command->name; command++) {
             ds_put_format(&ds, "%s%s", command == class->commands
                           ? ", commands " : " ", command->name);

@@ -45,7 +45,7 @@ struct packet_in {
 
 /* What an application is built for.  It changes with everything in this header
  * and in those that it includes. */
-#define APP_INTERFACE_VERSION 1
+#define APP_INTERFACE_VERSION 2
 
 /* Answer a command.  Each command needs exactly one answer.  Both functions
  * are Open vSwitch's own. */
@@ -62,12 +62,17 @@ struct app_command {
     void *aux;
 };
 
+/* An address in a zone. */
+typedef void app_address_func(uint32_t zone, const struct in6_addr *,
+                              void *aux);
+
 struct app_class {
     const char *name;           /* As in column "applications" of Switch. */
     unsigned int version;       /* APP_INTERFACE_VERSION. */
     uint8_t id;                 /* Top byte of every cookie. */
 
-    struct app_stage stage;     /* Without tables if it has no flows. */
+    struct app_stage stages[APP_MAX_STAGES];    /* Up to the first without
+                                                 * tables. */
     const struct app_command *commands; /* Ends with a null name, or null. */
 
     /* Process life: each is called once, whether or not any switch runs the
@@ -138,6 +143,13 @@ struct app_class {
      * on the database and the names of ports. */
     uint32_t (*port_zone)(const struct ofswitch *, ofp_port_t port);
 
+    /* Calls 'cb' for each address whose packets change when they pass the
+     * application: what is sent there goes elsewhere, or with other numbers.
+     * IPv4 addresses are IPv4-mapped.  The result depends only on the
+     * database. */
+    void (*list_addresses)(const struct ofswitch *, app_address_func *cb,
+                           void *aux);
+
     /* The port with that name has come or gone.  Unlike event_port (events.h)
      * this call comes at once, before flows are declared. */
     void (*port_named)(struct ofswitch *, const char *name);
@@ -145,6 +157,12 @@ struct app_class {
     /* Messages from the switch, dispatched by the top byte of the cookie.
      * Changes of ports come as events (events.h). */
     void (*packet_in)(struct ofswitch *, const struct packet_in *);
+
+    /* In place of 'packet_in' for a packet whose sender takes more than its
+     * share of tasukid's time.  A null callback means that the packet is
+     * lost. */
+    void (*packet_excess)(struct ofswitch *, const struct packet_in *);
+
     void (*flow_removed)(struct ofswitch *,
                          const struct ofputil_flow_removed *);
 

@@ -91,19 +91,26 @@ gets_packets(const struct ofswitch *sw, const struct app_class *class,
     uint32_t bit = UINT32_C(1) << app_index_from_id(class->id);
 
     return (class->packet_in && sw->running & ~sw->adopting & bit
-            && !ofswitch_is_others_port(sw, class, port));
+            && (pipeline_app_taps(class)
+                || !ofswitch_is_others_port(sw, class, port)));
 }
 
+/* There is no room for 'wp' to wait. */
 static void
 drop(struct ofswitch *sw, struct waiting_packet *wp)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
+    ofp_port_t port = wp->pi.flow.in_port.ofp_port;
 
-    COVERAGE_INC(ofswitch_packet_in_dropped);
-    sw->stats.packet_ins_dropped++;
-    VLOG_WARN_RL(&rl, "%s: dropping packets from port %"PRIu32", which take "
-                 "more than their share of time", ofswitch_name(sw),
-                 wp->pi.flow.in_port.ofp_port);
+    if (wp->class->packet_excess && gets_packets(sw, wp->class, port)) {
+        APP_CALL(wp->class, packet_excess, sw, &wp->pi);
+    } else {
+        COVERAGE_INC(ofswitch_packet_in_dropped);
+        sw->stats.packet_ins_dropped++;
+        VLOG_WARN_RL(&rl, "%s: dropping packets from port %"PRIu32", which "
+                     "take more than their share of time", ofswitch_name(sw),
+                     port);
+    }
     waiting_packet_destroy(wp);
 }
 

@@ -402,12 +402,7 @@ ofswitch_inject(struct ofswitch *sw, const void *data, size_t size,
     if (may_leave_at_once(sw, notes)) {
         ofpact_put_OUTPUT(&ofpacts)->port = notes->egress;
     } else {
-        if (notes->zone) {
-            pipeline_put_zone(&ofpacts, notes->zone);
-        }
-        if (notes->egress != OFPP_NONE) {
-            pipeline_put_egress(&ofpacts, notes->egress);
-        }
+        pipeline_put_notes(&ofpacts, notes);
 
         struct ofpact_resubmit *resubmit = ofpact_put_RESUBMIT(&ofpacts);
         resubmit->in_port = OFPP_IN_PORT;

@@ -43,11 +43,13 @@ find_stage(uint8_t table)
     return i;
 }
 
-/* Returns null, or the reason why 'class' cannot have its stage, which the
- * caller must free. */
+/* Returns null, or the reason why 'class' cannot have 'stage' at 'table',
+ * which the caller must free. */
 static char *
-add_stage(const struct app_class *class, uint8_t table, uint8_t n_tables)
+add_stage(const struct app_class *class, const struct app_stage *stage,
+          uint8_t table)
 {
+    uint8_t n_tables = stage->n_tables;
     size_t i = find_stage(table);
 
     if (table <= PIPE_CLASSIFY || table + n_tables > PIPE_OUTPUT) {
@@ -70,42 +72,62 @@ add_stage(const struct app_class *class, uint8_t table, uint8_t n_tables)
         .table = table,
         .n_tables = n_tables,
         .app = class,
-        .taps = class->stage.taps,
-        .closed = class->stage.closed,
+        .taps = stage->taps,
+        .closed = stage->closed,
     };
     return NULL;
+}
+
+static char *
+place_stage(const struct app_class *class, const struct app_stage *stage)
+{
+    if (stage->table) {
+        return add_stage(class, stage, stage->table);
+    } else if (stage->after != PIPE_ZONE && stage->after != PIPE_MIRROR) {
+        return xasprintf("a stage cannot be after table %d, only after %d and "
+                         "%d", stage->after, PIPE_ZONE, PIPE_MIRROR);
+    }
+
+    /* The first gap that is wide enough. */
+    size_t i = find_stage(stage->after);
+    while (stages[i + 1].table % 10
+           && (stages[i].table + stages[i].n_tables + stage->n_tables
+               > stages[i + 1].table)) {
+        i++;
+    }
+    return add_stage(class, stage, stages[i].table + stages[i].n_tables);
+}
+
+/* Takes the stages of 'class' away again. */
+static void
+remove_stages(const struct app_class *class)
+{
+    for (size_t i = n_stages; i-- > 0; ) {
+        struct pipeline_stage *stage = &stages[i];
+
+        if (stage->app != class) {
+            continue;
+        } else if (stage->table % 10) {
+            memmove(stage, stage + 1, (n_stages - i - 1) * sizeof *stage);
+            n_stages--;
+        } else {
+            *stage = (struct pipeline_stage) {
+                .table = stage->table,
+                .n_tables = 1,
+            };
+        }
+    }
 }
 
 char *
 pipeline_register(const struct app_class *class)
 {
-    const struct app_stage *stage = &class->stage;
+    for (size_t i = 0; i < APP_MAX_STAGES && class->stages[i].n_tables; i++) {
+        char *error = place_stage(class, &class->stages[i]);
 
-    if (!stage->n_tables) {
-        return NULL;
-    } else if (stage->table) {
-        return add_stage(class, stage->table, stage->n_tables);
-    }
-
-    /* After that stage, and those that asked for the same place before. */
-    if (stage->after != PIPE_ZONE && stage->after != PIPE_MIRROR) {
-        return xasprintf("a stage cannot be after table %d, only after %d and "
-                         "%d", stage->after, PIPE_ZONE, PIPE_MIRROR);
-    }
-    size_t i = find_stage(stage->after);
-    while (stages[i + 1].table % 10) {
-        i++;
-    }
-    return add_stage(class, stages[i].table + stages[i].n_tables,
-                     stage->n_tables);
-}
-
-static const struct pipeline_stage *
-find_stage_of(uint8_t app)
-{
-    for (size_t i = 0; i < n_stages; i++) {
-        if (stages[i].app && stages[i].app->id == app) {
-            return &stages[i];
+        if (error) {
+            remove_stages(class);
+            return error;
         }
     }
     return NULL;
@@ -114,21 +136,48 @@ find_stage_of(uint8_t app)
 uint8_t
 pipeline_table(uint8_t app)
 {
-    const struct pipeline_stage *stage = find_stage_of(app);
+    for (size_t i = 0; i < n_stages; i++) {
+        if (stages[i].app && stages[i].app->id == app) {
+            return stages[i].table;
+        }
+    }
+    return 0;
+}
 
-    return stage ? stage->table : 0;
+static bool
+stage_may_have_flow(const struct pipeline_stage *stage, uint8_t table,
+                    uint16_t priority)
+{
+    return (table >= stage->table
+            && table < stage->table + stage->n_tables
+            && (table > stage->table
+                || (priority > 0 && priority < PIPE_PRIO_CORE)));
 }
 
 bool
 pipeline_may_have_flow(uint8_t app, uint8_t table, uint16_t priority)
 {
-    const struct pipeline_stage *stage = find_stage_of(app);
+    if (app == PIPE_APP_CORE) {
+        return true;
+    }
+    for (size_t i = 0; i < n_stages; i++) {
+        if (stages[i].app && stages[i].app->id == app
+            && stage_may_have_flow(&stages[i], table, priority)) {
+            return true;
+        }
+    }
+    return false;
+}
 
-    return (app == PIPE_APP_CORE
-            || (stage && table >= stage->table
-                && table < stage->table + stage->n_tables
-                && (table > stage->table
-                    || (priority > 0 && priority < PIPE_PRIO_CORE))));
+bool
+pipeline_app_taps(const struct app_class *class)
+{
+    for (size_t i = 0; i < APP_MAX_STAGES; i++) {
+        if (class->stages[i].n_tables && class->stages[i].taps) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* Actions. */
@@ -152,4 +201,41 @@ void
 pipeline_put_egress(struct ofpbuf *ofpacts, ofp_port_t port)
 {
     put_reg(ofpacts, PIPE_EGRESS_REG, PIPE_EGRESS_VALID | ofp_to_u16(port));
+}
+
+void
+pipeline_put_seen(struct ofpbuf *ofpacts)
+{
+    const union mf_value value = { .be32 = htonl(PIPE_MIRROR_SEEN) };
+    const union mf_value mask = value;
+
+    ofpact_put_set_field(ofpacts, mf_from_id(MFF_REG0 + PIPE_MIRROR_REG),
+                         &value, &mask);
+}
+
+void
+pipeline_put_notes(struct ofpbuf *ofpacts, const struct pipeline_notes *notes)
+{
+    if (notes->zone) {
+        pipeline_put_zone(ofpacts, notes->zone);
+    }
+    if (notes->egress != OFPP_NONE) {
+        pipeline_put_egress(ofpacts, notes->egress);
+    }
+    if (notes->seen) {
+        pipeline_put_seen(ofpacts);
+    }
+}
+
+void
+pipeline_get_notes(const uint32_t regs[], struct pipeline_notes *notes)
+{
+    uint32_t egress = regs[PIPE_EGRESS_REG];
+
+    *notes = (struct pipeline_notes) {
+        .egress = (egress & PIPE_EGRESS_VALID
+                   ? u16_to_ofp(egress & UINT16_MAX) : OFPP_NONE),
+        .zone = regs[PIPE_ZONE_REG],
+        .seen = (regs[PIPE_MIRROR_REG] & PIPE_MIRROR_SEEN) != 0,
+    };
 }

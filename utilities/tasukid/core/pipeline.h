@@ -13,7 +13,8 @@
  * does not run on the switch passes everything on.
  *
  * The port decides whose packet it is, in PIPE_ZONE.  Nobody may answer the
- * packet or learn from it before: PIPE_CLASSIFY is the core's alone.
+ * packet or learn from it before: PIPE_CLASSIFY is the core's alone, and
+ * PIPE_MIRROR_IN only looks.
  *
  * In the first table of a stage, priority 0 and those from PIPE_PRIO_CORE on
  * are the core's.  Priority 0 passes on packets that no flow matched.  The
@@ -32,7 +33,9 @@ struct ofswitch;
 /* Where stages begin.  There is room for others in between. */
 enum pipeline_table {
     PIPE_CLASSIFY = 0,      /* Where packets enter. */
+    PIPE_MIRROR_IN = 1,     /* Copies, before packets are translated. */
     PIPE_ZONE = 10,         /* Whose packet is it? */
+    PIPE_MIRROR_FRONT = 17, /* Copies, before packets to services change. */
     PIPE_SERVICE = 20,      /* Addresses that are services. */
     PIPE_MIRROR = 30,       /* Copies. */
     PIPE_FORWARD = 40,      /* Where to. */
@@ -42,11 +45,11 @@ enum pipeline_table {
 
 #define PIPE_PRIO_CORE (UINT16_MAX - 1)
 
-/* The part of the pipeline that is an application's. */
+/* A part of the pipeline that is an application's. */
 struct app_stage {
     /* Its first table, and how many it has.  An application that is not part
-     * of Tasuki has 0 in 'table' and gets the next free table after
-     * 'after'. */
+     * of Tasuki has 0 in 'table' and gets the first tables after 'after' that
+     * are free. */
     uint8_t table;
     uint8_t n_tables;
     uint8_t after;          /* PIPE_ZONE or PIPE_MIRROR.  Packets go to
@@ -54,12 +57,17 @@ struct app_stage {
                              * leave when PIPE_FORWARD has. */
 
     /* Does the stage see packets whose egress is decided already?  A stage
-     * that looks at packets has to, one that decides need not. */
+     * that looks at packets has to, one that decides need not.  An application
+     * with such a stage gets packets from all ports, those that others own,
+     * too. */
     bool taps;
 
     /* Are packets that no flow in its first table matches dropped? */
     bool closed;
 };
+
+/* Most stages of one application. */
+enum { APP_MAX_STAGES = 4 };
 
 /* The top byte of a flow's cookie says which application the flow belongs to.
  * Every application has its own.  It may use the other 56 bits as it likes. */
@@ -82,22 +90,43 @@ struct app_stage {
  * that leaves where it came in), and bit 16 says that they do.  Stages that
  * decide leave such a packet alone, and PIPE_OUTPUT obeys.
  *
- * The zone: 0 for what is no tenant's. */
+ * The zone: 0 for what is no tenant's.
+ *
+ * Bit 0 of register 2: the mirror has looked at the packet, and need not do it
+ * again.  The other bits, and those of two more registers, are the mirror's
+ * own; nobody else reads them. */
 #define PIPE_EGRESS_REG 0
 #define PIPE_EGRESS_VALID (UINT32_C(1) << 16)
 #define PIPE_ZONE_REG 1
 #define PIPE_ZONE_NONE UINT32_MAX       /* Nobody's. */
+#define PIPE_MIRROR_REG 2
+#define PIPE_MIRROR_SEEN (UINT32_C(1) << 0)
+#define PIPE_MIRROR_SET_REG 3
+#define PIPE_MIRROR_STEP_REG 4
 
 /* What is known about a packet. */
 struct pipeline_notes {
     ofp_port_t egress;      /* OFPP_NONE if that is not decided. */
     uint32_t zone;
+    bool seen;              /* The mirror has looked at it, or shall not. */
 };
 
 /* Append actions that note a packet's zone, or the port through which it
  * leaves.  What was noted before is lost. */
 void pipeline_put_zone(struct ofpbuf *ofpacts, uint32_t zone);
 void pipeline_put_egress(struct ofpbuf *ofpacts, ofp_port_t port);
+
+/* Appends an action that notes that the mirror need not look at a packet: it
+ * has looked before the packet was changed. */
+void pipeline_put_seen(struct ofpbuf *ofpacts);
+
+/* Appends actions that note '*notes' about a packet about which nothing is
+ * noted yet. */
+void pipeline_put_notes(struct ofpbuf *ofpacts,
+                        const struct pipeline_notes *notes);
+
+/* Fills in '*notes' from the registers of a packet-in. */
+void pipeline_get_notes(const uint32_t regs[], struct pipeline_notes *notes);
 
 /* Appends actions that end a flow of a stage in 'table': the packet, which is
  * in 'zone', leaves through 'port'.  It leaves at once if no later stage of
@@ -144,11 +173,14 @@ const struct pipeline_stage *pipeline_next_stage(const struct ofswitch *,
 const struct pipeline_stage *pipeline_next_tap(const struct ofswitch *,
                                                uint8_t table);
 
-/* Gives 'class' the tables that it asks for.  Returns null, or why it cannot
+/* Gives a class the tables that it asks for.  Returns null, or why it cannot
  * have them, which the caller must free. */
 char *pipeline_register(const struct app_class *);
 
 /* Returns true if 'app' may have flows with 'priority' in 'table'. */
 bool pipeline_may_have_flow(uint8_t app, uint8_t table, uint16_t priority);
+
+/* Returns true if a stage of the class taps. */
+bool pipeline_app_taps(const struct app_class *);
 
 #endif /* TASUKID_PIPELINE_H */

@@ -564,7 +564,7 @@ const struct app_class forward_app = {
     .name = "forward",
     .version = APP_INTERFACE_VERSION,
     .id = PIPE_APP_FORWARD,
-    .stage = { .table = PIPE_FORWARD, .n_tables = 2 },
+    .stages = { { .table = PIPE_FORWARD, .n_tables = 2 } },
     .commands = forward_commands,
     .init = forward_init,
     .destroy = forward_destroy,

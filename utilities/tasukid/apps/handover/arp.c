@@ -29,5 +29,5 @@ arp_send(struct hswitch *hsw, uint16_t op, struct eth_addr sha, ovs_be32 spa,
     if (vlan_tci) {
         eth_push_vlan(packet, htons(ETH_TYPE_VLAN_8021Q), vlan_tci);
     }
-    hswitch_send(hsw, packet, port);
+    hswitch_send(hsw, packet, port, false);
 }

@@ -48,14 +48,32 @@ struct engine_shared handover_shared = {
 static struct service_config **configs;
 static size_t n_configs;
 
+/* Returns true if 'packet', IPv4 that came in on 'in_port', goes to a service's
+ * address: then the mirror has looked at it already. */
+static bool
+is_to_service(const struct hswitch *hsw, const struct dp_packet *packet,
+              ofp_port_t in_port)
+{
+    const struct ip_header *ip = dp_packet_l3(packet);
+
+    return (ip && dp_packet_l3_size(packet) >= sizeof *ip
+            && service_lookup_vip(&hsw->engine,
+                                  ofswitch_port_zone(hsw->ofsw, in_port),
+                                  get_16aligned_be32(&ip->ip_dst)));
+}
+
 void
 hswitch_pass(struct hswitch *hsw, const struct dp_packet *packet,
              ofp_port_t in_port)
 {
-    uint64_t stub[64 / 8];
+    uint64_t stub[128 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-    struct ofpact_resubmit *resubmit = ofpact_put_RESUBMIT(&ofpacts);
+    struct ofpact_resubmit *resubmit;
 
+    if (is_to_service(hsw, packet, in_port)) {
+        pipeline_put_seen(&ofpacts);
+    }
+    resubmit = ofpact_put_RESUBMIT(&ofpacts);
     resubmit->in_port = OFPP_IN_PORT;
     resubmit->table_id = PIPE_MIRROR;
     ofswitch_packet_out(hsw->ofsw, packet, in_port, &ofpacts);
@@ -65,9 +83,10 @@ hswitch_pass(struct hswitch *hsw, const struct dp_packet *packet,
 /* Stages that tap see what leaves by one port.  A flood has no egress that
  * could be noted. */
 void
-hswitch_send(struct hswitch *hsw, struct dp_packet *packet, ofp_port_t port)
+hswitch_send(struct hswitch *hsw, struct dp_packet *packet, ofp_port_t port,
+             bool to_server)
 {
-    const struct pipeline_notes notes = { .egress = port };
+    const struct pipeline_notes notes = { .egress = port, .seen = to_server };
 
     if (port == OFPP_FLOOD) {
         ofswitch_output(hsw->ofsw, packet, port);
@@ -82,9 +101,10 @@ hswitch_send(struct hswitch *hsw, struct dp_packet *packet, ofp_port_t port)
 /* What the engine asks for. */
 
 static void
-send_packet(struct engine *e, struct dp_packet *packet, ofp_port_t port)
+send_packet(struct engine *e, struct dp_packet *packet, ofp_port_t port,
+            bool to_server)
 {
-    hswitch_send(hswitch_from_engine(e), packet, port);
+    hswitch_send(hswitch_from_engine(e), packet, port, to_server);
 }
 
 static void
@@ -101,6 +121,9 @@ forward_packet(struct engine *e, const struct entry *entry,
     uint64_t stub[256 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
 
+    if (entry->kind == ENTRY_TO_SERVER) {
+        pipeline_put_seen(&ofpacts);
+    }
     flow_put_actions(entry, in_port, &ofpacts);
     ofswitch_packet_out(hswitch_from_engine(e)->ofsw, packet, in_port,
                         &ofpacts);
@@ -334,6 +357,25 @@ declare_flows(struct ofswitch *ofsw, struct flow_set *flows)
     flow_declare(hswitch_from_ofswitch(ofsw), flows);
 }
 
+static void
+list_addresses(const struct ofswitch *ofsw, app_address_func *cb, void *aux)
+{
+    const struct engine *e = &hswitch_from_ofswitch(ofsw)->engine;
+    const struct service *service;
+
+    LIST_FOR_EACH (service, node, &e->services) {
+        const struct service_config *cfg = service->cfg;
+
+        /* Once for each address. */
+        if (service_lookup_vip(e, cfg->zone, cfg->vip) == service) {
+            struct in6_addr addr;
+
+            in6_addr_set_mapped_ipv4(&addr, cfg->vip);
+            cb(cfg->zone, &addr, aux);
+        }
+    }
+}
+
 static bool
 adopt_flow(struct ofswitch *ofsw, const struct ofputil_flow_stats *fs)
 {
@@ -524,7 +566,7 @@ const struct app_class handover_app = {
     .name = "handover",
     .version = APP_INTERFACE_VERSION,
     .id = PIPE_APP_HANDOVER,
-    .stage = { .table = PIPE_SERVICE, .n_tables = 1 },
+    .stages = { { .table = PIPE_SERVICE, .n_tables = 1 } },
     .commands = handover_commands,
     .init = init,
     .destroy = destroy,
@@ -535,6 +577,7 @@ const struct app_class handover_app = {
     .declare_flows = declare_flows,
     .adopt_flow = adopt_flow,
     .adopt_done = adopt_done,
+    .list_addresses = list_addresses,
     .packet_in = packet_in,
     .flow_removed = flow_removed,
     .flow_failed = flow_failed,

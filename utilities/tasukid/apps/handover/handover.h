@@ -55,9 +55,10 @@ hswitch_from_engine(const struct engine *e)
 extern struct engine_shared handover_shared;
 
 /* Sends 'packet' out of 'port' and frees it.  If 'port' is OFPP_NONE, the
- * forwarding table decides where it goes. */
-void hswitch_send(struct hswitch *, struct dp_packet *packet,
-                  ofp_port_t port);
+ * forwarding table decides where it goes.  Towards a server ('to_server'),
+ * mirrors do not see it: they have seen what the client sent. */
+void hswitch_send(struct hswitch *, struct dp_packet *packet, ofp_port_t port,
+                  bool to_server);
 
 /* Passes on 'packet', which came in on 'in_port', as if handover had nothing
  * to do with it.  The caller keeps 'packet'. */

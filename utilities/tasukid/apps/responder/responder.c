@@ -275,7 +275,7 @@ const struct app_class responder_app = {
     .name = "responder",
     .version = APP_INTERFACE_VERSION,
     .id = PIPE_APP_RESPONDER,
-    .stage = { .after = PIPE_ZONE, .n_tables = 1 },
+    .stages = { { .after = PIPE_ZONE, .n_tables = 1 } },
     .commands = responder_commands,
     .configure = responder_configure,
     .switch_up = responder_switch_up,

@@ -1181,7 +1181,7 @@ const struct app_class tenant_app = {
     .name = "tenant",
     .version = APP_INTERFACE_VERSION,
     .id = PIPE_APP_TENANT,
-    .stage = { .table = PIPE_ZONE, .n_tables = 1, .closed = true },
+    .stages = { { .table = PIPE_ZONE, .n_tables = 1, .closed = true } },
     .commands = tenant_commands,
     .destroy = tenant_destroy_all,
     .check_rows = tenant_check_rows,

@@ -223,7 +223,7 @@ conn_send_to_client(struct conn *conn, struct tcp_segment *seg)
     seg->ip_dst = conn->client;
     seg->tp_dst = conn->client_tp;
     engine_send(conn->service->engine, tcp_segment_compose(seg),
-                conn->client_port);
+                conn->client_port, false);
 }
 
 void
@@ -237,7 +237,7 @@ conn_send_to_server(struct conn *conn, struct tcp_segment *seg)
     seg->ip_dst = conn->member->address;
     seg->tp_dst = conn->member->tp_port;
     engine_send(conn->service->engine, tcp_segment_compose(seg),
-                conn->member_port);
+                conn->member_port, true);
 }
 
 void
@@ -251,7 +251,8 @@ conn_send_to_member(struct conn *conn, const struct member *m,
     seg->tp_src = conn->client_tp;
     seg->ip_dst = m->address;
     seg->tp_dst = m->tp_port;
-    engine_send(conn->service->engine, tcp_segment_compose(seg), m->port);
+    engine_send(conn->service->engine, tcp_segment_compose(seg), m->port,
+                true);
 }
 
 void

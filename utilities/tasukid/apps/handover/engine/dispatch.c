@@ -212,7 +212,7 @@ reset_half_open(struct engine *e, const struct segment_in *in)
             .seq = seg->ack,
             .flags = TCP_RST,
         };
-        engine_send(e, tcp_segment_compose(&rst), in->port);
+        engine_send(e, tcp_segment_compose(&rst), in->port, true);
     }
 }
 

@@ -77,8 +77,10 @@ enum conn_news {
 /* What the engine asks of its owner.  None of these may call the engine. */
 struct engine_ops {
     /* Sends 'packet' out of 'port', or to wherever its destination is if
-     * 'port' is OFPP_NONE, and frees it. */
-    void (*send)(struct engine *, struct dp_packet *packet, ofp_port_t port);
+     * 'port' is OFPP_NONE, and frees it.  It goes to a server, or else to a
+     * client. */
+    void (*send)(struct engine *, struct dp_packet *packet, ofp_port_t port,
+                 bool to_server);
 
     /* Passes on 'packet', which came in on 'in_port', as if it had not come
      * here.  The engine keeps 'packet'. */
@@ -173,9 +175,10 @@ struct segment_in {
 };
 
 static inline void
-engine_send(struct engine *e, struct dp_packet *packet, ofp_port_t port)
+engine_send(struct engine *e, struct dp_packet *packet, ofp_port_t port,
+            bool to_server)
 {
-    e->ops->send(e, packet, port);
+    e->ops->send(e, packet, port, to_server);
 }
 
 /* engine.c */

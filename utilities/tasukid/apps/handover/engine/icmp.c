@@ -115,5 +115,5 @@ engine_icmp(struct engine *e, uint32_t zone, const struct dp_packet *packet_)
     eth->eth_src = conn->service->cfg->mac;
     eth->eth_dst = conn->member_mac;
     engine_count(e, conn->service, HC_ICMP);
-    engine_send(e, packet, conn->member_port);
+    engine_send(e, packet, conn->member_port, true);
 }

@@ -154,7 +154,7 @@ send_frag_needed(struct conn *conn)
     };
     engine_send(conn->service->engine,
                 tcp_segment_compose_frag_needed(&seg, mss + HEADERS_LEN),
-                conn->client_port);
+                conn->client_port, false);
 }
 
 static void
