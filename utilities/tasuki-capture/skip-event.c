@@ -27,7 +27,8 @@ get(struct object *o, const char *name, enum json_type type)
     const struct json *value = shash_find_data(o->members, name);
 
     if (!o->error && (!value || value->type != type)) {
-        o->error = xasprintf("\"%s\" is %s", name, value ? "wrong" : "missing");
+        o->error = xasprintf("\"%s\" is %s", name,
+                             value ? "wrong" : "missing");
     }
     return o->error ? NULL : value;
 }

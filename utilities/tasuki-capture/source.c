@@ -168,7 +168,10 @@ one_packet(u_char *s_, const struct pcap_pkthdr *h, const u_char *data)
 {
     struct source *s = (void *) s_;
     /* Nanoseconds, as we asked for. */
-    struct timespec when = { .tv_sec = h->ts.tv_sec, .tv_nsec = h->ts.tv_usec };
+    struct timespec when = {
+        .tv_sec = h->ts.tv_sec,
+        .tv_nsec = h->ts.tv_usec,
+    };
 
     s->cb(&when, data, h->caplen, h->len, s->aux);
 }

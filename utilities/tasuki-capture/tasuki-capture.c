@@ -205,7 +205,10 @@ events_run(void)
     /* One byte more than is accepted, and the end of the string. */
     char line[SKIP_EVENT_MAX + 2];
 
-    for (int i = 0; events_fd >= 0 && i < MAX_NEWS; i++) {
+    if (events_fd < 0) {
+        return;
+    }
+    for (int i = 0; i < MAX_NEWS; i++) {
         ssize_t n = recv(events_fd, line, sizeof line - 1, MSG_DONTWAIT);
 
         if (n < 0) {
@@ -214,9 +217,7 @@ events_run(void)
         line[n] = '\0';
         hear(line);
     }
-    if (events_fd >= 0) {
-        poll_immediate_wake();
-    }
+    poll_immediate_wake();
 }
 
 static void
@@ -237,24 +238,38 @@ problem(void)
 }
 
 static char *
-compose_report(void)
+compose_report(const char *what_is_wrong)
 {
     struct json *report = json_object_create();
-    struct files_counts c = files_counts(files);
+    struct files_counts c = { .written = 0 };
 
+    if (files) {
+        c = files_counts(files);
+        if (files_path(files)) {
+            json_object_put_string(report, "file", files_path(files));
+        }
+    }
     json_object_put_string(report, "name", o.name);
     json_object_put(report, "written", json_integer_create(c.written));
     json_object_put(report, "dropped", json_integer_create(c.dropped));
     json_object_put(report, "lost", json_integer_create(c.lost));
-    if (files_path(files)) {
-        json_object_put_string(report, "file", files_path(files));
-    }
-    if (problem()) {
-        json_object_put_string(report, "problem", problem());
+    if (what_is_wrong) {
+        json_object_put_string(report, "problem", what_is_wrong);
     }
     char *s = json_to_string(report, JSSF_SORT);
     json_destroy(report);
     return s;
+}
+
+/* Returns true if tasukid got the report. */
+static bool
+send_report(const char *report)
+{
+    if (report_fd < 0) {
+        report_fd = make_unix_socket(SOCK_DGRAM, true, NULL, o.report);
+    }
+    return (report_fd >= 0
+            && send(report_fd, report, strlen(report), MSG_NOSIGNAL) >= 0);
 }
 
 /* Tells tasukid how things are, when something has changed. */
@@ -266,23 +281,24 @@ report_run(void)
     }
     next_report = time_msec() + REPORT_INTERVAL;
 
-    char *report = compose_report();
-    if (nullable_string_is_equal(report, last_report)) {
-        free(report);
-        return;
-    }
-    if (report_fd < 0) {
-        int fd = make_unix_socket(SOCK_DGRAM, true, NULL, o.report);
-
-        report_fd = fd;
-    }
-    if (report_fd >= 0
-        && send(report_fd, report, strlen(report), MSG_NOSIGNAL) >= 0) {
+    char *report = compose_report(problem());
+    if (!nullable_string_is_equal(report, last_report)
+        && send_report(report)) {
         free(last_report);
         last_report = report;
     } else {
-        free(report);           /* Once more later. */
+        free(report);
     }
+}
+
+/* Ends for a reason that tasukid gets to know. */
+OVS_NO_RETURN static void
+fail(const char *reason)
+{
+    if (o.report) {
+        send_report(compose_report(reason));
+    }
+    VLOG_FATAL("%s", reason);
 }
 
 /* Completes the file. */
@@ -373,11 +389,11 @@ main(int argc, char *argv[])
     held_init(&held, o.delay, HELD_BYTES);
     error = open_source();
     if (error) {
-        VLOG_FATAL("%s: %s", o.interface, error);
+        fail(xasprintf("%s: %s", o.interface, error));
     }
     files = files_create(&o.files, &error);
     if (!files) {
-        VLOG_FATAL("%s", error);
+        fail(error);
     }
     open_events();
     /* Called by poll_block(), not from within a signal handler. */
@@ -656,8 +672,8 @@ capture_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
     count_drops();
     struct files_counts c = files_counts(files);
     ds_put_format(&ds, "interface %s\n", o.interface);
-    ds_put_format(&ds, "file %s\n", files_path(files) ? files_path(files)
-                                    : "none");
+    ds_put_format(&ds, "file %s\n",
+                  files_path(files) ? files_path(files) : "none");
     ds_put_format(&ds, "packets: %"PRIu64" written, %"PRIu64" dropped by the "
                   "kernel, %"PRIu64" could not be written\n",
                   c.written, c.dropped, c.lost);

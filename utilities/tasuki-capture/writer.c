@@ -3,9 +3,9 @@
 
 /* The only file that knows libwiretap, which tasuki-capture alone is linked
  * with.  The library is large, brings GLib, and is under GPL-2.0-or-later.  So
- * the program as a whole is under GPL-3.0-or-later, because Apache-2.0 does not
- * go together with version 2.  None of this may become true of tasukid or of
- * Open vSwitch. */
+ * the program as a whole is under GPL-3.0-or-later: Apache-2.0 does not go
+ * together with version 2.  None of this may become true of tasukid or of Open
+ * vSwitch. */
 
 #include <config.h>
 #include "writer.h"

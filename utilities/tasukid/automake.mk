@@ -100,11 +100,13 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/apps/handover/service-config.h \
 	utilities/tasukid/apps/handover/show.c \
 	utilities/tasukid/apps/handover/show.h \
+	utilities/tasukid/apps/mirror/capture.c \
 	utilities/tasukid/apps/mirror/capture.h \
 	utilities/tasukid/apps/mirror/engine/engine.h \
 	utilities/tasukid/apps/mirror/mirror.c \
 	utilities/tasukid/apps/mirror/row.c \
 	utilities/tasukid/apps/mirror/row.h \
+	utilities/tasukid/apps/mirror/skips.c \
 	utilities/tasukid/apps/mirror/skips.h \
 	utilities/tasukid/apps/responder/config-keys.c \
 	utilities/tasukid/apps/responder/config-keys.h \

@@ -4,12 +4,11 @@
 #ifndef TASUKID_MIRROR_CAPTURE_H
 #define TASUKID_MIRROR_CAPTURE_H 1
 
-/* Policies whose copies go to files.  Each has a process of its own,
- * tasuki-capture(8), that reads the policy's port and writes the files.  It is
- * started again, after a while, when it has ended.  No process outlives
- * tasukid.
+/* Copies that go to files.  Each network interface that they come out of has a
+ * process of its own, tasuki-capture(8), that writes the files.  It is started
+ * again, after a while, when it has ended.  No process outlives tasukid.
  *
- * Policies are known by their names, which are unique. */
+ * A capture is known by the name of its interface. */
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -31,29 +30,27 @@ struct capture_files {
 void capture_init(void);
 void capture_destroy(void);
 
-/* Has packets that come out of network interface 'port' written to files.  Does
- * nothing if it is so already; otherwise what ran for 'policy' ends and begins
- * anew, with another file.  No file is ever overwritten. */
-void capture_set(const char *policy, const char *port,
-                 const struct capture_files *);
+/* Has packets that come out of 'port' written to files.  Does nothing if that
+ * is so already; otherwise a capture of 'port' ends and begins anew, with
+ * another file.  No file is ever overwritten. */
+void capture_set(const char *port, const struct capture_files *);
 
-/* Ends the capture of 'policy', if there is one. */
-void capture_clear(const char *policy);
+/* Ends the capture of 'port', if there is one. */
+void capture_clear(const char *port);
 
-/* Gives the capture of 'policy', if there is one, a line from skip_to_line()
- * (skips.h), to be written beside the packet that it precedes.  Never
- * blocks. */
-void capture_tell(const char *policy, const char *line);
+/* Gives the capture of 'port', if there is one, a line from skip_to_line()
+ * (skips.h), to be written beside the packet that follows.  Never blocks. */
+void capture_tell(const char *port, const char *line);
 
-/* Returns why packets of 'policy' do not get into a file, or null if nothing
- * is known to be wrong or there is no capture.  Valid until capture_run(). */
-const char *capture_problem(const char *policy);
+/* Returns why packets of 'port' do not get into a file, or null if nothing is
+ * known to be wrong or there is no capture.  Valid until capture_run(). */
+const char *capture_problem(const char *port);
 
-/* Appends a line about the capture of 'policy', if there is one: its file, how
- * many packets were written and dropped. */
-void capture_format(const char *policy, struct ds *);
+/* Appends what the capture of 'port' has done, if there is one: its file, how
+ * many packets were written and dropped, without a newline. */
+void capture_format(const char *port, struct ds *);
 
-/* Returns true if what the two functions above say has changed. */
+/* Returns true if what capture_problem() says has changed for any port. */
 bool capture_run(void);
 void capture_wait(void);
 

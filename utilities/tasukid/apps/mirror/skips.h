@@ -23,9 +23,11 @@ void skips_set(const char *policy, const char *path);
 void skips_clear(const char *policy);
 void skips_destroy(void);
 
-/* Tells that 'policy' did not get '*skip'.  Never waits for a reader.  What
- * cannot be written is counted. */
-void skips_tell(const char *policy, const struct mirror_skip *skip);
+/* Tells that 'policy' did not get '*skip': its file, and the capture of 'port'
+ * (capture.h) unless that is null.  Never waits for a reader.  What cannot be
+ * written is counted. */
+void skips_tell(const char *policy, const char *port,
+                const struct mirror_skip *skip);
 
 /* Returns what is wrong with the file of 'policy' and how many lines were
  * lost, or null if nothing is known to be wrong or there is no file.  Valid
