@@ -415,6 +415,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/tasuki-hook.at \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
+	tests/protocol/tasukid-ports.at \
 	tests/protocol/tasukid-requests.at \
 	tests/protocol/tasukid-responder.at \
 	tests/protocol/tasukid-tenant.at \
@@ -441,6 +442,13 @@ tests_protocol_ask_switch_SOURCES = \
 	tests/protocol/ask-switch.c $(ofswitch_sources)
 tests_protocol_ask_switch_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_protocol_ask_switch_LDADD = \
+	utilities/tasukid/libtasukid.la lib/libopenvswitch.la
+
+noinst_PROGRAMS += tests/protocol/want-ports
+tests_protocol_want_ports_SOURCES = tests/protocol/want-ports.c
+tests_protocol_want_ports_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_protocol_want_ports_LDFLAGS = -Wl,--wrap=config_has_lock
+tests_protocol_want_ports_LDADD = \
 	utilities/tasukid/libtasukid.la lib/libopenvswitch.la
 
 # The programs that they run, for a build that need not have all.

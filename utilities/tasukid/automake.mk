@@ -139,6 +139,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core/ofswitch-sync.c \
 	utilities/tasukid/core/ofswitch.c \
 	utilities/tasukid/core/ofswitch.h \
+	utilities/tasukid/core/ovs-places.c \
+	utilities/tasukid/core/ovs-places.h \
 	utilities/tasukid/core/ovs-ports.c \
 	utilities/tasukid/core/ovs-ports.h \
 	utilities/tasukid/core/pipeline.c \

@@ -117,6 +117,7 @@ main(int argc, char *argv[])
                 APP_CALL(app_classes[i], run);
             }
         }
+        ovs_ports_run();
         unixctl_server_run(unixctl);
 
         if (!settled) {
@@ -141,6 +142,7 @@ main(int argc, char *argv[])
                 APP_CALL(app_classes[i], wait);
             }
         }
+        ovs_ports_wait();
         unixctl_server_wait(unixctl);
         if (exiting) {
             poll_immediate_wake();
@@ -155,6 +157,7 @@ main(int argc, char *argv[])
      * on, and the next tasukid adopts them. */
     connections_configure(NULL);
     app_destroy_all();
+    ovs_ports_destroy();
     config_destroy();
     unixctl_server_destroy(unixctl);
     service_stop();

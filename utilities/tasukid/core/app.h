@@ -154,6 +154,12 @@ struct app_class {
      * this call comes at once, before flows are declared. */
     void (*port_named)(struct ofswitch *, const char *name);
 
+    /* For an application that has said which ports it wants (ovs-ports.h): what
+     * ovs-ports.h has to say about port 'name' of the switch with datapath id
+     * 'dpid', connected or not, may have changed.  That concerns all its ports
+     * if 'name' is null.  The application may say that it wants others. */
+    void (*ovs_port_changed)(uint64_t dpid, const char *name);
+
     /* Messages from the switch, dispatched by the top byte of the cookie.
      * Changes of ports come as events (events.h). */
     void (*packet_in)(struct ofswitch *, const struct packet_in *);

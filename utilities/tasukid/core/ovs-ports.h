@@ -4,96 +4,114 @@
 #ifndef TASUKID_OVS_PORTS_H
 #define TASUKID_OVS_PORTS_H 1
 
-/* Ports that tasukid gives to bridges, in database Open_vSwitch.
+/* Ports that applications give to bridges, in database Open_vSwitch: tunnels
+ * and other ports that are not there yet.
  *
- * A bridge for such ports never forwards on its own: its "fail_mode" becomes
- * "secure", and "disable-in-band" in "other_config" becomes "true".  It stays
- * the same switch when it gets ports: "datapath-id" in "other_config" becomes
- * what it is now.  Values that are set already are kept.  None of this is
- * undone.
+ * An application says which ports it wants, and the core sees to them:
  *
- * A port of ours carries the key OVS_PORTS_OWNER in "external_ids".  Ports
- * without it are used where they are, and never changed or deleted.  A tunnel
- * of ours keeps options that somebody else added. */
+ *     ovs_ports_begin(APP, true);
+ *     wants = ovs_ports_want(APP, row->ovsdb, dpid, false);
+ *     options = ovs_ports_add(wants, "mirror0", "ids", "gre");
+ *     smap_add(options, "remote_ip", "192.0.2.1");
+ *     ovs_ports_end(APP);
+ *
+ * usually in its 'configure' callback (app.h).  It says so too if it wants
+ * none: a port that an earlier tasukid made for an application stays until
+ * that application has said what it wants now.  APP is its id.  No application
+ * changes what another wants.  The main loop does the work and calls
+ * 'ovs_port_changed' (app.h) when there is news.
+ *
+ * A port of ours carries the key "tasuki-APPLICATION" in "external_ids" of
+ * table Port.  The value is the owner, which is what the application has named
+ * so: its row, for instance.  A port without such a key is used where it is,
+ * and never changed or deleted.  That goes for network devices only: a port
+ * that should be a tunnel or an internal port of ours, and is somebody else's,
+ * is not used (see ovs_ports_is_foreign()).  A tunnel of ours keeps options
+ * that somebody else added.
+ *
+ * If several applications want a port of the same name on one bridge, one gets
+ * it, and the others are told (see ovs_ports_problem()).  It is the one that
+ * has it already.  If none has, it is the one that was registered first. */
 
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "openvswitch/shash.h"
-#include "smap.h"
+struct ovs_wants;
+struct smap;
 
-struct simap;
+/* Begins to say which ports 'app' wants.  'all' forgets what it wanted
+ * before. */
+void ovs_ports_begin(uint8_t app, bool all);
 
-/* In column "external_ids" of table Port: the tenant that the port is for. */
-#define OVS_PORTS_OWNER "tasuki-tenant"
+/* Returns what 'app' wants of the bridge with datapath id 'dpid' in the
+ * database at 'remote', valid until ovs_ports_end().  If 'remote' is null, it
+ * is the one that ovs_ports_init() named.
+ *
+ * With 'secure' the bridge never forwards on its own: its "fail_mode" becomes
+ * "secure", and "disable-in-band" in "other_config" becomes "true".  It stays
+ * the same switch when it gets ports: "datapath-id" in "other_config" becomes
+ * what it is now.  Values that are set already are kept.  None of this is
+ * undone. */
+struct ovs_wants *ovs_ports_want(uint8_t app, const char *remote,
+                                 uint64_t dpid, bool secure);
 
-/* A port to have.  'type' and 'options' are columns of table Interface. */
-struct ovs_port {
-    char *owner;
-    const char *type;           /* A static string: "", "gre", "vxlan". */
-    struct smap options;
-};
+/* Adds port 'name' to 'wants', unless it is there.  'type' is as in column
+ * "type" of table Interface: "" for a network device of the host's, "gre",
+ * "vxlan", "erspan", "internal".  Returns the port's options, as in column
+ * "options", for the caller to fill in. */
+struct smap *ovs_ports_add(struct ovs_wants *wants, const char *name,
+                           const char *owner, const char *type);
+
+/* Takes port 'name' from 'wants', if it is there for 'owner'. */
+void ovs_ports_remove(struct ovs_wants *wants, const char *name,
+                      const char *owner);
+
+/* Ends what ovs_ports_begin() began.  The databases follow soon.  Bridges lose
+ * those ports of the application's that it does not want any more, a few at a
+ * time on a userspace datapath.  They get a tunnel only once none of its kind
+ * is left. */
+void ovs_ports_end(uint8_t app);
+
+/* Returns why the bridge with datapath id 'dpid' does not have port 'name' for
+ * 'app', or null if nothing is known to be wrong.  Valid until
+ * ovs_ports_run(). */
+const char *ovs_ports_problem(uint8_t app, uint64_t dpid, const char *name);
+
+/* Returns true if 'app' must not use port 'name': it should be ours and is
+ * somebody else's, or is another application's. */
+bool ovs_ports_is_foreign(uint8_t app, uint64_t dpid, const char *name);
+
+/* Returns true if port 'name' of the bridge with datapath id 'dpid' is not one
+ * of those that carry the key of 'app'.  A port that the database does not
+ * have may be one that was just deleted and is still on the switch, so that
+ * false is returned.  The same before the database was read.  All ports are
+ * free if the database does not know the bridge. */
+bool ovs_ports_is_free(uint8_t app, uint64_t dpid, const char *name);
+
+/* Returns true if the database of the bridge was read, or does not answer, or
+ * if 'app' wants nothing of the bridge. */
+bool ovs_ports_are_known(uint8_t app, uint64_t dpid);
+
+/* Returns true if the bridge may still have ports for 'app', wanted or not. */
+bool ovs_ports_has_ours(uint8_t app, uint64_t dpid);
+
+/* Returns the MTU, in bytes, of the interface through which the packets of the
+ * tunnel 'name' leave, or 0 if that is not known.  What the tunnel adds to a
+ * packet is not subtracted. */
+int ovs_ports_egress_mtu(uint64_t dpid, const char *name);
+
+/* For the core. */
 
 /* Sets where to look for switches that do not say where their database is:
  * 'remote' is in a form for ovsdb_idl_create(). */
 void ovs_ports_init(const char *remote);
 void ovs_ports_destroy(void);
 
-/* Begins to say which ports there shall be.  'all' forgets what was said
- * before. */
-void ovs_ports_begin(bool all);
-
-/* Returns a shash, valid until ovs_ports_end(), for the wanted ports, by name,
- * of the bridge with datapath id 'dpid' in the database at 'remote'.  If
- * 'remote' is null, it is the one that ovs_ports_init() named.  With 'secure'
- * the bridge never forwards on its own (see above). */
-struct shash *ovs_ports_want(const char *remote, uint64_t dpid, bool secure);
-
-/* Adds a port to 'ports', unless there is one with that name.  Returns its
- * options, for the caller to fill in. */
-struct smap *ovs_ports_add(struct shash *ports, const char *name,
-                           const char *owner, const char *type);
-
-/* Takes port 'name' from 'ports', if it is there for 'owner'. */
-void ovs_ports_remove(struct shash *ports, const char *name,
-                      const char *owner);
-
-/* Ends what ovs_ports_begin() began.  The databases follow soon.  Bridges lose
- * those ports of ours that nobody wants any more, a few at a time on a
- * userspace datapath.  They get a tunnel only once none of its kind is
- * left. */
-void ovs_ports_end(void);
-
-/* Closes all connections.  The ports stay as they are. */
+/* Forgets what all applications want, and closes all connections.  The ports
+ * stay as they are. */
 void ovs_ports_forget(void);
 
-/* Returns why the bridge with datapath id 'dpid' does not have port 'name', or
- * null if nothing is known to be wrong.  Valid until ovs_ports_run(). */
-const char *ovs_ports_problem(uint64_t dpid, const char *name);
-
-/* Returns true if port 'name' of the bridge with datapath id 'dpid' is free:
- * not one of ours.  A port that the database does not have is not free,
- * because one of ours that was just deleted is still on the switch.  No port
- * is free before the database was read.  All are if it does not know the
- * bridge. */
-bool ovs_ports_is_free(uint64_t dpid, const char *name);
-
-/* Returns true if port 'name', which should be a tunnel of ours, is somebody
- * else's: what is behind it is not known. */
-bool ovs_ports_is_foreign(uint64_t dpid, const char *name);
-
-/* Returns true if the database of the bridge was read, or does not answer. */
-bool ovs_ports_are_known(uint64_t dpid);
-
-/* Returns true if the bridge may still have ports of ours, wanted or not. */
-bool ovs_ports_has_ours(uint64_t dpid);
-
-/* 'on_switch' returns false if the switch with datapath id 'dpid' is known not
- * to have port 'name'.  'changed' is called when what the functions above
- * return may have changed for port 'name', or for all ports of the bridge if
- * 'name' is null. */
-void ovs_ports_run(bool (*on_switch)(uint64_t dpid, const char *name),
-                   void (*changed)(uint64_t dpid, const char *name));
+void ovs_ports_run(void);
 void ovs_ports_wait(void);
 
 #endif /* TASUKID_OVS_PORTS_H */

@@ -7,6 +7,7 @@
 #include "app-call.h"
 #include "config-db.h"
 #include "connections.h"
+#include "ovs-ports.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "pipeline.h"
@@ -84,6 +85,9 @@ apply(const struct tasukirec_tasuki *cfg, bool only_kept)
         if (app_classes[i]->configure) {
             APP_CALL(app_classes[i], configure, cfg);
         }
+    }
+    if (!cfg) {
+        ovs_ports_forget();
     }
     if (cfg && !only_kept) {
         connections_configure(cfg);

@@ -183,7 +183,8 @@ is_open(const struct ofswitch *sw, const char *name)
 {
     uint64_t dpid = ofswitch_datapath_id(sw);
 
-    return !find_port_owner(dpid, name) && ovs_ports_is_free(dpid, name);
+    return (!find_port_owner(dpid, name)
+            && ovs_ports_is_free(PIPE_APP_TENANT, dpid, name));
 }
 
 /* A tenant's zone is the number of the port towards its LAN.  It is unique on
@@ -263,11 +264,11 @@ find_port(const struct ofswitch *sw, const char *column, const char *name,
     ofp_port_t port = ofswitch_port_by_name(sw, name);
     uint64_t dpid = ofswitch_datapath_id(sw);
 
-    if (ovs_ports_is_foreign(dpid, name)) {
+    if (ovs_ports_is_foreign(PIPE_APP_TENANT, dpid, name)) {
         port = OFPP_NONE;
     }
     if (port == OFPP_NONE) {
-        const char *why = ovs_ports_problem(dpid, name);
+        const char *why = ovs_ports_problem(PIPE_APP_TENANT, dpid, name);
 
         ds_put_format(missing, "%s%s: %s%s", missing->length ? "; " : "",
                       column, why ? why : "no port ", why ? "" : name);
@@ -553,23 +554,23 @@ update_states(void)
 /* Ports. */
 
 static void
-want_ports(const struct tasukirec_tenant *row, struct shash *ports)
+want_ports(const struct tasukirec_tenant *row, struct ovs_wants *wants)
 {
     char name[TENANT_PORT_NAME_SIZE];
 
     if (row->tunnel_type) {
         bool gre = !strcmp(row->tunnel_type, "gre");
-        struct smap *options = ovs_ports_add(ports, tenant_lan_port(row, name),
+        struct smap *options = ovs_ports_add(wants, tenant_lan_port(row, name),
                                              row->name,
                                              gre ? "gre" : "vxlan");
 
         tenant_tunnel_options(row, options);
     } else {
-        ovs_ports_add(ports, row->lan, row->name, "");
+        ovs_ports_add(wants, row->lan, row->name, "");
     }
-    ovs_ports_add(ports, row->service, row->name, "");
+    ovs_ports_add(wants, row->service, row->name, "");
     if (row->native6) {
-        ovs_ports_add(ports, row->native6, row->name, "");
+        ovs_ports_add(wants, row->native6, row->name, "");
     }
 }
 
@@ -863,7 +864,8 @@ tenant_want_ports(const struct tenant *t)
 {
     if (t->row && t->dpid && tenant_runs_on(t->sw) && !is_refused(t->row)) {
         adopt_state(t->row);
-        want_ports(t->row, ovs_ports_want(t->sw->ovsdb, t->dpid, true));
+        want_ports(t->row, ovs_ports_want(PIPE_APP_TENANT, t->sw->ovsdb,
+                                          t->dpid, true));
     }
 }
 
@@ -874,7 +876,7 @@ want_all_ports(const struct tasukirec_tasuki *cfg)
 {
     const struct tenant *t;
 
-    ovs_ports_begin(true);
+    ovs_ports_begin(PIPE_APP_TENANT, true);
     for (size_t i = 0; i < cfg->n_switches; i++) {
         const struct tasukirec_switch *row = cfg->switches[i];
         bool runs = tenant_runs_on(row);
@@ -882,33 +884,33 @@ want_all_ports(const struct tasukirec_tasuki *cfg)
 
         if ((runs || row->n_tenants)
             && dpid_from_string(row->datapath_id, &dpid)) {
-            ovs_ports_want(row->ovsdb, dpid, runs);
+            ovs_ports_want(PIPE_APP_TENANT, row->ovsdb, dpid, runs);
         }
     }
     HMAP_FOR_EACH (t, node, &tenants) {
         tenant_want_ports(t);
     }
-    ovs_ports_end();
+    ovs_ports_end(PIPE_APP_TENANT);
 }
 
 static void
 want_changed_ports(void)
 {
-    ovs_ports_begin(false);
+    ovs_ports_begin(PIPE_APP_TENANT, false);
     for (size_t i = 0; i < n_changes; i++) {
         const struct change *c = &changes[i];
         const struct tenant *t = c->tenant;
 
         for (size_t j = 0; j < c->n_ports && t->dpid; j++) {
-            ovs_ports_remove(ovs_ports_want(t->sw->ovsdb, t->dpid,
-                                            tenant_runs_on(t->sw)),
+            ovs_ports_remove(ovs_ports_want(PIPE_APP_TENANT, t->sw->ovsdb,
+                                            t->dpid, tenant_runs_on(t->sw)),
                              c->ports[j], c->name);
         }
     }
     for (size_t i = 0; i < n_changes; i++) {
         tenant_want_ports(changes[i].tenant);
     }
-    ovs_ports_end();
+    ovs_ports_end(PIPE_APP_TENANT);
 }
 
 /* Notes what has to be declared or published anew because of 'c'. */
@@ -932,7 +934,6 @@ tenant_configure(const struct tasukirec_tasuki *cfg)
 {
     if (!cfg) {
         forget_all();
-        ovs_ports_forget();
         return;
     }
 
@@ -964,14 +965,14 @@ tenant_configure(const struct tasukirec_tasuki *cfg)
 static bool
 tenant_is_ready(const struct ofswitch *sw)
 {
-    return ovs_ports_are_known(ofswitch_datapath_id(sw));
+    return ovs_ports_are_known(PIPE_APP_TENANT, ofswitch_datapath_id(sw));
 }
 
 /* Stays as long as there are tenants' ports, so that nobody else gets them. */
 static bool
 tenant_must_stay(const struct ofswitch *sw)
 {
-    return ovs_ports_has_ours(ofswitch_datapath_id(sw));
+    return ovs_ports_has_ours(PIPE_APP_TENANT, ofswitch_datapath_id(sw));
 }
 
 static void
@@ -992,15 +993,6 @@ tenant_switch_down(struct ofswitch *sw)
     sset_destroy(&ts->open);
     free(ts);
     check_switches_at = time_msec() + SWITCH_GRACE;
-}
-
-/* The ports of a switch that is not connected are not known. */
-static bool
-switch_may_have_port(uint64_t dpid, const char *name)
-{
-    const struct ofswitch *sw = find_switch(dpid);
-
-    return !sw || ofswitch_port_by_name(sw, name) != OFPP_NONE;
 }
 
 static const char *
@@ -1036,7 +1028,6 @@ static void
 tenant_run(void)
 {
     update_states();
-    ovs_ports_run(switch_may_have_port, note_ports_changed);
     if (time_msec() >= check_switches_at) {
         check_switches_at = LLONG_MAX;
         if (config_get()) {
@@ -1048,7 +1039,6 @@ tenant_run(void)
 static void
 tenant_wait(void)
 {
-    ovs_ports_wait();
     if (!ovs_list_is_empty(&dirty)) {
         poll_immediate_wake();
     }
@@ -1174,7 +1164,6 @@ tenant_destroy_all(void)
     hmapx_destroy(&refused);
     free(changes);
     changes = NULL;
-    ovs_ports_destroy();
 }
 
 const struct app_class tenant_app = {
@@ -1195,6 +1184,7 @@ const struct app_class tenant_app = {
     .declare_cookie = tenant_declare_cookie,
     .port_zone = tenant_port_zone,
     .port_named = note_tenants_with_port,
+    .ovs_port_changed = note_ports_changed,
     .run = tenant_run,
     .wait = tenant_wait,
     .memory_usage = tenant_memory_usage,
