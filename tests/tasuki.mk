@@ -171,6 +171,17 @@ tests_unit_test_responder_SOURCES = tests/unit/test-responder.c
 tests_unit_test_responder_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_responder_LDADD = $(tasukid_unit_ldadd)
 
+# The engine of mirrors, with a switch around it.
+mirror_switch_sources = \
+	tests/unit/mirror-switch.c \
+	tests/unit/mirror-switch.h
+
+TASUKI_UNIT_TESTS += tests/unit/test-mirror-engine
+tests_unit_test_mirror_engine_SOURCES = \
+	tests/unit/test-mirror-engine.c $(mirror_switch_sources)
+tests_unit_test_mirror_engine_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_mirror_engine_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-rule-check
 tests_unit_test_rule_check_SOURCES = tests/unit/test-rule-check.c
 tests_unit_test_rule_check_LDADD = $(tasukid_unit_ldadd)

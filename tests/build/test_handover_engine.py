@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # Copyright (c) 2026 the Tasuki developers.
-"""The engine of the handover application knows no switch, and its files are in
+"""The engines of applications know no switch, and their files are in
 layers."""
 
 import pathlib
@@ -8,13 +8,16 @@ import re
 
 import pytest
 
-HANDOVER = (pathlib.Path(__file__).resolve().parents[2]
-            / "utilities/tasukid/apps/handover")
-ENGINE = HANDOVER / "engine"
+APPS = (pathlib.Path(__file__).resolve().parents[2]
+        / "utilities/tasukid/apps")
+
+engines = pytest.mark.parametrize("engine", [
+    APPS / "handover/engine", APPS / "mirror/engine"],
+    ids=["handover", "mirror"])
 
 # What belongs to a switch, OpenFlow, a database, a clock or people.
 FORBIDDEN = re.compile(
-    r"utilities/tasukid/(core|apps/(?!handover/engine)|tasuki-idl)"
+    r"utilities/tasukid/(core|apps/(?!\w+/engine)|tasuki-idl)"
     r"|openflow/|openvswitch/(match|meta-flow|ofp-(?!port\.h)|vconn)"
     r"|(^|/)(flow|ovsdb-\w+|rconn|timeval|unixctl)\.h$")
 
@@ -25,15 +28,15 @@ def strip_comments(text):
     return re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)
 
 
-def sources():
+def sources(engine):
     return {path.name: strip_comments(path.read_text())
-            for path in ENGINE.glob("*.c")}
+            for path in engine.glob("*.c")}
 
 
-def order():
+def order(engine):
     """The files in the order of the comment in engine.h, from the top."""
     return re.findall(r"^ \*   ([\w-]+\.c)  ",
-                      (ENGINE / "engine.h").read_text(), re.MULTILINE)
+                      (engine / "engine.h").read_text(), re.MULTILINE)
 
 
 def calls_upwards(texts, files):
@@ -47,9 +50,10 @@ def calls_upwards(texts, files):
             if files.index(home.get(name, file)) < i]
 
 
-def test_includes():
+@engines
+def test_includes(engine):
     bad = ["%s: %s" % (path.name, header)
-           for path in sorted(ENGINE.glob("*.[ch]"))
+           for path in sorted(engine.glob("*.[ch]"))
            for header in re.findall(r'^#include "(.*)"', path.read_text(),
                                     re.MULTILINE)
            if FORBIDDEN.search(header)]
@@ -64,12 +68,15 @@ def test_forbidden(header):
     assert FORBIDDEN.search(header)
 
 
-def test_every_file_has_a_place():
-    assert sorted(order()) == sorted(path.name for path in ENGINE.glob("*.c"))
+@engines
+def test_every_file_has_a_place(engine):
+    assert sorted(order(engine)) == sorted(path.name
+                                           for path in engine.glob("*.c"))
 
 
-def test_no_file_calls_one_above():
-    assert not calls_upwards(sources(), order())
+@engines
+def test_no_file_calls_one_above(engine):
+    assert not calls_upwards(sources(engine), order(engine))
 
 
 def test_a_call_upwards_is_found():

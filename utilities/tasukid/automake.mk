@@ -102,7 +102,39 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/apps/handover/show.h \
 	utilities/tasukid/apps/mirror/capture.c \
 	utilities/tasukid/apps/mirror/capture.h \
+	utilities/tasukid/apps/mirror/engine/conn.c \
+	utilities/tasukid/apps/mirror/engine/conn.h \
+	utilities/tasukid/apps/mirror/engine/datagram.c \
+	utilities/tasukid/apps/mirror/engine/datagram.h \
+	utilities/tasukid/apps/mirror/engine/engine.c \
 	utilities/tasukid/apps/mirror/engine/engine.h \
+	utilities/tasukid/apps/mirror/engine/entries.c \
+	utilities/tasukid/apps/mirror/engine/entries.h \
+	utilities/tasukid/apps/mirror/engine/http.c \
+	utilities/tasukid/apps/mirror/engine/http.h \
+	utilities/tasukid/apps/mirror/engine/life.c \
+	utilities/tasukid/apps/mirror/engine/life.h \
+	utilities/tasukid/apps/mirror/engine/message.c \
+	utilities/tasukid/apps/mirror/engine/message.h \
+	utilities/tasukid/apps/mirror/engine/other.c \
+	utilities/tasukid/apps/mirror/engine/other.h \
+	utilities/tasukid/apps/mirror/engine/polls.c \
+	utilities/tasukid/apps/mirror/engine/polls.h \
+	utilities/tasukid/apps/mirror/engine/progress.h \
+	utilities/tasukid/apps/mirror/engine/ranges.c \
+	utilities/tasukid/apps/mirror/engine/ranges.h \
+	utilities/tasukid/apps/mirror/engine/reader.c \
+	utilities/tasukid/apps/mirror/engine/reader.h \
+	utilities/tasukid/apps/mirror/engine/skip.c \
+	utilities/tasukid/apps/mirror/engine/skip.h \
+	utilities/tasukid/apps/mirror/engine/stream.c \
+	utilities/tasukid/apps/mirror/engine/stream.h \
+	utilities/tasukid/apps/mirror/engine/tcp.c \
+	utilities/tasukid/apps/mirror/engine/tcp.h \
+	utilities/tasukid/apps/mirror/engine/tls.c \
+	utilities/tasukid/apps/mirror/engine/tls.h \
+	utilities/tasukid/apps/mirror/engine/unknown.c \
+	utilities/tasukid/apps/mirror/engine/unknown.h \
 	utilities/tasukid/apps/mirror/mirror.c \
 	utilities/tasukid/apps/mirror/row.c \
 	utilities/tasukid/apps/mirror/row.h \

@@ -10,7 +10,27 @@
  * Packets come in, in the order in which the switch saw them; verdicts go out,
  * and entries: what the switch does alone with one direction of a connection.
  * The engine knows no switch, no OpenFlow, no database and no clock.  Its
- * owner has one engine for each switch. */
+ * owner has one engine for each switch.
+ *
+ * No file calls one that is listed above it:
+ *
+ *   engine.c         policies, time, what the owner asks and tells
+ *   tcp.c            segments: do they fit, what becomes of them
+ *   datagram.c       UDP
+ *
+ *   life.c           the beginning and the end of connections
+ *   reader.c         reading streams
+ *   unknown.c        connections that are not understood
+ *   http.c           HTTP/1: where messages begin and end
+ *   message.c        what a head says about that
+ *   tls.c            TLS: where data begins
+ *   other.c          what is not read
+ *   entries.c        what the switch does alone
+ *   polls.c          skipping by byte counters
+ *   skip.c           what is not copied, and saying so
+ *   conn.c           table of connections, timers
+ *   stream.c         one direction of a connection, read in order
+ *   ranges.c         a few ranges of it */
 
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -32,8 +52,9 @@ struct mirror_wants {
                                  * application data. */
     uint32_t keep_packets;      /* Of each direction of UDP. */
     bool chunked_whole;         /* Bodies with chunks are copied whole. */
-    bool by_stats;              /* Skipping ends by the switch's byte counters,
-                                 * not by sequence numbers. */
+    bool by_stats;              /* Skipping of bodies of known length ends by
+                                 * the switch's byte counters, not by sequence
+                                 * numbers. */
 };
 
 struct mirror_end {
@@ -174,7 +195,9 @@ void mirror_engine_entry_gone(struct mirror_engine *, long long int now,
                               uint64_t id, enum mirror_dir);
 
 /* The answer to 'ask_bytes': bytes of payload cannot be told from headers, so
- * 'n_bytes' counts frames of 'n_packets' packets. */
+ * 'n_bytes' counts frames of 'n_packets' packets, since the entry was set.  Of
+ * UDP, this is to be called once, before mirror_engine_entry_gone(), as that
+ * is all that can be known about what passed. */
 void mirror_engine_bytes(struct mirror_engine *, long long int now,
                          uint64_t id, enum mirror_dir, uint64_t n_packets,
                          uint64_t n_bytes);

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKID_MIRROR_HTTP_H
+#define TASUKID_MIRROR_HTTP_H 1
+
+/* HTTP/1 (RFC 9112): where messages begin and end.
+ *
+ * A body whose length is not known, or that has chunks and is long, is not
+ * read to its end.  It ends where the other side says so: its next message
+ * acknowledges all of it, unless it was sent before it had come.  A response
+ * is read that way only if no other request waits, a request only if no
+ * response has begun. */
+
+#include "conn.h"
+#include "progress.h"
+
+/* Most requests that may wait for their responses. */
+#define HTTP_MAX_REQUESTS 32
+
+/* Both streams are HTTP from here on. */
+void http_begin(struct mirror_conn *);
+
+/* Reads what 'dir' has to read. */
+enum progress http_read(struct mirror_conn *, enum mirror_dir);
+
+/* Something new comes from the client, and acknowledges 'ack'. */
+enum progress http_from_client(struct mirror_conn *, int64_t ack);
+
+#endif /* http.h */
