@@ -166,6 +166,23 @@ tests_unit_test_mirror_skips_SOURCES = tests/unit/test-mirror-skips.c
 tests_unit_test_mirror_skips_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_mirror_skips_LDADD = $(tasukid_unit_ldadd)
 
+# Those of tasuki-capture's that need neither libpcap nor libwiretap.
+capture_sources = \
+	utilities/tasuki-capture/direction.c \
+	utilities/tasuki-capture/direction.h \
+	utilities/tasuki-capture/held.c \
+	utilities/tasuki-capture/held.h \
+	utilities/tasuki-capture/series.c \
+	utilities/tasuki-capture/series.h \
+	utilities/tasuki-capture/skip-event.c \
+	utilities/tasuki-capture/skip-event.h \
+	utilities/tasuki-capture/skips-total.c \
+	utilities/tasuki-capture/skips-total.h
+TASUKI_UNIT_TESTS += tests/unit/test-tasuki-capture
+tests_unit_test_tasuki_capture_SOURCES = \
+	tests/unit/test-tasuki-capture.c $(capture_sources)
+tests_unit_test_tasuki_capture_LDADD = $(tasuki_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-responder
 tests_unit_test_responder_SOURCES = tests/unit/test-responder.c
 tests_unit_test_responder_CPPFLAGS = $(tasukid_unit_cppflags)
@@ -390,6 +407,13 @@ tests_fuzz_fuzz_handover_segment_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_fuzz_fuzz_handover_segment_LDFLAGS = $(tasuki_fuzz_ldflags)
 tests_fuzz_fuzz_handover_segment_LDADD = $(tasukid_fuzz_ldadd)
 
+TASUKI_FUZZERS += tests/fuzz/fuzz-skip-event
+EXTRA_DIST += tests/fuzz/fuzz-skip-event.dict
+tests_fuzz_fuzz_skip_event_SOURCES = \
+	tests/fuzz/fuzz-skip-event.c $(capture_sources)
+tests_fuzz_fuzz_skip_event_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_skip_event_LDADD = $(tasuki_fuzz_ldadd)
+
 TASUKI_FUZZERS += tests/fuzz/fuzz-responder
 tests_fuzz_fuzz_responder_SOURCES = tests/fuzz/fuzz-responder.c
 tests_fuzz_fuzz_responder_CPPFLAGS = $(tasukid_unit_cppflags)
@@ -471,7 +495,7 @@ tasuki-programs: $(BUILT_SOURCES) config.h
 
 check-tasuki: tasuki-programs tests/atconfig tests/atlocal $(check_PROGRAMS) $(check_DATA) $(TASUKI_TESTSUITE)
 	set $(SHELL) '$(TASUKI_TESTSUITE)' -C tests \
-		AUTOTEST_PATH='$(AUTOTEST_PATH):utilities/tasukid:utilities/tasuki-ctl:utilities/tasuki-hook'; \
+		AUTOTEST_PATH='$(AUTOTEST_PATH):utilities/tasukid:utilities/tasuki-capture:utilities/tasuki-ctl:utilities/tasuki-hook'; \
 	"$$@" $(TESTSUITEFLAGS) || \
 	(test X'$(RECHECK)' = Xyes && "$$@" --recheck)
 .PHONY: check-tasuki
