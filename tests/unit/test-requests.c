@@ -499,6 +499,54 @@ not_its_own(void **state)
     lone_switch_destroy(sw);
 }
 
+/* Port 2 is application "one"'s. */
+static uint32_t
+port_zone(const struct ofswitch *sw OVS_UNUSED, ofp_port_t port)
+{
+    return port == u16_to_ofp(2) ? PIPE_ZONE_NONE : 0;
+}
+
+static bool
+modify_port(struct ofswitch *sw, uint8_t app, uint16_t port)
+{
+    struct ofputil_port_mod pm = {
+        .port_no = u16_to_ofp(port),
+        .config = OFPUTIL_PC_NO_FWD,
+        .mask = OFPUTIL_PC_NO_FWD,
+    };
+    bool sent = request_send(sw, app,
+                             ofputil_encode_port_mod(&pm, sw->protocol), 0,
+                             1000, note, &late);
+
+    if (sent) {
+        lone_expect(sw, OFPTYPE_PORT_MOD);
+        lone_expect(sw, OFPTYPE_BARRIER_REQUEST);
+    }
+    assert_null(lone_sent(sw));
+    return sent;
+}
+
+/* A port that an application owns is for that one to modify.  All others are
+ * for everybody. */
+static void
+ports_with_owners(void **state)
+{
+    (void) state;
+    lone_one.port_zone = port_zone;
+    for (size_t i = 0; i < ARRAY_SIZE(versions); i++) {
+        struct ofswitch *sw = start(versions[i]);
+
+        lone_drain(sw);
+        assert_true(modify_port(sw, ONE, 1));
+        assert_true(modify_port(sw, TWO, 1));
+        assert_true(modify_port(sw, ONE, 2));
+        assert_false(modify_port(sw, TWO, 2));
+        assert_true(modify_port(sw, PIPE_APP_CORE, 2));
+        lone_switch_destroy(sw);
+    }
+    lone_one.port_zone = NULL;
+}
+
 /* No two applications have an id in common. */
 static void
 ids(void **state)
@@ -581,6 +629,7 @@ main(void)
         cmocka_unit_test(stop_in_callback),
         cmocka_unit_test(too_many),
         cmocka_unit_test(not_its_own),
+        cmocka_unit_test(ports_with_owners),
         cmocka_unit_test(ids),
         cmocka_unit_test(core_asks),
         cmocka_unit_test(core_is_refused),

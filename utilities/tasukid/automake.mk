@@ -164,6 +164,7 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core/fair-queue.h \
 	utilities/tasukid/core/flow-set.c \
 	utilities/tasukid/core/flow-set.h \
+	utilities/tasukid/core/ofswitch-ask.c \
 	utilities/tasukid/core/ofswitch-conn.c \
 	utilities/tasukid/core/ofswitch-packet.c \
 	utilities/tasukid/core/ofswitch-ports.c \

@@ -12,14 +12,12 @@
 #include "flow.h"
 #include "hash.h"
 #include "openvswitch/ofp-actions.h"
-#include "openvswitch/ofp-msgs.h"
 #include "openvswitch/ofp-port.h"
-#include "openvswitch/ofp-util.h"
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
 
-/* The ports of a switch: which there are, who owns them, what may leave there,
- * and the requests for them. */
+/* The ports of a switch: which there are, who owns them, and what may leave
+ * there. */
 
 static struct ofswitch_port *
 find_port(const struct ofswitch *sw, ofp_port_t port_no)
@@ -412,96 +410,4 @@ ofswitch_inject(struct ofswitch *sw, const void *data, size_t size,
     dp_packet_use_const(&packet, data, size);
     ofswitch_packet_out(sw, &packet, in_port, &ofpacts);
     ofpbuf_uninit(&ofpacts);
-}
-
-/* Requests of the core. */
-
-/* Returns true if 'reply' brings a message.  Otherwise drops the connection,
- * unless it is gone. */
-bool
-ofswitch_has_answer(struct ofswitch *sw, const struct request_reply *reply)
-{
-    switch (reply->status) {
-    case REQUEST_PART:
-    case REQUEST_DONE:
-        return true;
-
-    case REQUEST_REFUSED:
-        ofswitch_reconnect(sw, "the switch does not describe itself");
-        return false;
-
-    case REQUEST_TIMED_OUT:
-        ofswitch_reconnect(sw, "the switch does not reply");
-        return false;
-
-    case REQUEST_GONE:
-        return false;
-    }
-    OVS_NOT_REACHED();
-}
-
-/* Sends 'msg', a request of the core that must have an answer. */
-void
-ofswitch_ask(struct ofswitch *sw, struct ofpbuf *msg, long long int timeout_ms,
-             request_func *cb)
-{
-    if (!request_send(sw, PIPE_APP_CORE, msg, 0, timeout_ms, cb, NULL)) {
-        ofswitch_reconnect(sw, "too many requests wait for their replies");
-    }
-}
-
-static void
-handle_ports(struct ofswitch *sw, const struct request_reply *reply,
-             void *aux OVS_UNUSED)
-{
-    struct ofputil_phy_port desc;
-    int retval;
-
-    if (!ofswitch_has_answer(sw, reply)) {
-        return;
-    }
-
-    struct ofpbuf b = *reply->msgs[0];
-    ofpraw_pull_assert(&b);
-    while (!(retval = ofputil_pull_phy_port(sw->version, &b, &desc))) {
-        ofswitch_put_port(sw, &desc);
-    }
-    if (retval != EOF) {
-        ofswitch_bad_message(sw, reply->msgs[0], retval);
-    }
-
-    bool last = reply->status == REQUEST_DONE;
-    if (sw->state == OSS_MANAGED) {
-        if (last) {
-            ofswitch_delete_doubted_ports(sw);
-        }
-    } else if (last) {
-        sw->have_ports = true;
-    }
-}
-
-static void
-request_ports(struct ofswitch *sw)
-{
-    ofswitch_ask(sw, ofputil_encode_port_desc_stats_request(sw->version,
-                                                            OFPP_ANY),
-                 OFSWITCH_HANDSHAKE_MS, handle_ports);
-}
-
-/* Forgets the ports and asks which there are. */
-void
-ofswitch_read_ports(struct ofswitch *sw)
-{
-    ofswitch_clear_ports(sw);
-    sw->have_ports = false;
-    ofswitch_set_state(sw, OSS_HANDSHAKE);
-    request_ports(sw);
-}
-
-/* Asks which ports there are, to learn what has changed. */
-void
-ofswitch_check_ports(struct ofswitch *sw)
-{
-    ofswitch_doubt_ports(sw);
-    request_ports(sw);
 }

@@ -12,7 +12,8 @@
  *     taps.c             applications that look at others' packets
  *     requests.c         requests, which wait for their replies
  *     ofswitch-sync.c    applications up and down, flows in line
- *     ofswitch-ports.c   its ports, and the requests for them
+ *     ofswitch-ports.c   its ports, and who owns them
+ *     ofswitch-ask.c     what the core itself asks it
  *     ofswitch.c         what applications may do with a switch
  */
 
@@ -145,6 +146,8 @@ void ofswitch_clear_ports(struct ofswitch *);
 void ofswitch_set_name(struct ofswitch *);
 bool ofswitch_is_others_port(const struct ofswitch *,
                              const struct app_class *, ofp_port_t);
+
+/* ofswitch-ask.c */
 bool ofswitch_has_answer(struct ofswitch *, const struct request_reply *);
 void ofswitch_ask(struct ofswitch *, struct ofpbuf *,
                   long long int timeout_ms, request_func *);

@@ -11,6 +11,7 @@
 #include "ofswitch-private.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-msgs.h"
+#include "openvswitch/ofp-port.h"
 #include "openvswitch/ofp-util.h"
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
@@ -98,9 +99,24 @@ is_own_id(const struct ofp_header *oh, uint8_t app)
     return PIPE_ID_APP(ntohl(id)) == app;
 }
 
-/* Returns true if 'app' may send 'oh'. */
+/* Returns true if 'oh', a port modification, is about a port that no other
+ * application than 'app' owns. */
 static bool
-may_send(uint8_t app, const struct ofp_header *oh, enum ofptype type)
+is_free_port(const struct ofswitch *sw, uint8_t app,
+             const struct ofp_header *oh)
+{
+    struct ofputil_port_mod pm;
+
+    return (!ofputil_decode_port_mod(oh, &pm, true)
+            && !ofswitch_is_others_port(sw,
+                                        app_classes[app_index_from_id(app)],
+                                        pm.port_no));
+}
+
+/* Returns true if 'app' may send 'oh' to 'sw'. */
+static bool
+may_send(const struct ofswitch *sw, uint8_t app, const struct ofp_header *oh,
+         enum ofptype type)
 {
     if (app == PIPE_APP_CORE) {
         return true;
@@ -111,6 +127,8 @@ may_send(uint8_t app, const struct ofp_header *oh, enum ofptype type)
         return is_own_id(oh, app);
 
     case OFPTYPE_PORT_MOD:
+        return is_free_port(sw, app, oh);
+
     case OFPTYPE_TABLE_MOD:
     case OFPTYPE_BARRIER_REQUEST:
         return true;
@@ -144,11 +162,13 @@ denied(const struct ofswitch *sw, uint8_t app, const struct ofp_header *oh,
 {
     const struct app_class *caller = app_running();
 
-    return ((caller && caller->id != app) || !may_send(app, oh, type)
+    return (caller && caller->id != app
             ? "it is not the application's to send"
             : (app != PIPE_APP_CORE
                && (!ofswitch_runs(sw, app) || sw->stopping_app == app))
             ? "the application does not run there"
+            : !may_send(sw, app, oh, type)
+            ? "it is not the application's to send"
             : count_requests(sw, app) >= REQUESTS_MAX
             ? "too many others wait for their replies"
             : NULL);

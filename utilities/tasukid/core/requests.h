@@ -20,8 +20,8 @@
  *
  * The ids of groups and meters are shared out like cookies: the top byte is
  * the application's id (PIPE_ID() in pipeline.h).  No application may modify
- * the groups and meters of another.  Multipart requests are one message
- * long. */
+ * the groups and meters of another, or its ports ('port_zone' in app.h).
+ * Multipart requests are one message long. */
 
 #include <stdbool.h>
 #include <stddef.h>
