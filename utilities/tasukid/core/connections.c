@@ -132,6 +132,20 @@ close_accepted(void)
 }
 
 void
+connections_set_rows(void)
+{
+    struct ofswitch *sw;
+
+    LIST_FOR_EACH (sw, node, &ofswitches) {
+        const struct tasukirec_switch *row = config_find_switch(sw->dpid);
+
+        if (sw->state == OSS_MANAGED && row) {
+            sw->row = row;
+        }
+    }
+}
+
+void
 connections_configure(const struct tasukirec_tasuki *cfg)
 {
     struct sset wanted = SSET_INITIALIZER(&wanted);

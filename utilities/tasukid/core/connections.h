@@ -15,6 +15,11 @@ struct tasukirec_tasuki;
 /* Registers unixctl commands. */
 void connections_init(void);
 
+/* Gives the switches their rows of the present database, for ofswitch_row().  A
+ * switch whose row is gone, or refused, keeps the one that it had, until
+ * connections_configure() stops its applications. */
+void connections_set_rows(void);
+
 /* Opens and closes connections and listeners as 'cfg' says and configures the
  * switches behind them.  With a null 'cfg', closes all. */
 void connections_configure(const struct tasukirec_tasuki *cfg);

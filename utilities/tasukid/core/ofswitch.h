@@ -31,7 +31,8 @@ enum ofp_version ofswitch_version(const struct ofswitch *);
 enum ofputil_protocol ofswitch_protocol(const struct ofswitch *);
 
 /* Returns the database row that configures the switch, valid until the
- * database changes. */
+ * database changes.  In 'configure' it is the new one already.  A switch whose
+ * row is gone has the one that it had until the application is stopped. */
 const struct tasukirec_switch *ofswitch_row(const struct ofswitch *);
 
 /* Returns true if application 'app' runs on the switch. */

@@ -78,6 +78,7 @@ apply(const struct tasukirec_tasuki *cfg, bool only_kept)
 {
     if (cfg) {
         check_rows(cfg);
+        connections_set_rows();
     } else {
         connections_configure(NULL);
     }

@@ -215,20 +215,6 @@ forward_flush_port(struct ofswitch *sw, ofp_port_t port)
     }
 }
 
-/* Forgets what is on ports that another application has taken. */
-static void
-forget_owned_ports(struct ofswitch *sw, struct mac_learning *ml)
-    OVS_REQ_WRLOCK(ml->rwlock)
-{
-    struct mac_entry *e;
-
-    HMAP_FOR_EACH_SAFE (e, hmap_node, &ml->table) {
-        if (ofswitch_port_is_owned(sw, forward_entry_port(ml, e))) {
-            forget(sw, ml, e);
-        }
-    }
-}
-
 static bool
 port_is_up(const struct ofputil_phy_port *port)
 {
@@ -268,8 +254,13 @@ configure_switch(struct ofswitch *sw, void *aux OVS_UNUSED)
     if (hmap_count(&fwd->ml->table) > fwd->ml->max_entries) {
         make_room(sw, fwd->ml);
     }
-    forget_owned_ports(sw, fwd->ml);
     ovs_rwlock_unlock(&fwd->ml->rwlock);
+}
+
+static void
+forward_configure(const struct tasukirec_tasuki *cfg OVS_UNUSED)
+{
+    ofswitch_for_each(PIPE_APP_FORWARD, configure_switch, NULL);
 }
 
 static void
@@ -321,7 +312,6 @@ forward_declare_flows(struct ofswitch *sw, struct flow_set *flows)
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
     struct match match;
 
-    configure_switch(sw, NULL);
     match_init_catchall(&match);
 
     if (!forward_get(sw)->ml) {
@@ -522,12 +512,14 @@ forward_flow_removed(struct ofswitch *sw,
     ovs_rwlock_unlock(&ml->rwlock);
 }
 
+/* What is behind a port that another application takes is not ours to know. */
 static void
 handle_port(struct ofswitch *sw, const void *event_, void *aux OVS_UNUSED)
 {
     const struct event_port *event = event_;
 
-    if (event->what & (EVENT_PORT_GONE | EVENT_PORT_DOWN)) {
+    if (event->what & (EVENT_PORT_GONE | EVENT_PORT_DOWN)
+        || ofswitch_port_is_owned(sw, event->port)) {
         forward_flush_port(sw, event->port);
     }
 }
@@ -568,6 +560,7 @@ const struct app_class forward_app = {
     .commands = forward_commands,
     .init = forward_init,
     .destroy = forward_destroy,
+    .configure = forward_configure,
     .switch_up = forward_switch_up,
     .switch_down = forward_switch_down,
     .declare_flows = forward_declare_flows,

@@ -58,8 +58,16 @@ runs_on(const struct tasukirec_switch *row)
     return false;
 }
 
-/* Publishes what is wrong with the keys.  The row is not refused for that,
- * since that would stop the other applications, too. */
+static void
+configure_switch(struct ofswitch *sw, void *aux OVS_UNUSED)
+{
+    free(responder_read_config(&ofswitch_row(sw)->other_config,
+                               &responder_get(sw)->replier));
+}
+
+/* Publishes what is wrong with the keys, for switches that are not connected,
+ * too.  The row is not refused for that, since that would stop the other
+ * applications, too. */
 static void
 responder_configure(const struct tasukirec_tasuki *cfg)
 {
@@ -78,14 +86,7 @@ responder_configure(const struct tasukirec_tasuki *cfg)
         }
         free(problem);
     }
-}
-
-/* Not for 'configure', where the switch does not have its new row yet. */
-static void
-read_config(struct ofswitch *sw)
-{
-    free(responder_read_config(&ofswitch_row(sw)->other_config,
-                               &responder_get(sw)->replier));
+    ofswitch_for_each(PIPE_APP_RESPONDER, configure_switch, NULL);
 }
 
 static void
@@ -93,7 +94,7 @@ responder_switch_up(struct ofswitch *sw)
 {
     ofswitch_set_data(sw, PIPE_APP_RESPONDER,
                       xzalloc(sizeof(struct responder)));
-    read_config(sw);
+    configure_switch(sw, NULL);
 }
 
 static void
@@ -176,7 +177,6 @@ responder_declare_flows(struct ofswitch *sw, struct flow_set *flows)
 {
     const struct replier *r = &responder_get(sw)->replier;
 
-    read_config(sw);
     for (size_t i = 0; i < r->n_addresses; i++) {
         const struct in6_addr *address = &r->addresses[i];
 
