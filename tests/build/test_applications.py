@@ -247,9 +247,18 @@ hear(struct ofswitch *sw, const void *event_, void *aux)
               (int) event->n_new);
 }
 static void
+row(struct ofswitch *sw, const void *event_, void *aux)
+{
+    const struct event_row *event = event_;
+    (void) sw, (void) aux;
+    VLOG_INFO("row of %s %08x-%s", event->table, event->uuid.parts[0],
+              event->exists ? "changed" : "gone");
+}
+static void
 init(void)
 {
-    if (!event_subscribe(0x95, &loud, hear, NULL)) {
+    if (!event_subscribe(0x95, &loud, hear, NULL)
+        || !event_subscribe(0x95, &event_row, row, NULL)) {
         abort();
     }
 }
@@ -279,6 +288,22 @@ def test_example(switch):
     wait_for(lambda: "|listener|INFO|port 1 has brought 10\n" in switch.log(),
              "the event")
     assert "port 2 has" not in switch.log()
+
+    # Rows that change, whoever they are for.
+    def told(table, what):
+        return re.findall(r"\|listener\|INFO\|row of %s (\w+)-%s\n"
+                          % (table, what), switch.log())
+    assert told("Service", "changed") == []
+    switch.run("tasuki-ctl add-service web 10.0.0.1:80")
+    uuid = switch.run("tasuki-ctl --bare get Service web _uuid")[:8]
+    wait_for(lambda: told("Service", "changed") == [uuid], "the new row")
+    before = len(told("Service", "changed"))
+    switch.run("tasuki-ctl set Service web external_ids:a=b")
+    wait_for(lambda: len(told("Service", "changed")) > before, "the change")
+    assert told("Service", "gone") == []
+    switch.run("tasuki-ctl del-service web")
+    wait_for(lambda: told("Service", "gone") == [uuid], "the end of the row")
+    assert set(told("Service", "changed")) == {uuid}
 
     switch.run("tasuki-ctl remove Switch %s applications talkers" % DPID)
     wait_for(lambda: not switch.flows(31), "the end of its flow")

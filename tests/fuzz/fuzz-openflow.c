@@ -93,7 +93,8 @@ config_has_changed(const struct ovsdb_idl_table_class *table OVS_UNUSED)
 
 void
 config_for_each_change(const struct ovsdb_idl_table_class *table OVS_UNUSED,
-                       void (*cb)(const struct uuid *) OVS_UNUSED)
+                       void (*cb)(const struct uuid *, void *aux) OVS_UNUSED,
+                       void *aux OVS_UNUSED)
 {
 }
 

@@ -106,6 +106,32 @@ order(void **state)
     lone_switch_destroy(sw);
 }
 
+/* An event about no switch is for everybody, wherever they run. */
+static void
+no_switch(void **state)
+{
+    struct ofswitch *sw = start();
+
+    (void) state;
+    assert_true(event_subscribe(ONE, &tick, hear, &me));
+    assert_true(event_subscribe(TWO, &tick, hear, &you));
+    lone_run(true, false);
+    ofswitch_configure(sw);
+    publish(NULL, TICK_A, 1, 10);
+    publish(sw, TICK_A, 1, 20);
+    publish(NULL, TICK_B, 1, 11);
+    lone_run(false, false);
+    ofswitch_configure(sw);
+    events_run();
+    assert_int_equal(n_heard, 2);
+    check(0, TICK_A | TICK_B, 1, 11, me);
+    check(1, TICK_A | TICK_B, 1, 11, you);
+    assert_null(heard[0].sw);
+    event_unsubscribe(ONE, &tick, hear, &me);
+    event_unsubscribe(TWO, &tick, hear, &you);
+    lone_switch_destroy(sw);
+}
+
 /* What happens to one thing before anybody is told is told once, with all that
  * happened, the last state, and after what happened to others before that. */
 static void
@@ -353,6 +379,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(order),
+        cmocka_unit_test(no_switch),
         cmocka_unit_test(merge),
         cmocka_unit_test(from_a_callback),
         cmocka_unit_test(leave),

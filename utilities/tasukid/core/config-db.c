@@ -382,19 +382,19 @@ config_find_row(const struct ovsdb_idl_table_class *table,
 
 void
 config_for_each_change(const struct ovsdb_idl_table_class *table,
-                       void (*cb)(const struct uuid *))
+                       void (*cb)(const struct uuid *, void *aux), void *aux)
 {
     const struct ovsdb_idl_row *row;
 
     if (all_changed) {
         for (row = ovsdb_idl_first_row(idl, table); row;
              row = ovsdb_idl_next_row(row)) {
-            cb(&row->uuid);
+            cb(&row->uuid, aux);
         }
     } else {
         for (row = ovsdb_idl_track_get_first(idl, table); row;
              row = ovsdb_idl_track_get_next(row)) {
-            cb(&row->uuid);
+            cb(&row->uuid, aux);
         }
     }
 }

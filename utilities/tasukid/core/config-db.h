@@ -71,7 +71,8 @@ bool config_has_changed(const struct ovsdb_idl_table_class *table);
 /* Calls 'cb' for each row of 'table' that was added, changed or deleted,
  * perhaps more than once.  If config_all_changed(), calls it for every row. */
 void config_for_each_change(const struct ovsdb_idl_table_class *table,
-                            void (*cb)(const struct uuid *));
+                            void (*cb)(const struct uuid *, void *aux),
+                            void *aux);
 
 /* Returns the row of 'table' with that uuid, or null. */
 const struct ovsdb_idl_row *config_find_row(

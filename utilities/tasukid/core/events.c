@@ -40,6 +40,10 @@ const struct event_type event_conn = {
     "core/conn", 1, sizeof(struct event_conn),
     KEY_SIZE(struct event_conn, service_port),
 };
+const struct event_type event_row = {
+    "core/row", 1, sizeof(struct event_row),
+    KEY_SIZE(struct event_row, uuid),
+};
 
 /* A type that somebody has used. */
 struct topic {
@@ -66,7 +70,7 @@ struct event {
     struct ovs_list node;       /* In 'queue'. */
     struct hmap_node key_node;  /* In 'waiting' of 'topic'. */
     struct topic *topic;
-    struct ofswitch *sw;
+    struct ofswitch *sw;        /* Null if it is about none. */
     uint64_t number;            /* They are counted from 1. */
     uint32_t data[];            /* 'what', the key, and the rest. */
 };
@@ -233,7 +237,8 @@ deliver(const struct event *e)
 
     /* Callbacks may add subscribers at the end, and remove none. */
     LIST_FOR_EACH (s, node, &e->topic->subscribers) {
-        if (s->cb && s->since <= e->number && ofswitch_runs(e->sw, s->app)) {
+        if (s->cb && s->since <= e->number
+            && (!e->sw || ofswitch_runs(e->sw, s->app))) {
             struct app_call call;
 
             e->topic->n_delivered++;

@@ -6,13 +6,14 @@
 
 /* What applications tell each other without knowing each other.
  *
- * An event has a type, which has a name, and is about one switch.  It is a
- * struct that begins with the word 'what': bits that say what happened.  The
+ * An event has a type, which has a name, and is about one switch, or about none
+ * in particular, which then is a null pointer everywhere.  It is a struct that begins with the word 'what': bits that say what happened.  The
  * key follows, which says to what thing it happened, and then the present
  * state of that thing.
  *
  * Publishing only queues an event, so that no callback is ever entered twice.
- * The main loop delivers it to each subscriber that runs on the switch then.
+ * The main loop delivers it to each subscriber that runs on the switch then; if
+ * it is about no switch, to each subscriber.
  * Events come in the order in which they were published, with one exception:
  * an event that finds another with its type, switch and key in the queue takes
  * over the bits of that one and replaces it.  So nothing is lost, and the
@@ -27,6 +28,7 @@
 
 #include "openvswitch/ofp-port.h"
 #include "openvswitch/types.h"
+#include "openvswitch/uuid.h"
 
 struct ofswitch;
 
@@ -42,7 +44,7 @@ struct event_type {
 typedef void event_func(struct ofswitch *, const void *event, void *aux);
 
 /* Has 'cb' called for events that are published from now on, on switches that
- * run 'app'.  Returns false and logs why if a different type has that name. */
+ * run 'app' or about no switch.  Returns false and logs why if a different type has that name. */
 bool event_subscribe(uint8_t app, const struct event_type *, event_func *cb,
                      void *aux);
 
@@ -114,6 +116,26 @@ struct event_conn {
 };
 
 extern const struct event_type event_conn;
+
+/* Rows of database "Tasuki".  Published by the core, about no switch, after the
+ * 'configure' callbacks; for every row when tasukid has taken the database
+ * over. */
+
+enum {
+    EVENT_ROW_CHANGED = 1 << 0, /* It is new or has changed, or a row that it
+                                 * refers to has. */
+    EVENT_ROW_GONE = 1 << 1,
+};
+
+struct event_row {
+    uint32_t what;              /* EVENT_ROW_*. */
+    struct uuid uuid;           /* Key. */
+
+    const char *table;          /* Name of its table, valid for ever. */
+    bool exists;
+};
+
+extern const struct event_type event_row;
 
 /* For the core. */
 

@@ -7,9 +7,10 @@
 #include "app-call.h"
 #include "config-db.h"
 #include "connections.h"
-#include "ovs-ports.h"
+#include "events.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
+#include "ovs-ports.h"
 #include "pipeline.h"
 #include "row-check.h"
 #include "util.h"
@@ -70,6 +71,32 @@ publish_applications(const struct tasukirec_tasuki *cfg)
     ds_destroy(&names);
 }
 
+static void
+publish_row(const struct uuid *uuid, void *table_)
+{
+    const struct ovsdb_idl_table_class *table = table_;
+    bool exists = config_find_row(table, uuid) != NULL;
+    const struct event_row event = {
+        .what = exists ? EVENT_ROW_CHANGED : EVENT_ROW_GONE,
+        .uuid = *uuid,
+        .table = table->name,
+        .exists = exists,
+    };
+
+    event_publish(NULL, &event_row, &event);
+}
+
+static void
+publish_rows(void)
+{
+    for (size_t i = 0; i < tasukirec_idl_class.n_tables; i++) {
+        const struct ovsdb_idl_table_class *table
+            = &tasukirec_idl_class.tables[i];
+
+        config_for_each_change(table, publish_row, CONST_CAST(void *, table));
+    }
+}
+
 /* Makes the rest of the process do what 'cfg' says, or nothing if it is null.
  * In that case the connections go first, so that the flows stay in the
  * switches although their services are gone from here. */
@@ -87,7 +114,9 @@ apply(const struct tasukirec_tasuki *cfg, bool only_kept)
             APP_CALL(app_classes[i], configure, cfg);
         }
     }
-    if (!cfg) {
+    if (cfg) {
+        publish_rows();
+    } else {
         ovs_ports_forget();
     }
     if (cfg && !only_kept) {

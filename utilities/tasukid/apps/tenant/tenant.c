@@ -752,7 +752,7 @@ tenant_create(const struct uuid *uuid)
 }
 
 static void
-begin_row_change(const struct uuid *uuid)
+begin_row_change(const struct uuid *uuid, void *aux OVS_UNUSED)
 {
     struct tenant *t = find_tenant(tenant_cookie(uuid));
 
@@ -766,7 +766,8 @@ read_changes(const struct tasukirec_tasuki *cfg)
     struct hmapx_node *node;
 
     if (!sites_changed) {
-        config_for_each_change(&tasukirec_table_tenant, begin_row_change);
+        config_for_each_change(&tasukirec_table_tenant, begin_row_change,
+                               NULL);
 
         /* What these tenants had may be free for refused ones now. */
         HMAPX_FOR_EACH_SAFE (node, &refused) {
@@ -790,7 +791,7 @@ read_changes(const struct tasukirec_tasuki *cfg)
             if (!t || t->sw != sw) {
                 /* Another switch has the tenant now. */
                 sites_changed |= t && t->sw;
-                begin_row_change(uuid);
+                begin_row_change(uuid, NULL);
                 t = find_tenant(tenant_cookie(uuid));
             }
             if (t->changing) {
