@@ -36,10 +36,12 @@ class Site:
     options for impair.py, for the cable between that host and the switch.
     'routers' are names of hosts behind a router that cuts what is longer than
     ROUTER_MTU on its way from there to the switch.  'service' are more columns
-    of the service, and 'servers' which servers take part."""
+    of the service, 'servers' which servers take part, and 'applications' what
+    tasukid runs."""
 
     def __init__(self, lab, sysctls=None, mtu=None, cables=None, routers=(),
-                 service=(), servers=tuple(SERVERS), nginx=True, rules=True):
+                 service=(), servers=tuple(SERVERS), nginx=True, rules=True,
+                 applications=("forward", "handover")):
         self.lab = lab
         self.switch = Switch(lab)
         self.cables = {}
@@ -63,7 +65,7 @@ class Site:
         self.nginx = {name: Nginx(self.hosts[name],
                                   {"index.html": name + "\n"})
                       for name in servers if nginx}
-        self.controller = Controller(self.switch)
+        self.controller = Controller(self.switch, applications)
         self.configure(servers, service, rules)
 
     def _attach(self, name, address, sysctls, mtu, cable):

@@ -38,6 +38,9 @@ from lab import services  # noqa: E402
 class TasukiSwitch(MininetSwitch):
     """A switch with ovs-vswitchd and tasukid, in its own namespace."""
 
+    applications = ("forward", "handover")
+    configuration = services.CONFIGURATION
+
     def __init__(self, name, **params):
         params["inNamespace"] = True
         MininetSwitch.__init__(self, name, **params)
@@ -54,8 +57,8 @@ class TasukiSwitch(MininetSwitch):
         for number, interface in sorted(self.intfs.items()):
             if interface.name != "lo":
                 self._attach(interface, number)
-        self.controller = lab.Controller(self.switch)
-        for command in services.CONFIGURATION:
+        self.controller = lab.Controller(self.switch, self.applications)
+        for command in self.configuration:
             self.controller.ctl(*command.split())
 
     def _attach(self, interface, number):
@@ -87,8 +90,11 @@ class WebServer(Host):
         self.lab = lab.Lab()
         atexit.register(self._close)
         lab.Nginx(lab.Namespace(self.lab, self.name, pid=self.pid),
-                  services.content(self.name))
+                  self.files())
         return result
+
+    def files(self):
+        return services.content(self.name)
 
     def _close(self):
         if self.lab:

@@ -9,11 +9,13 @@ from .lab import wait_for
 
 
 class Capture:
-    """tcpdump on 'interface' of a namespace, from now until stop()."""
+    """tcpdump on 'interface' of a namespace, from now until stop().
+    'direction' is "in" or "out", by default both."""
 
     count = 0
 
-    def __init__(self, namespace, interface, expression="", snaplen=0):
+    def __init__(self, namespace, interface, expression="", snaplen=0,
+                 direction="inout"):
         Capture.count += 1
         self.lab = namespace.lab
         self.path = self.lab.path("captures", "%s-%d.pcap"
@@ -22,7 +24,7 @@ class Capture:
         self.process = namespace.start(
             "tcpdump", "-n", "-U", "--immediate-mode", "-B", "65536",
             "-s", snaplen, "--time-stamp-precision=nano", "-Z", "root",
-            "-i", interface, "-w", self.path, *expression.split(), log=log)
+            "-i", interface, "-Q", direction, "-w", self.path, *expression.split(), log=log)
         self.log = self.lab.path(log)
         wait_for(lambda: "listening on" in self._messages(), "tcpdump")
 

@@ -7,8 +7,10 @@ from .namespace import Namespace, connect
 from .switch import Switch
 
 # What remains of the underlay's MTU for a LAN: less IPv4 and the inner
-# Ethernet header, and GRE with one optional word, or UDP and VXLAN.
-MTU = {"gre": 1500 - 20 - 14 - 8, "vxlan": 1500 - 20 - 14 - 8 - 8}
+# Ethernet header, and GRE with one optional word, or UDP and VXLAN, or GRE with
+# one and ERSPAN.
+MTU = {"gre": 1500 - 20 - 14 - 8, "vxlan": 1500 - 20 - 14 - 8 - 8,
+       "erspan": 1500 - 20 - 14 - 8 - 8}
 
 
 class Underlay:
@@ -43,11 +45,14 @@ class Underlay:
 
     def tunnel(self, host, kind, address, key):
         """Makes interface eth0 of namespace 'host' the end of a tunnel of
-        'kind', "gre" or "vxlan", with 'key', from gateway 'address' to the
-        switch."""
+        'kind', "gre", "vxlan" or "erspan", with 'key', from gateway 'address'
+        to the switch."""
         self.n_tunnels += 1
-        options = {"gre": ["type", "gretap", "key", key], "vxlan": [
-            "type", "vxlan", "id", key, "dstport", 4789]}[kind]
+        options = {
+            "gre": ["type", "gretap", "key", key],
+            "vxlan": ["type", "vxlan", "id", key, "dstport", 4789],
+            "erspan": ["type", "erspan", "seq", "key", key, "erspan_ver", 1,
+                       "erspan", 0]}[kind]
         self._add_address(address)
         done = self.lab.run(
             "ip", "-n", self.namespace.netns, "link", "add",
@@ -91,7 +96,8 @@ class Underlay:
             "add-port", "br0", name + "-tun", "--",
             "set", "interface", name + "-tun", "type=" + kind,
             "ofport_request=%d" % tunnel, "options:remote_ip=" + self.SWITCH,
-            "options:local_ip=" + address, "options:key=%d" % key)
+            "options:local_ip=" + address, "options:key=%d" % key,
+            *(["options:erspan_ver=1"] if kind == "erspan" else []))
         for source, target in ((lan, tunnel), (tunnel, lan)):
             self.ovs.ofctl("add-flow", "br0", "in_port=%d,actions=output:%d"
                            % (source, target))
