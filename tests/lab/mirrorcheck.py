@@ -26,7 +26,7 @@ import struct
 from typing import NamedTuple
 
 FIN, SYN, RST, ACK = 0x01, 0x02, 0x04, 0x10
-UP, DOWN = "to_server", "to_client"
+UP, DOWN = "to-server", "to-client"
 BODILESS = (204, 304)
 _HEAD_MAX = 1 << 20
 
@@ -136,7 +136,6 @@ class Stream:
         self.high = 0           # The highest end of what was sent.
         self.sent = Ranges()
         self.pieces = []        # (first, end, captured bytes), of new bytes.
-        self.fin = None         # The offset behind the last byte.
         self.requests = []      # (offset, what it acknowledges), of segments
                                 # that begin with new bytes.
         self.mss = 1
@@ -155,9 +154,9 @@ class Stream:
                                                      b - packet.first]))
             if a == packet.first:
                 self.requests.append((a, packet.acked))
-        self.high = max(self.high, packet.end)
-        if packet.flags & FIN:
-            self.fin = packet.end
+        # The number of an ACK that follows a FIN is one higher.
+        if packet.length:
+            self.high = max(self.high, packet.end)
 
     def read(self, start, n):
         """Returns up to 'n' bytes from offset 'start', as many as there are in
@@ -404,6 +403,38 @@ def check(truth, mirror, threshold=0, chunked_whole=False, excess=2,
         _acks(report, connection, shown)
         _kept(report, connection, shown, windows)
         _gaps(report, connection, shown, windows, threshold, excess, told)
+    return report
+
+
+def check_beginnings(truth, mirror, keep, excess, ports):
+    """Checks the mirror of what is not HTTP: each direction is there from its
+    beginning until the offset that keep(stream) returns, and at most 'excess'
+    more bytes."""
+    report = Report()
+    truth = [p for p in truth if p.flow and (p.flow[0][1] in ports
+                                             or p.flow[1][1] in ports)]
+    report.packets = len(mirror)
+    report.bytes = sum(len(p.frame) for p in mirror)
+    report.connections = connections(truth)
+    shown = _order(report, truth, mirror)
+    for connection in report.connections:
+        _acks(report, connection, shown)
+        for p in connection.packets:
+            if p.flags & (SYN | FIN | RST) and id(p) not in shown:
+                report.problem("control", "not on the mirror: %s", p)
+        for direction, stream in connection.streams.items():
+            there = Ranges()
+            for p in connection.packets:
+                if p.direction == direction and id(p) in shown:
+                    there.add(p.first, p.end)
+            until = min(keep(stream), stream.high)
+            for a, b in there.missing(0, until):
+                report.problem("kept", "%s [%d, %d) is missing", direction, a,
+                               b)
+            if there.size() > until + excess:
+                report.problem("excess", "%s: %d bytes, not %d", direction,
+                               there.size(), until)
+            report.skipped += stream.high - there.size()
     return report
 
 
