@@ -199,6 +199,19 @@ tests_unit_test_mirror_engine_SOURCES = \
 tests_unit_test_mirror_engine_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_mirror_engine_LDADD = $(tasukid_unit_ldadd)
 
+mirror_hosts_sources = \
+	$(mirror_switch_sources) \
+	tests/unit/mirror-hosts.c \
+	tests/unit/mirror-hosts.h \
+	tests/unit/mirror-session.c \
+	tests/unit/mirror-session.h
+
+TASUKI_UNIT_TESTS += tests/unit/test-mirror-random
+tests_unit_test_mirror_random_SOURCES = \
+	tests/unit/test-mirror-random.c $(mirror_hosts_sources)
+tests_unit_test_mirror_random_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_mirror_random_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-rule-check
 tests_unit_test_rule_check_SOURCES = tests/unit/test-rule-check.c
 tests_unit_test_rule_check_LDADD = $(tasukid_unit_ldadd)

@@ -94,6 +94,9 @@ struct mirror_conn {
     struct mirror_entry entries[2];
     long long int set_time;     /* When one was last set, in ms. */
     long long int refused;      /* Set none before that, in ms. */
+    bool held;                  /* All packets are, by the policies. */
+    long long int hold_since;   /* When the client's entry began to hold, in
+                                 * ms, or 0. */
     uint32_t policies[2];       /* Those that match it. */
     uint64_t places[2];
     struct mirror_counts counts[2];

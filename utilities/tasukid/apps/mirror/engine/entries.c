@@ -54,6 +54,9 @@ entries_set(struct mirror_conn *c, enum mirror_dir dir,
         || (e->now < c->refused && entry->mode != MIRROR_LOOK)) {
         return;
     }
+    if (dir == MIRROR_TO_SERVER && entry->hold != old->hold) {
+        c->hold_since = entry->hold ? e->now : 0;
+    }
     *old = *entry;
     c->set_time = e->now;
     e->ops->set_entry(e, c, dir, entry);
@@ -72,6 +75,10 @@ entries_seen(struct mirror_conn *c, enum mirror_dir dir,
         c->places[dir] = p->place;
     }
     c->policies[dir] = p->policies;
+    if (dir == MIRROR_TO_CLIENT) {
+        /* No entry of this direction has its packets held. */
+        c->held = p->held;
+    }
     counts->n_packets++;
     counts->n_bytes += p->len;
     total->n_packets++;
@@ -130,13 +137,20 @@ update_cover(struct mirror_conn *c, enum mirror_dir dir)
     }
 }
 
-/* While a stream's body is open, what the other side sends next tells where it
- * ends, if it is not in the middle of something itself. */
 static bool
-ends_the_other(const struct mirror_conn *c, enum mirror_dir dir)
+needs_hold(const struct mirror_conn *c)
 {
-    return (c->streams[mirror_opposite(dir)].reading == READ_OPEN
-            && c->streams[dir].reading == READ_HEAD);
+    return (c->streams[MIRROR_TO_SERVER].reading == READ_HEAD
+            && c->streams[MIRROR_TO_CLIENT].reading == READ_OPEN);
+}
+
+/* Returns true if a response that is open must not be skipped yet. */
+static bool
+is_too_early(const struct mirror_conn *c)
+{
+    return (needs_hold(c) && !c->held
+            && (!c->hold_since
+                || c->engine->now - c->hold_since < ENTRY_HOLD_MS));
 }
 
 static uint32_t
@@ -152,6 +166,13 @@ window_entry(const struct mirror_conn *c, enum mirror_dir dir,
     const struct tcp_stream *own = &c->streams[dir];
     const struct tcp_stream *other = &c->streams[mirror_opposite(dir)];
     struct cover seq = own->cover, ack = other->cover;
+
+    if (is_too_early(c)) {
+        if (dir == MIRROR_TO_CLIENT) {
+            return;
+        }
+        ack.policies = 0;
+    }
 
     /* There is one set of policies for both.  An old window gives way. */
     if (seq.start < seq.end && ack.start < ack.end
@@ -170,7 +191,7 @@ window_entry(const struct mirror_conn *c, enum mirror_dir dir,
     if (entry->seq.len || entry->ack.len) {
         entry->mode = MIRROR_WINDOW;
         entry->policies = matching(c, dir) & ~(seq.policies | ack.policies);
-        entry->hold = ends_the_other(c, dir);
+        entry->hold = dir == MIRROR_TO_SERVER && needs_hold(c);
     }
 }
 

@@ -81,22 +81,6 @@ begin_body(struct mirror_conn *c, enum mirror_dir dir,
     }
 }
 
-/* The open body of 'dir' has ended at 'at', as the other side has it all. */
-static enum progress
-close_body(struct mirror_conn *c, enum mirror_dir dir, int64_t at)
-{
-    struct tcp_stream *s = &c->streams[dir];
-
-    if (at < s->pos) {
-        return lost(c, "a message in the middle of another one");
-    }
-    region_end(s, at);
-    tcp_stream_count(s, at);
-    end_message(c, dir);
-    c->barrier = true;
-    return PROGRESS_MADE;
-}
-
 static void
 set_url(struct tcp_stream *s, const char *url)
 {
@@ -138,9 +122,7 @@ static enum progress
 read_response(struct mirror_conn *c, const uint8_t *data, size_t len)
 {
     struct tcp_stream *s = &c->streams[MIRROR_TO_CLIENT];
-    struct tcp_stream *requests = &c->streams[MIRROR_TO_SERVER];
     const struct request *request = request_first(c);
-    enum progress progress = PROGRESS_MADE;
     struct message m;
     bool tunnel;
 
@@ -168,13 +150,11 @@ read_response(struct mirror_conn *c, const uint8_t *data, size_t len)
         other_begin(c);
         return PROGRESS_MADE;
     }
-    if (requests->reading == READ_OPEN) {
-        progress = close_body(c, MIRROR_TO_SERVER, s->ack);
-    } else if (requests->reading == READ_WAIT) {
+    if (c->streams[MIRROR_TO_SERVER].reading == READ_WAIT) {
         end_message(c, MIRROR_TO_SERVER);
     }
     begin_body(c, MIRROR_TO_CLIENT, &m);
-    return progress;
+    return PROGRESS_MADE;
 }
 
 static enum progress
@@ -209,10 +189,10 @@ read_head(struct mirror_conn *c, enum mirror_dir dir)
 static bool
 may_open(const struct mirror_conn *c, enum mirror_dir dir)
 {
-    const struct tcp_stream *other = &c->streams[mirror_opposite(dir)];
+    const struct tcp_stream *requests = &c->streams[MIRROR_TO_SERVER];
 
-    return (other->reading == READ_HEAD && !other->hold.n_ranges
-            && c->n_requests == (dir == MIRROR_TO_SERVER));
+    return (dir == MIRROR_TO_CLIENT && requests->reading == READ_HEAD
+            && !requests->hold.n_ranges && !c->n_requests);
 }
 
 /* After how much of a body somebody may want to skip the rest, or it is
@@ -308,7 +288,7 @@ read_chunk(struct mirror_conn *c, enum mirror_dir dir)
         tcp_stream_skip_reading(s, READ_TRAILER, 0);
     } else {
         if (!may_open(c, dir)) {
-            region_begin(c, dir, REGION_CHUNK, s->pos, size);
+            region_begin(c, dir, REGION_CHUNK, s->body, size);
         }
         tcp_stream_skip_reading(s, READ_CHUNK_END, size);
     }
@@ -378,7 +358,17 @@ http_read(struct mirror_conn *c, enum mirror_dir dir)
 enum progress
 http_from_client(struct mirror_conn *c, int64_t ack)
 {
-    return (c->streams[MIRROR_TO_CLIENT].reading == READ_OPEN
-            && c->streams[MIRROR_TO_SERVER].reading == READ_HEAD
-            ? close_body(c, MIRROR_TO_CLIENT, ack) : PROGRESS_NONE);
+    struct tcp_stream *s = &c->streams[MIRROR_TO_CLIENT];
+
+    if (s->reading != READ_OPEN
+        || c->streams[MIRROR_TO_SERVER].reading != READ_HEAD) {
+        return PROGRESS_NONE;
+    } else if (ack < s->pos) {
+        return lost(c, "a request in the middle of a response");
+    }
+    region_end(s, ack);
+    tcp_stream_count(s, ack);
+    end_message(c, MIRROR_TO_CLIENT);
+    c->barrier = true;
+    return PROGRESS_MADE;
 }

@@ -6,11 +6,13 @@
 
 /* HTTP/1 (RFC 9112): where messages begin and end.
  *
- * A body whose length is not known, or that has chunks and is long, is not
- * read to its end.  It ends where the other side says so: its next message
- * acknowledges all of it, unless it was sent before it had come.  A response
- * is read that way only if no other request waits, a request only if no
- * response has begun. */
+ * A response whose length is not known, or that has chunks and is long, is not
+ * read to its end.  It ends where the client says so: its next request
+ * acknowledges all of it.  That is not so if the client does not wait for
+ * responses, so if another request waits already, chunks are read one by one.
+ *
+ * So are those of requests, always: a client could hide another request behind
+ * the last chunk. */
 
 #include "conn.h"
 #include "progress.h"

@@ -77,7 +77,8 @@ skip_from(const struct region *r, const struct mirror_wants *wants)
         }
         /* Fall through. */
     case REGION_BODY:
-        return r->limit + 1 - r->start >= threshold ? r->start : INT64_MAX;
+        /* As far as is known, the body is at least so long. */
+        return r->limit + 1 - r->origin >= threshold ? r->start : INT64_MAX;
     case REGION_CHUNKED:
         return wants->chunked_whole ? INT64_MAX : r->origin + threshold;
     case REGION_UNTIL_CLOSE:
@@ -137,6 +138,55 @@ reason(const struct mirror_conn *c, enum mirror_dir dir)
     }
 }
 
+void
+skip_tell(struct mirror_conn *c, enum mirror_dir dir, const struct skip *skip,
+          int64_t first, int64_t len, uint32_t seq)
+{
+    struct mirror_engine *e = c->engine;
+
+    c->counts[dir].n_skipped += len;
+    e->totals.counts.n_skipped += len;
+    e->ops->skipped(e, &(struct mirror_skip) {
+        .key = &c->key,
+        .dir = dir,
+        .policies = skip->policies,
+        .first = first,
+        .seq = seq,
+        .len = len,
+        .protocol = skip->protocol,
+        .url = skip->url,
+        .reason = skip->reason,
+    });
+}
+
+/* Returns where 'skip' really ended.  If that is before its end, all that is
+ * known is how far the stream has come. */
+static int64_t
+real_end(const struct tcp_stream *s, const struct skip *skip)
+{
+    return (s->pos >= skip->end ? skip->end
+            : MIN(MIN(skip->end, s->fin), MAX(s->pos, s->seen)));
+}
+
+/* Reports it: what nobody got of it. */
+static void
+report_one(struct mirror_conn *c, enum mirror_dir dir, struct skip *skip)
+{
+    const struct tcp_stream *s = &c->streams[dir];
+    int64_t end = real_end(s, skip);
+
+    skip->reported = true;
+    for (int64_t pos = skip->start; pos < end; ) {
+        struct range gap = ranges_first_gap(&s->copied, pos, end);
+
+        if (gap.start < gap.end) {
+            skip_tell(c, dir, skip, gap.start, gap.end - gap.start,
+                      tcp_stream_seq(s, gap.start));
+        }
+        pos = gap.end;
+    }
+}
+
 /* Makes room for one more. */
 static struct skip *
 skip_push(struct mirror_conn *c, enum mirror_dir dir)
@@ -145,7 +195,7 @@ skip_push(struct mirror_conn *c, enum mirror_dir dir)
 
     if (s->n_skips == STREAM_MAX_SKIPS) {
         if (!s->skips[0].reported) {
-            skip_report(c, dir, true);
+            report_one(c, dir, &s->skips[0]);
         }
         free(s->skips[0].url);
         s->n_skips--;
@@ -190,17 +240,37 @@ skip_update(struct mirror_conn *c, enum mirror_dir dir)
     }
 }
 
+/* A segment may reach from one skip into the next. */
 uint32_t
 skip_judge(const struct tcp_stream *s, int64_t start, int64_t end)
 {
-    uint32_t policies = 0;
+    uint32_t policies = UINT32_MAX;
 
     for (size_t i = 0; i < s->n_skips; i++) {
-        if (start >= s->skips[i].start && end <= s->skips[i].end) {
-            policies |= s->skips[i].policies;
+        const struct skip *skip = &s->skips[i];
+
+        if (start >= skip->start && start < skip->end) {
+            policies &= skip->policies;
+            start = skip->end;
+            if (start >= end) {
+                return policies;
+            }
         }
     }
-    return policies;
+    return 0;
+}
+
+/* Who begins to skip in the middle of it got it, and so begins after it. */
+void
+skip_by(struct tcp_stream *s, int64_t start, int64_t end, uint32_t policies)
+{
+    struct skip *last = newest(s);
+
+    if (s->n_skips > 1 && last->start > start && last->start < end
+        && last[-1].end == last->start && !last[-1].reported
+        && last->policies & ~policies) {
+        last->start = last[-1].end = MIN(end, last->end);
+    }
 }
 
 uint32_t
@@ -230,27 +300,6 @@ skip_copied(struct tcp_stream *s, int64_t start, int64_t end)
     ranges_add(&s->copied, start, end);
 }
 
-void
-skip_tell(struct mirror_conn *c, enum mirror_dir dir, const struct skip *skip,
-          int64_t first, int64_t len, uint32_t seq)
-{
-    struct mirror_engine *e = c->engine;
-
-    c->counts[dir].n_skipped += len;
-    e->totals.counts.n_skipped += len;
-    e->ops->skipped(e, &(struct mirror_skip) {
-        .key = &c->key,
-        .dir = dir,
-        .policies = skip->policies,
-        .first = first,
-        .seq = seq,
-        .len = len,
-        .protocol = skip->protocol,
-        .url = skip->url,
-        .reason = skip->reason,
-    });
-}
-
 /* Returns true if nothing more is going to happen to 'skip'. */
 static bool
 is_certain(const struct tcp_stream *s, const struct skip *skip)
@@ -268,15 +317,6 @@ is_certain(const struct tcp_stream *s, const struct skip *skip)
                    > skip->end));
 }
 
-/* Returns where 'skip' really ended.  If that is before its end, all that is
- * known is how far the stream has come. */
-static int64_t
-real_end(const struct tcp_stream *s, const struct skip *skip)
-{
-    return (s->pos >= skip->end ? skip->end
-            : MIN(MIN(skip->end, s->fin), MAX(s->pos, s->seen)));
-}
-
 void
 skip_report(struct mirror_conn *c, enum mirror_dir dir, bool all)
 {
@@ -286,18 +326,7 @@ skip_report(struct mirror_conn *c, enum mirror_dir dir, bool all)
         struct skip *skip = &s->skips[i];
 
         if (!skip->reported && (all || is_certain(s, skip))) {
-            int64_t end = real_end(s, skip);
-
-            skip->reported = true;
-            for (int64_t pos = skip->start; pos < end; ) {
-                struct range gap = ranges_first_gap(&s->copied, pos, end);
-
-                if (gap.start < gap.end) {
-                    skip_tell(c, dir, skip, gap.start, gap.end - gap.start,
-                              tcp_stream_seq(s, gap.start));
-                }
-                pos = gap.end;
-            }
+            report_one(c, dir, skip);
         }
     }
 }

@@ -41,6 +41,10 @@ void skip_update(struct mirror_conn *, enum mirror_dir);
 uint32_t skip_judge(const struct tcp_stream *s, int64_t start, int64_t end);
 uint32_t skip_judge_ack(const struct tcp_stream *s, int64_t ack);
 
+/* Only 'policies' do without [start, end). */
+void skip_by(struct tcp_stream *, int64_t start, int64_t end,
+             uint32_t policies);
+
 /* Everybody got [start, end). */
 void skip_copied(struct tcp_stream *, int64_t start, int64_t end);
 

@@ -30,7 +30,8 @@ enum reading {
     READ_CHUNK,                 /* The same: the line before a chunk. */
     READ_CHUNK_END,             /* The same: the line break after it. */
     READ_TRAILER,               /* The same: the lines after the last one. */
-    READ_OPEN,                  /* The same: a body, until told otherwise. */
+    READ_OPEN,                  /* The same: a response's body, until the next
+                                 * request. */
     READ_WAIT,                  /* The same: the response decides. */
     READ_RECORD,                /* TLS: a record. */
     READ_REST,                  /* Nothing: the rest is only counted. */

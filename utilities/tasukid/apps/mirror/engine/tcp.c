@@ -183,6 +183,7 @@ see_fin(struct mirror_conn *c, enum mirror_dir dir,
     }
     if (p->flags & TCP_FIN && end >= s->pos) {
         s->fin = end;
+        s->seen = MAX(s->seen, end);
         if (region_is_active(s)) {
             region_end(s, end);
         }
@@ -261,9 +262,27 @@ judge(struct mirror_conn *c, enum mirror_dir dir,
                     : skip_judge_ack(other, tcp_stream_offset(other, p->ack)));
     }
     v->copies = p->policies & ~skippers;
+    if (p->len && p->held) {
+        skip_by(s, start, start + p->len, skippers);
+    }
     if (!p->held || !skippers) {
         skip_copied(s, start, start + p->len);
     }
+}
+
+/* It says how far both streams have come. */
+static void
+see_rst(struct mirror_conn *c, enum mirror_dir dir,
+        const struct mirror_packet *p)
+{
+    struct tcp_stream *s = &c->streams[dir];
+    struct tcp_stream *other = &c->streams[mirror_opposite(dir)];
+
+    s->seen = MAX(s->seen, tcp_stream_offset(s, p->seq));
+    if (p->flags & TCP_ACK) {
+        other->seen = MAX(other->seen, tcp_stream_offset(other, p->ack));
+    }
+    life_ending(c);
 }
 
 static void
@@ -275,7 +294,7 @@ see_segment(struct mirror_conn *c, enum mirror_dir dir,
     c->fit = c->engine->now;
     c->n_unfit = 0;
     if (p->flags & TCP_RST) {
-        life_ending(c);
+        see_rst(c, dir, p);
         return;
     }
 
