@@ -15,11 +15,19 @@
  * happened later. */
 #define LATE_PACKET 1000
 
-struct news {
-    struct ovs_list node;
-    long long int came;
-    struct hmap_node by_dir;
+/* What is held of one direction of a connection: packets, news, or both. */
+struct stream {
+    struct hmap_node node;      /* In struct held's 'streams'. */
     struct direction dir;
+    struct ovs_list packets;    /* The oldest is first. */
+    struct ovs_list news;       /* The oldest is first. */
+};
+
+struct news {
+    struct ovs_list node;       /* In struct held's 'news'. */
+    struct stream *stream;
+    struct ovs_list in_stream;  /* In the stream's 'news'. */
+    long long int came;
     uint32_t end;
     char *comment;
 };
@@ -29,36 +37,76 @@ held_init(struct held *h, long long int delay, size_t max_bytes)
 {
     memset(h, 0, sizeof *h);
     ovs_list_init(&h->packets);
-    hmap_init(&h->packets_by_dir);
     ovs_list_init(&h->news);
-    hmap_init(&h->news_by_dir);
+    hmap_init(&h->streams);
     h->delay = delay;
     h->max_bytes = max_bytes;
 }
 
+static struct stream *
+get_stream(struct held *h, const struct direction *dir)
+{
+    uint32_t hash = direction_hash(dir);
+    struct stream *stream;
+
+    HMAP_FOR_EACH_WITH_HASH (stream, node, hash, &h->streams) {
+        if (direction_equals(&stream->dir, dir)) {
+            return stream;
+        }
+    }
+    stream = xmalloc(sizeof *stream);
+    stream->dir = *dir;
+    ovs_list_init(&stream->packets);
+    ovs_list_init(&stream->news);
+    hmap_insert(&h->streams, &stream->node, hash);
+    return stream;
+}
+
+/* Forgets 'stream' if nothing is held of it. */
+static void
+put_stream(struct held *h, struct stream *stream)
+{
+    if (ovs_list_is_empty(&stream->packets)
+        && ovs_list_is_empty(&stream->news)) {
+        hmap_remove(&h->streams, &stream->node);
+        free(stream);
+    }
+}
+
+/* Its stream stays, even if nothing else is held of it. */
 static void
 news_free(struct held *h, struct news *news)
 {
     ovs_list_remove(&news->node);
-    hmap_remove(&h->news_by_dir, &news->by_dir);
+    ovs_list_remove(&news->in_stream);
+    h->n_news--;
     free(news->comment);
     free(news);
+}
+
+static void
+drop_oldest_news(struct held *h)
+{
+    struct news *news = CONTAINER_OF(ovs_list_front(&h->news),
+                                     struct news, node);
+    struct stream *stream = news->stream;
+
+    news_free(h, news);
+    put_stream(h, stream);
 }
 
 void
 held_destroy(struct held *h)
 {
     struct held_packet *packet;
-    struct news *news;
 
     while ((packet = held_pop(h, LLONG_MAX)) != NULL) {
         held_free(packet);
     }
-    LIST_FOR_EACH_SAFE (news, node, &h->news) {
-        news_free(h, news);
+    while (h->n_news) {
+        drop_oldest_news(h);
     }
-    hmap_destroy(&h->packets_by_dir);
-    hmap_destroy(&h->news_by_dir);
+    hmap_destroy(&h->streams);
 }
 
 /* Returns true if a packet comes after a range of its direction that ends
@@ -73,19 +121,11 @@ follows(const struct direction_frame *frame, uint32_t end)
 
 /* Gives 'packet' the news that waited for it. */
 static void
-hear_news(struct held *h, long long int now, struct held_packet *packet,
-          uint32_t hash)
+hear_news(struct held *h, long long int now, struct held_packet *packet)
 {
-    struct hmap_node *node, *next;
+    struct news *news;
 
-    for (node = hmap_first_with_hash(&h->news_by_dir, hash); node;
-         node = next) {
-        struct news *news = CONTAINER_OF(node, struct news, by_dir);
-
-        next = hmap_next_with_hash(node);
-        if (!direction_equals(&news->dir, &packet->frame.dir)) {
-            continue;
-        }
+    LIST_FOR_EACH_SAFE (news, in_stream, &packet->stream->news) {
         if (packet->frame.syn) {
             if (now - news->came < LATE_PACKET) {
                 continue;
@@ -110,63 +150,58 @@ held_put(struct held *h, long long int now, const struct timespec *when,
     packet->when = *when;
     packet->len = len;
     packet->caplen = caplen;
-    packet->serial = h->serial++;
     packet->due = now + h->delay;
+    packet->stream = NULL;
     svec_init(&packet->comments);
     memcpy(packet->data, data, caplen);
     ovs_list_push_back(&h->packets, &packet->node);
     h->bytes += sizeof *packet + caplen;
 
-    packet->has_dir = direction_extract(data, caplen, &packet->frame);
-    if (packet->has_dir) {
-        uint32_t hash = direction_hash(&packet->frame.dir);
-
-        hmap_insert(&h->packets_by_dir, &packet->by_dir, hash);
-        hear_news(h, now, packet, hash);
+    if (direction_extract(data, caplen, &packet->frame)) {
+        packet->stream = get_stream(h, &packet->frame.dir);
+        ovs_list_push_back(&packet->stream->packets, &packet->in_stream);
+        hear_news(h, now, packet);
     }
 }
 
 /* Returns the first packet that follows the range of '*event', or null. */
 static struct held_packet *
-find_follower(struct held *h, const struct skip_event *event, uint32_t hash)
+find_follower(const struct stream *stream, const struct skip_event *event)
 {
-    struct held_packet *packet, *first = NULL;
+    struct held_packet *packet;
 
-    HMAP_FOR_EACH_WITH_HASH (packet, by_dir, hash, &h->packets_by_dir) {
-        if (direction_equals(&packet->frame.dir, &event->dir)
-            && !packet->frame.syn && follows(&packet->frame, event->end)
-            && (!first || packet->serial < first->serial)) {
-            first = packet;
+    LIST_FOR_EACH (packet, in_stream, &stream->packets) {
+        if (!packet->frame.syn && follows(&packet->frame, event->end)) {
+            return packet;
         }
     }
-    return first;
+    return NULL;
 }
 
 void
 held_tell(struct held *h, long long int now, const struct skip_event *event)
 {
-    uint32_t hash = direction_hash(&event->dir);
-    struct held_packet *packet = find_follower(h, event, hash);
+    struct stream *stream = get_stream(h, &event->dir);
+    struct held_packet *packet = find_follower(stream, event);
 
     if (packet) {
         svec_add(&packet->comments, event->comment);
         return;
     }
 
-    if (hmap_count(&h->news_by_dir) >= HELD_MAX_NEWS) {
-        news_free(h, CONTAINER_OF(ovs_list_front(&h->news),
-                                  struct news, node));
-        h->n_without_packet++;
-    }
     struct news *news = xmalloc(sizeof *news);
     *news = (struct news) {
+        .stream = stream,
         .came = now,
-        .dir = event->dir,
         .end = event->end,
         .comment = xstrdup(event->comment),
     };
     ovs_list_push_back(&h->news, &news->node);
-    hmap_insert(&h->news_by_dir, &news->by_dir, hash);
+    ovs_list_push_back(&stream->news, &news->in_stream);
+    if (++h->n_news > HELD_MAX_NEWS) {
+        drop_oldest_news(h);
+        h->n_without_packet++;
+    }
 }
 
 struct held_packet *
@@ -182,8 +217,9 @@ held_pop(struct held *h, long long int now)
         return NULL;
     }
     ovs_list_remove(&packet->node);
-    if (packet->has_dir) {
-        hmap_remove(&h->packets_by_dir, &packet->by_dir);
+    if (packet->stream) {
+        ovs_list_remove(&packet->in_stream);
+        put_stream(h, packet->stream);
     }
     h->bytes -= sizeof *packet + packet->caplen;
     return packet;

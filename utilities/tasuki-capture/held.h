@@ -28,9 +28,8 @@ struct held_packet {
 
     /* For held.c alone. */
     struct ovs_list node;       /* In struct held's 'packets'. */
-    struct hmap_node by_dir;    /* In 'packets_by_dir', if it has one. */
-    bool has_dir;
-    uint64_t serial;
+    struct stream *stream;      /* Its direction, or null. */
+    struct ovs_list in_stream;  /* In the stream's 'packets'. */
     long long int due;          /* In ms. */
     struct direction_frame frame;
 
@@ -39,13 +38,13 @@ struct held_packet {
 
 struct held {
     struct ovs_list packets;    /* The oldest is first. */
-    struct hmap packets_by_dir;
     size_t bytes;               /* That the packets take. */
-    uint64_t serial;
 
-    struct ovs_list news;       /* The oldest is first. */
-    struct hmap news_by_dir;
+    struct ovs_list news;       /* That waits, the oldest is first. */
+    size_t n_news;
     uint64_t n_without_packet;  /* News that no packet will follow. */
+
+    struct hmap streams;        /* Directions that have any of both. */
 
     long long int delay;        /* In ms. */
     size_t max_bytes;

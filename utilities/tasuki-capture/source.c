@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <pcap/pcap.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "netlink.h"
 #include "netlink-socket.h"
@@ -22,9 +24,6 @@
 #include "util.h"
 
 VLOG_DEFINE_THIS_MODULE(source);
-
-/* How long the kernel may gather packets before we see them, in ms. */
-#define GATHER 20
 
 /* In struct ifinfomsg's attribute AF_INET6.  <linux/if_link.h> of some
  * distributions and <netinet/in.h> do not go together. */
@@ -110,12 +109,26 @@ source_quiet(const char *name)
     }
 }
 
+/* Leaves out what this host sends.  libpcap alone would only do so after the
+ * kernel has counted it, among what it drops too. */
+static int
+set_inbound(pcap_t *pcap)
+{
+    int on = 1;
+
+    if (setsockopt(pcap_fileno(pcap), SOL_PACKET, PACKET_IGNORE_OUTGOING, &on,
+                   sizeof on)) {
+        VLOG_DBG("PACKET_IGNORE_OUTGOING: %s", ovs_strerror(errno));
+    }
+    return pcap_setdirection(pcap, PCAP_D_IN);
+}
+
 static int
 activate(pcap_t *pcap, size_t buffer)
 {
     pcap_set_snaplen(pcap, SOURCE_SNAPLEN);
     pcap_set_promisc(pcap, 1);
-    pcap_set_timeout(pcap, GATHER);
+    pcap_set_timeout(pcap, SOURCE_GATHER);
     pcap_set_buffer_size(pcap, buffer);
     pcap_set_tstamp_precision(pcap, PCAP_TSTAMP_PRECISION_NANO);
     return pcap_activate(pcap);
@@ -141,8 +154,7 @@ source_open(const char *name, size_t buffer, char **error)
                   ? xasprintf("%s (%s)", what, detail) : xstrdup(what));
     } else if (pcap_datalink(pcap) != DLT_EN10MB) {
         *error = xstrdup("not an Ethernet interface");
-    } else if (pcap_setdirection(pcap, PCAP_D_IN)
-               || pcap_setnonblock(pcap, 1, errbuf)) {
+    } else if (set_inbound(pcap) || pcap_setnonblock(pcap, 1, errbuf)) {
         *error = xstrdup(pcap_geterr(pcap));
     } else {
         struct source *s = xzalloc(sizeof *s);

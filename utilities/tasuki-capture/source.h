@@ -13,6 +13,9 @@
 
 struct source;
 
+/* The kernel may gather packets for so long before we see them, in ms. */
+enum { SOURCE_GATHER = 20 };
+
 /* Longest packet, more than any that segmentation offload makes. */
 enum { SOURCE_SNAPLEN = 262144 };
 

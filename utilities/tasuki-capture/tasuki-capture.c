@@ -48,6 +48,9 @@ VLOG_DEFINE_THIS_MODULE(tasuki_capture);
 #define MAX_PACKETS 1000
 #define MAX_NEWS 100
 
+/* How long reading what is there may take at the end, in ms. */
+#define DRAIN_TIME 2000
+
 /* We look for an interface that is gone, tell of drops, and report so often,
  * in ms. */
 #define REOPEN_INTERVAL 1000
@@ -301,25 +304,36 @@ fail(const char *reason)
     VLOG_FATAL("%s", reason);
 }
 
+/* Reads what is in the kernel's buffer by now, or being gathered there, and not
+ * what goes on coming. */
+static void
+drain_source(void)
+{
+    long long int start = time_wall_msec(), elapsed;
+    char *error = NULL;
+    int n;
+
+    do {
+        n = source_read(source, MAX_PACKETS, put_packet, NULL, &error);
+        write_due(time_msec());
+        if (!n) {
+            xnanosleep(1000000);
+        }
+        elapsed = time_wall_msec() - start;
+    } while (n >= 0 && elapsed < (n ? DRAIN_TIME : 2 * SOURCE_GATHER));
+    free(error);
+    count_drops();
+}
+
 /* Completes the file. */
 static void
 finish(void *aux OVS_UNUSED)
 {
-    char *error = NULL;
-
     if (!files) {
         return;
     }
-    /* What is in the kernel's buffer by now, and not what goes on coming. */
     if (source) {
-        long long int deadline = time_wall_msec() + REPORT_INTERVAL;
-
-        while (source_read(source, MAX_PACKETS, put_packet, NULL, &error) > 0
-               && time_wall_msec() < deadline) {
-            write_due(LLONG_MAX);
-        }
-        free(error);
-        count_drops();
+        drain_source();
     }
     events_run();
     write_due(LLONG_MAX);
@@ -329,7 +343,7 @@ finish(void *aux OVS_UNUSED)
               "kernel, %"PRIu64" could not be written; %"PRIu64" events, "
               "%"PRIu64" of them without a packet that follows",
               o.interface, c.written, c.dropped, c.lost, n_news,
-              held.n_without_packet + hmap_count(&held.news_by_dir));
+              held.n_without_packet + held.n_news);
     files_destroy(files);
     files = NULL;
 }
