@@ -101,6 +101,17 @@ tasuki_put_ofpact(struct ofpbuf *ofpacts, const struct tasuki_action *a)
     return put_ofpact(ofpacts, a)->args;
 }
 
+/* Appends action 'a', which leaves its value in 'dst', likewise. */
+void *
+tasuki_put_value(struct ofpbuf *ofpacts, const struct tasuki_action *a,
+                 const struct mf_subfield *dst)
+{
+    struct ofpact_tasuki *oa = put_ofpact(ofpacts, a);
+
+    oa->dst = *dst;
+    return oa->args;
+}
+
 /* Where an action leaves its value. */
 
 /* Cuts off "->SUBFIELD" and the parenthesis before it from 'value', and parses

@@ -193,6 +193,8 @@ enum ofperr tasuki_check_is_tcp(const struct match *match);
 /* Hooks for lib/ofp-actions.c. */
 bool tasuki_action_from_name(const char *name);
 void *tasuki_put_ofpact(struct ofpbuf *ofpacts, const struct tasuki_action *);
+void *tasuki_put_value(struct ofpbuf *ofpacts, const struct tasuki_action *,
+                       const struct mf_subfield *dst);
 char *tasuki_parse(const char *name, char *value, struct ofpbuf *ofpacts);
 void tasuki_format(const struct ofpact_tasuki *, struct ds *);
 void tasuki_encode(const struct ofpact_tasuki *,

@@ -464,6 +464,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
 	tests/protocol/tasukid-ports.at \
+	tests/protocol/tasukid-mirror.at \
 	tests/protocol/tasukid-requests.at \
 	tests/protocol/tasukid-responder.at \
 	tests/protocol/tasukid-tenant.at \

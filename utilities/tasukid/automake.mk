@@ -135,11 +135,23 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/apps/mirror/engine/tls.h \
 	utilities/tasukid/apps/mirror/engine/unknown.c \
 	utilities/tasukid/apps/mirror/engine/unknown.h \
+	utilities/tasukid/apps/mirror/entries.c \
+	utilities/tasukid/apps/mirror/entries.h \
+	utilities/tasukid/apps/mirror/flows.c \
+	utilities/tasukid/apps/mirror/flows.h \
+	utilities/tasukid/apps/mirror/held.c \
+	utilities/tasukid/apps/mirror/held.h \
 	utilities/tasukid/apps/mirror/mirror.c \
+	utilities/tasukid/apps/mirror/mirror.h \
+	utilities/tasukid/apps/mirror/policy.c \
+	utilities/tasukid/apps/mirror/policy.h \
 	utilities/tasukid/apps/mirror/row.c \
 	utilities/tasukid/apps/mirror/row.h \
+	utilities/tasukid/apps/mirror/show.c \
 	utilities/tasukid/apps/mirror/skips.c \
 	utilities/tasukid/apps/mirror/skips.h \
+	utilities/tasukid/apps/mirror/status.c \
+	utilities/tasukid/apps/mirror/status.h \
 	utilities/tasukid/apps/responder/config-keys.c \
 	utilities/tasukid/apps/responder/config-keys.h \
 	utilities/tasukid/apps/responder/reply.c \

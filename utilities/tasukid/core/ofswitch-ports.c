@@ -16,8 +16,8 @@
 #include "openvswitch/ofpbuf.h"
 #include "util.h"
 
-/* The ports of a switch: which there are, who owns them, and what may leave
- * there. */
+/* The ports of a switch: which there are, who owns them, what may leave there,
+ * and the addresses behind them that applications list. */
 
 static struct ofswitch_port *
 find_port(const struct ofswitch *sw, ofp_port_t port_no)
@@ -281,6 +281,18 @@ ofswitch_has_owners(const struct ofswitch *sw)
         }
     }
     return false;
+}
+
+void
+ofswitch_for_each_address(const struct ofswitch *sw, app_address_func *cb,
+                          void *aux)
+{
+    for (size_t i = 0; i < app_count(); i++) {
+        if (app_classes[i]->list_addresses
+            && ofswitch_runs(sw, app_classes[i]->id)) {
+            APP_CALL(app_classes[i], list_addresses, sw, cb, aux);
+        }
+    }
 }
 
 static int

@@ -17,6 +17,7 @@
 
 struct dp_packet;
 struct flow_set;
+struct in6_addr;
 struct match;
 struct ofpbuf;
 struct ofputil_flow_mod;
@@ -64,6 +65,13 @@ bool ofswitch_port_is_owned(const struct ofswitch *, ofp_port_t port);
 
 /* Returns true if some port of the switch may be owned. */
 bool ofswitch_has_owners(const struct ofswitch *);
+
+/* Calls 'cb' for each address that the applications of the switch list (see
+ * 'list_addresses' in app.h). */
+void ofswitch_for_each_address(const struct ofswitch *,
+                               void (*cb)(uint32_t zone,
+                                          const struct in6_addr *, void *aux),
+                               void *aux);
 
 /* Calls 'cb' for each port, in the order of their numbers. */
 void ofswitch_for_each_port(struct ofswitch *,

@@ -90,12 +90,15 @@ place_stage(const struct app_class *class, const struct app_stage *stage)
 
     /* The first gap that is wide enough. */
     size_t i = find_stage(stage->after);
-    while (stages[i + 1].table % 10
-           && (stages[i].table + stages[i].n_tables + stage->n_tables
-               > stages[i + 1].table)) {
-        i++;
-    }
-    return add_stage(class, stage, stages[i].table + stages[i].n_tables);
+    do {
+        int table = stages[i].table + stages[i].n_tables;
+
+        if (table + stage->n_tables <= stages[i + 1].table) {
+            return add_stage(class, stage, table);
+        }
+    } while (stages[++i].table % 10);
+    return xasprintf("there are no %d tables from %d on", stage->n_tables,
+                     stage->after);
 }
 
 /* Takes the stages of 'class' away again. */
