@@ -195,10 +195,14 @@ mirror_switch_sources = \
 
 TASUKI_UNIT_TESTS += tests/unit/test-mirror-engine
 tests_unit_test_mirror_engine_SOURCES = \
-	tests/unit/test-mirror-engine.c $(mirror_switch_sources)
+	tests/unit/test-mirror-engine.c $(mirror_peer_sources)
 tests_unit_test_mirror_engine_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_mirror_engine_LDADD = $(tasukid_unit_ldadd)
 
+mirror_peer_sources = \
+	$(mirror_switch_sources) \
+	tests/unit/mirror-peer.c \
+	tests/unit/mirror-peer.h
 mirror_hosts_sources = \
 	$(mirror_switch_sources) \
 	tests/unit/mirror-hosts.c \

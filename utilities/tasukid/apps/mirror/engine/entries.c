@@ -116,7 +116,7 @@ update_cover(struct mirror_conn *c, enum mirror_dir dir)
     if (s->pos - cover->end > COVER_STALE) {
         *cover = no_cover;
     }
-    if (region_is_active(s)) {
+    if (region_is_active(s) && !polls_cover(c, dir)) {
         int64_t from, until;
         uint32_t policies = region_skippers(c, dir, &from, &until);
         bool ends_early = (cover->end != until
@@ -238,12 +238,12 @@ entries_gone(struct mirror_conn *c, enum mirror_dir dir)
 void
 entries_update(struct mirror_conn *c)
 {
+    polls_update(c);
     for (int dir = 0; dir < 2; dir++) {
         if (c->streams[dir].synced) {
             update_cover(c, dir);
         }
     }
-    polls_update(c);
     for (int dir = 0; dir < 2; dir++) {
         struct mirror_entry entry = {
             .mode = MIRROR_LOOK,

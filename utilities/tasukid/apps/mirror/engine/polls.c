@@ -13,6 +13,12 @@
 /* Ethernet, IP and TCP without options. */
 enum { HEADERS_IPV4 = 14 + 20 + 20, HEADERS_IPV6 = 14 + 40 + 20 };
 
+bool
+polls_cover(const struct mirror_conn *c, enum mirror_dir dir)
+{
+    return (c->polls.active || c->polls.over) && c->polls.dir == dir;
+}
+
 uint32_t
 polls_policies(const struct mirror_conn *c)
 {

@@ -26,6 +26,10 @@
 /* Begins and ends it.  Sets no entries. */
 void polls_update(struct mirror_conn *);
 
+/* Returns true if a stream's present body is skipped that way, or was until
+ * shortly before its end. */
+bool polls_cover(const struct mirror_conn *, enum mirror_dir);
+
 /* Who skips what passes. */
 uint32_t polls_policies(const struct mirror_conn *);
 
