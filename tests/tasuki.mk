@@ -210,11 +210,23 @@ mirror_hosts_sources = \
 	tests/unit/mirror-session.c \
 	tests/unit/mirror-session.h
 
+TASUKI_UNIT_TESTS += tests/unit/test-mirror-other
+tests_unit_test_mirror_other_SOURCES = \
+	tests/unit/test-mirror-other.c $(mirror_peer_sources)
+tests_unit_test_mirror_other_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_mirror_other_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-mirror-random
 tests_unit_test_mirror_random_SOURCES = \
 	tests/unit/test-mirror-random.c $(mirror_hosts_sources)
 tests_unit_test_mirror_random_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_mirror_random_LDADD = $(tasukid_unit_ldadd)
+
+TASUKI_UNIT_TESTS += tests/unit/test-mirror-tcp
+tests_unit_test_mirror_tcp_SOURCES = \
+	tests/unit/test-mirror-tcp.c $(mirror_peer_sources)
+tests_unit_test_mirror_tcp_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_mirror_tcp_LDADD = $(tasukid_unit_ldadd)
 
 TASUKI_UNIT_TESTS += tests/unit/test-rule-check
 tests_unit_test_rule_check_SOURCES = tests/unit/test-rule-check.c

@@ -86,8 +86,9 @@ struct mirror_packet {
 
     uint32_t policies;          /* Those that match it. */
     bool held;                  /* It has neither passed nor been copied. */
-    uint64_t place;             /* The owner's name for where in the switch
-                                 * packets of this direction are looked at. */
+    uint64_t place;             /* The owner's name, not 0, for where in the
+                                 * switch packets of this direction are looked
+                                 * at. */
 };
 
 /* What the switch does with packets of one direction.  The other packets, and

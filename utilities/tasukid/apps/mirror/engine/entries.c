@@ -250,7 +250,7 @@ entries_update(struct mirror_conn *c)
             .idle_timeout = ENTRY_IDLE_TIMEOUT,
         };
 
-        if (c->ending == ENDING_DOUBTED) {
+        if (c->ending == ENDING_DOUBTED || !c->places[dir]) {
             /* None. */
         } else if (c->protocol == PROTOCOL_UNKNOWN) {
             unknown_entry(c, dir, &entry);

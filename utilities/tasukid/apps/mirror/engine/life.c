@@ -52,7 +52,6 @@ void
 life_goes_on(struct mirror_conn *c)
 {
     c->ending = ENDING_NOT;
-    c->streams[0].fin = c->streams[1].fin = INT64_MAX;
     mirror_conn_set_timer(c, 0);
 }
 

@@ -63,21 +63,19 @@ read_stream(struct mirror_conn *c, enum mirror_dir dir)
     }
 }
 
+/* Requests are read before responses, as these depend on them. */
 enum progress
 reader_run(struct mirror_conn *c)
 {
-    bool any;
+    int dir = MIRROR_TO_SERVER;
 
-    do {
-        any = false;
-        for (int dir = 0; dir < 2; dir++) {
-            enum progress progress = read_stream(c, dir);
+    while (dir <= MIRROR_TO_CLIENT) {
+        enum progress progress = read_stream(c, dir);
 
-            if (progress == PROGRESS_LOST || progress == PROGRESS_WHOLE) {
-                return progress;
-            }
-            any |= progress == PROGRESS_MADE;
+        if (progress == PROGRESS_LOST || progress == PROGRESS_WHOLE) {
+            return progress;
         }
-    } while (any);
+        dir = progress == PROGRESS_MADE ? MIRROR_TO_SERVER : dir + 1;
+    }
     return PROGRESS_NONE;
 }

@@ -169,7 +169,14 @@ has_missed(struct tcp_stream *s, int64_t ack, long long int now)
 
 /* Reading. */
 
-/* Something behind it: it was none. */
+/* Where a FIN was, something goes on. */
+static void
+see_no_fin(struct tcp_stream *s)
+{
+    s->fin = INT64_MAX;
+    region_reopen(s);
+}
+
 static void
 see_fin(struct mirror_conn *c, enum mirror_dir dir,
         const struct mirror_packet *p)
@@ -177,10 +184,6 @@ see_fin(struct mirror_conn *c, enum mirror_dir dir,
     struct tcp_stream *s = &c->streams[dir];
     int64_t end = tcp_stream_offset(s, p->seq) + p->len;
 
-    if (end > s->fin) {
-        s->fin = INT64_MAX;
-        region_reopen(s);
-    }
     if (p->flags & TCP_FIN && end >= s->pos) {
         s->fin = end;
         s->seen = MAX(s->seen, end);
@@ -231,10 +234,17 @@ read_segment(struct mirror_conn *c, enum mirror_dir dir,
         c->streams[dir].ack = tcp_stream_offset(other, p->ack);
     }
     if (p->len) {
-        c->has_syn = false;
+        struct tcp_stream *s = &c->streams[dir];
+
+        if (tcp_stream_offset(s, p->seq) + (int64_t) p->len > s->fin) {
+            see_no_fin(s);
+        }
         if (c->ending == ENDING_DOUBTED) {
             life_goes_on(c);
+            see_no_fin(s);
+            see_no_fin(other);
         }
+        c->has_syn = false;
         progress = read_payload(c, dir, p);
     }
     if (progress == PROGRESS_NONE) {
