@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright (c) 2026 the Tasuki developers. */
 
-/* The engine of mirrors and HTTP: what is copied, what its entries are, what is
- * reported as skipped. */
+/* The engine of mirrors and HTTP: what is copied, what its entries are, what
+ * is reported as skipped. */
 
 #include <config.h>
 #include <setjmp.h>
@@ -35,7 +35,6 @@ known_length(void **state)
     assert_int_equal(sw.entries[MIRROR_TO_SERVER].ack.start,
                      peer_next[MIRROR_TO_CLIENT] + 1);
     assert_int_equal(sw.entries[MIRROR_TO_SERVER].ack.len, 9999);
-    assert_false(sw.entries[MIRROR_TO_SERVER].hold);
     assert_int_equal(peer_ack(MIRROR_TO_SERVER), 1);
     for (int i = 0; i < 9; i++) {
         assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 1000), 0);
@@ -300,6 +299,48 @@ request_too_early(void **state)
     fake_stop();
 }
 
+/* A response that promises more than comes, and one that does not: a request
+ * in the middle of it is held, and what follows it looked at. */
+static void
+lies(void **state)
+{
+    static char fill[9000];
+
+    (void) state;
+    memset(fill, 'x', sizeof fill);
+    for (int holds = 0; holds < 2; holds++) {
+        peer_start(holds, (struct mirror_wants) { .threshold = 0 });
+        peer_say(MIRROR_TO_SERVER, GET);
+        peer_say(MIRROR_TO_CLIENT, BODY(100000000000));
+        assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 50000), 0);
+        assert_int_equal(peer_say(MIRROR_TO_SERVER, GET), 1);
+        assert_int_equal(fake_fate, FAKE_HELD);
+        assert_true(fake_verdict.barrier);
+        assert_int_equal(sw.n_skips, 1);
+        assert_int_equal(sw.skips[0].len, 50000);
+        assert_int_equal(peer_send(MIRROR_TO_CLIENT, TCP_ACK, "HT", 2), 1);
+        assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(20000) + 2), 1);
+        assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 19999), 0);
+        assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 1), 1);
+
+        /* True, but the client does not wait. */
+        peer_say(MIRROR_TO_SERVER, GET);
+        peer_say(MIRROR_TO_CLIENT, BODY(30000));
+        assert_int_equal(peer_send(MIRROR_TO_CLIENT, TCP_ACK, fill, 9000), 0);
+        assert_int_equal(peer_say(MIRROR_TO_SERVER, GET), 1);
+        assert_int_equal(peer_send(MIRROR_TO_CLIENT, TCP_ACK, fill, 9000),
+                         !holds);
+        assert_int_equal(peer_send(MIRROR_TO_CLIENT, TCP_ACK, fill, 9000), 0);
+        assert_int_equal(peer_send(MIRROR_TO_CLIENT, TCP_ACK, fill, 3000), 1);
+        assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(3) "abc"), 1);
+        assert_int_equal(peer_say(MIRROR_TO_SERVER, GET), 1);
+        assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(10000)), 1);
+        assert_mode(MIRROR_TO_CLIENT, MIRROR_WINDOW);
+        assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 9999), 0);
+        fake_stop();
+    }
+}
+
 static void
 until_close(void **state)
 {
@@ -544,7 +585,7 @@ keep_alive(void **state)
     }
     assert_int_equal(n_copied, 1000);
     assert_int_equal(sw.n_skips, 1000);
-    assert_true(sw.n_set <= 2000);
+    assert_true(sw.n_set <= 2001);
     fake_stop();
 }
 
@@ -665,10 +706,48 @@ by_stats(void **state)
     assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(10000000)), 1);
     assert_mode(MIRROR_TO_CLIENT, MIRROR_PASS);
 
-    /* Without an answer the switch gives up. */
+    /* Without an answer the engine looks itself. */
     fake_wait(2000);
     assert_mode(MIRROR_TO_CLIENT, MIRROR_LOOK);
     fake_stop();
+}
+
+/* Counters that lag behind, as those of Open vSwitch do: what has passed since
+ * is estimated, and in the end they stand still. */
+static void
+late_stats(void **state)
+{
+    uint64_t passed = 0, n_bytes = 0;
+    size_t n_asked = 0;
+
+    (void) state;
+    for (int done = 0; done < 2; done++) {
+        peer_start(true, (struct mirror_wants) { .by_stats = true });
+        peer_say(MIRROR_TO_SERVER, GET);
+        peer_say(MIRROR_TO_CLIENT, BODY(30000000));
+        passed = n_bytes = 0;
+        while (sw.entries[MIRROR_TO_CLIENT].mode == MIRROR_PASS) {
+            if (!done || passed < 2000000) {
+                peer_noise(MIRROR_TO_CLIENT, 10000);
+                passed += 10000;
+            }
+            fake_wait(1);
+            if (sw.now % 500 == 0) {
+                n_bytes = passed;
+            }
+            if (sw.n_asked != n_asked) {
+                n_asked = sw.n_asked;
+                mirror_engine_bytes(sw.engine, sw.now, sw.id,
+                                    MIRROR_TO_CLIENT, 0, n_bytes);
+                fake_barrier();
+            }
+            assert_true(sw.now < 10000);
+        }
+        if (!done) {
+            assert_in_range(passed, 29000000, 29950000);
+        }
+        fake_stop();
+    }
 }
 
 int
@@ -685,6 +764,7 @@ main(void)
         cmocka_unit_test(chunks_whole),
         cmocka_unit_test(chunks_pipelined),
         cmocka_unit_test(request_too_early),
+        cmocka_unit_test(lies),
         cmocka_unit_test(until_close),
         cmocka_unit_test(uploads),
         cmocka_unit_test(conflicts),
@@ -696,6 +776,7 @@ main(void)
         cmocka_unit_test(thresholds),
         cmocka_unit_test(policies_change),
         cmocka_unit_test(by_stats),
+        cmocka_unit_test(late_stats),
     };
 
     return cmocka_run_group_tests_name("mirror-engine", tests, NULL, NULL);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright (c) 2026 the Tasuki developers. */
 
-/* Thousands of random HTTP sessions through the engine of mirrors, with packets
- * lost, doubled and swapped, and entries that take their time.  What the
- * sensors got is held against what the sessions were made of. */
+/* Thousands of random HTTP sessions through the engine of mirrors, with
+ * packets lost, doubled and swapped, and entries that take their time.  What
+ * the sensors got is held against what the sessions were made of. */
 
 #include <config.h>
 #include <setjmp.h>

@@ -55,8 +55,10 @@ struct polls {
     bool asked;
     enum mirror_dir dir;        /* Of the body. */
     int64_t start;              /* Where it stood when the entry was set. */
+    uint64_t n_seen;            /* 'counts' of the direction then, in bytes. */
     int64_t last;               /* Where the last answer said it stands. */
-    long long int last_time;    /* In ms. */
+    long long int last_time;    /* When it first said so, in ms. */
+    int64_t rate;               /* Before that, in bytes a ms. */
 };
 
 struct mirror_conn {

@@ -137,11 +137,17 @@ update_cover(struct mirror_conn *c, enum mirror_dir dir)
     }
 }
 
+/* While a response is skipped, the next request tells where it ends, whatever
+ * length it was to have. */
+/* While a response is skipped, the next request tells where it ends, whatever
+ * length it was to have. */
 static bool
 needs_hold(const struct mirror_conn *c)
 {
+    enum reading reading = c->streams[MIRROR_TO_CLIENT].reading;
+
     return (c->streams[MIRROR_TO_SERVER].reading == READ_HEAD
-            && c->streams[MIRROR_TO_CLIENT].reading == READ_OPEN);
+            && (reading == READ_OPEN || reading == READ_BODY));
 }
 
 /* Returns true if a response that is open must not be skipped yet. */
@@ -149,6 +155,7 @@ static bool
 is_too_early(const struct mirror_conn *c)
 {
     return (needs_hold(c) && !c->held
+            && c->streams[MIRROR_TO_CLIENT].reading == READ_OPEN
             && (!c->hold_since
                 || c->engine->now - c->hold_since < ENTRY_HOLD_MS));
 }
@@ -191,7 +198,12 @@ window_entry(const struct mirror_conn *c, enum mirror_dir dir,
     if (entry->seq.len || entry->ack.len) {
         entry->mode = MIRROR_WINDOW;
         entry->policies = matching(c, dir) & ~(seq.policies | ack.policies);
-        entry->hold = dir == MIRROR_TO_SERVER && needs_hold(c);
+
+
+        /* If all packets are held anyway, that need not be taken back. */
+        entry->hold = (dir == MIRROR_TO_SERVER
+                       && (needs_hold(c)
+                           || (c->held && c->entries[dir].hold)));
     }
 }
 

@@ -21,10 +21,10 @@
 void entries_seen(struct mirror_conn *, enum mirror_dir,
                   const struct mirror_packet *);
 
-/* While a response is open, the next request is held, as it tells where the
- * response ends.  If not all packets are held anyway, a request may be on its
- * way past the switch before that is in effect.  The response is skipped only
- * after that time, in ms. */
+/* While a response goes by, the next request is held, as it tells where the
+ * response ends.  If the response is open, and not all packets are held
+ * anyway, the request may be on its way past the switch before that is in
+ * effect.  So an open response is skipped only after that time, in ms. */
 #define ENTRY_HOLD_MS 100
 
 /* Sets those entries of a TCP connection that are not as they should be. */

@@ -320,6 +320,26 @@ read_line(struct mirror_conn *c, enum mirror_dir dir)
     return PROGRESS_MADE;
 }
 
+/* After a request in the middle of a response. */
+static enum progress
+read_doubt(struct mirror_conn *c)
+{
+    static const char version[] = "HTTP/1.";
+    struct tcp_stream *s = &c->streams[MIRROR_TO_CLIENT];
+    size_t len;
+    const uint8_t *data = tcp_stream_data(s, &len);
+
+    if (len && memcmp(data, version, MIN(len, strlen(version)))) {
+        region_begin(c, MIRROR_TO_CLIENT, REGION_BODY, s->body, s->doubted);
+        tcp_stream_skip_reading(s, READ_BODY, s->doubted);
+    } else if (len >= strlen(version)) {
+        end_message(c, MIRROR_TO_CLIENT);
+    } else {
+        return PROGRESS_NONE;
+    }
+    return PROGRESS_MADE;
+}
+
 enum progress
 http_read(struct mirror_conn *c, enum mirror_dir dir)
 {
@@ -339,6 +359,8 @@ http_read(struct mirror_conn *c, enum mirror_dir dir)
     case READ_BODY:
         end_message(c, dir);
         return PROGRESS_MADE;
+    case READ_DOUBT:
+        return read_doubt(c);
     case READ_CHUNK:
         return read_chunk(c, dir);
     case READ_CHUNK_END:
@@ -355,15 +377,13 @@ http_read(struct mirror_conn *c, enum mirror_dir dir)
     }
 }
 
-enum progress
-http_from_client(struct mirror_conn *c, int64_t ack)
+/* An open response ends at 'ack'. */
+static enum progress
+close_response(struct mirror_conn *c, int64_t ack)
 {
     struct tcp_stream *s = &c->streams[MIRROR_TO_CLIENT];
 
-    if (s->reading != READ_OPEN
-        || c->streams[MIRROR_TO_SERVER].reading != READ_HEAD) {
-        return PROGRESS_NONE;
-    } else if (ack < s->pos) {
+    if (ack < s->pos) {
         return lost(c, "a request in the middle of a response");
     }
     region_end(s, ack);
@@ -371,4 +391,34 @@ http_from_client(struct mirror_conn *c, int64_t ack)
     end_message(c, MIRROR_TO_CLIENT);
     c->barrier = true;
     return PROGRESS_MADE;
+}
+
+/* The response may have ended at 'ack', before its length. */
+static void
+doubt_response(struct mirror_conn *c, int64_t ack)
+{
+    struct tcp_stream *s = &c->streams[MIRROR_TO_CLIENT];
+
+    if (ack >= s->pos && ack < s->pos + s->left) {
+        region_end(s, ack);
+        tcp_stream_count(s, ack);
+        if (s->pos == ack) {
+            s->doubted = s->left;
+            tcp_stream_skip_reading(s, READ_DOUBT, 0);
+            c->barrier = true;
+        }
+    }
+}
+
+enum progress
+http_from_client(struct mirror_conn *c, int64_t ack)
+{
+    if (c->streams[MIRROR_TO_SERVER].reading != READ_HEAD) {
+        return PROGRESS_NONE;
+    } else if (c->streams[MIRROR_TO_CLIENT].reading == READ_OPEN) {
+        return close_response(c, ack);
+    } else if (c->streams[MIRROR_TO_CLIENT].reading == READ_BODY) {
+        doubt_response(c, ack);
+    }
+    return PROGRESS_NONE;
 }

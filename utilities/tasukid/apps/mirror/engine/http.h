@@ -12,7 +12,11 @@
  * responses, so if another request waits already, chunks are read one by one.
  *
  * So are those of requests, always: a client could hide another request behind
- * the last chunk. */
+ * the last chunk.
+ *
+ * A response whose length is known may still be shorter than it says.  If a
+ * request comes before its end, what follows what that acknowledges is looked
+ * at: it is the next response, or the body goes on. */
 
 #include "conn.h"
 #include "progress.h"

@@ -64,6 +64,7 @@ start(struct mirror_conn *c, enum mirror_dir dir)
         .start = c->streams[dir].pos,
         .last = c->streams[dir].pos,
         .last_time = c->engine->now,
+        .n_seen = c->counts[dir].n_bytes,
     };
     ask_later(c, POLLS_MAX_MS);
 }
@@ -118,33 +119,50 @@ polls_timeout(struct mirror_conn *c)
     }
 }
 
+/* The switch has counted 'payload' bytes of the body, the engine what still
+ * came here after the entry was set. */
+static void
+update_rate(struct mirror_conn *c, int64_t payload)
+{
+    struct polls *polls = &c->polls;
+    const struct tcp_stream *s = &c->streams[polls->dir];
+    long long int ms = MAX(c->engine->now - polls->last_time, 1);
+    int64_t seen = c->counts[polls->dir].n_bytes - polls->n_seen;
+    int64_t now = MIN(polls->start + seen + payload, s->region.limit);
+
+    if (now > polls->last) {
+        polls->rate = (now - polls->last) / ms;
+        polls->last = now;
+        polls->last_time = c->engine->now;
+    }
+}
+
 void
 polls_answer(struct mirror_conn *c, enum mirror_dir dir, uint64_t n_packets,
              uint64_t n_bytes)
 {
     struct polls *polls = &c->polls;
     struct tcp_stream *s = &c->streams[dir];
-    struct mirror_engine *e = c->engine;
     uint64_t headers = n_packets * (IN6_IS_ADDR_V4MAPPED(&c->key.client.addr)
                                     ? HEADERS_IPV4 : HEADERS_IPV6);
-    int64_t payload = n_bytes > headers ? n_bytes - headers : 0;
-    int64_t now = MIN(polls->start + payload, s->region.limit);
-    long long int ms = MAX(e->now - polls->last_time, 1);
-    int64_t rate, left;
+    long long int still;
+    int64_t left;
 
-    if (!polls->active || polls->dir != dir || now < polls->last) {
+    if (!polls->active || polls->dir != dir) {
         return;
     }
-    rate = (now - polls->last) / ms;    /* In bytes a ms. */
-    polls->last = now;
-    polls->last_time = e->now;
-    tcp_stream_count(s, now);
+    update_rate(c, n_bytes > headers ? n_bytes - headers : 0);
+    tcp_stream_count(s, polls->last);
 
-    left = s->region.limit - now;
-    if (left <= MAX(rate * (MAX(c->rtt, POLLS_MIN_RTT) + 2), MIN_LEFT)) {
+    still = c->engine->now - polls->last_time;
+    left = s->region.limit - polls->last - polls->rate * still;
+    if (still > POLLS_STILL_MS
+        || left <= MAX(polls->rate * (MAX(c->rtt, POLLS_MIN_RTT) + 2),
+                       MIN_LEFT)) {
         stop(c);
     } else {
-        ask_later(c, rate ? MIN(MAX(left / rate / 2, 1), POLLS_MAX_MS)
+        ask_later(c, polls->rate
+                  ? MIN(MAX(left / polls->rate / 2, 1), POLLS_MAX_MS)
                   : POLLS_MAX_MS);
     }
 }

@@ -12,7 +12,10 @@
  * How far the body has come is what the counters say, less the headers.
  * These are taken to be as short as they can be, so that the estimate errs to
  * the early side, as it does for retransmissions, which are counted, too.  How
- * long is left follows from the rate between the last two answers.  The next
+ * long is left follows from the rate between the last two answers that
+ * differed: Open vSwitch brings its counters up to date twice a second only, so
+ * a body should take some seconds.  If they do not change for POLLS_STILL_MS
+ * ms, the entries are taken back, too.  The next
  * question comes after half of that time, at most POLLS_MAX_MS later.
  * "Shortly before" is what is on its way at that rate: a round trip, as it was
  * when the connection was opened.  That is taken to be at least POLLS_MIN_RTT
@@ -22,6 +25,7 @@
 
 #define POLLS_MAX_MS 50
 #define POLLS_MIN_RTT 10
+#define POLLS_STILL_MS 1500
 
 /* Begins and ends it.  Sets no entries. */
 void polls_update(struct mirror_conn *);

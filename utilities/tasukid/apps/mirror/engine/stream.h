@@ -27,6 +27,7 @@ enum reading {
     READ_START,                 /* Its first bytes. */
     READ_HEAD,                  /* HTTP/1: the head of a message. */
     READ_BODY,                  /* The same: a body, the length is known. */
+    READ_DOUBT,                 /* The same: that, or the next head. */
     READ_CHUNK,                 /* The same: the line before a chunk. */
     READ_CHUNK_END,             /* The same: the line break after it. */
     READ_TRAILER,               /* The same: the lines after the last one. */
@@ -94,6 +95,7 @@ struct tcp_stream {
     enum reading reading;
     struct http_head head;      /* In READ_START and READ_HEAD. */
     int64_t body;               /* Where the present body began. */
+    int64_t doubted;            /* In READ_DOUBT: how much is left of it. */
     char *url;                  /* Of its request, or null.  Owned. */
 
     struct region region;
