@@ -4,8 +4,11 @@
 #include <config.h>
 #include "tasuki-forward.h"
 
+#include "coverage.h"
 #include "dpif.h"
 #include "timeval.h"
+
+COVERAGE_DEFINE(tasuki_forward);
 
 /* How often to forward, in msec.  Asking thousands of devices takes some
  * milliseconds itself. */
@@ -19,6 +22,8 @@ tasuki_forward(struct dpif *dpif)
     if (time_msec() < next) {
         return false;
     }
+
+    COVERAGE_INC(tasuki_forward);
 
     bool changed = dpif_run(dpif);
 

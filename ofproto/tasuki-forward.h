@@ -13,13 +13,17 @@
 #include <stdbool.h>
 
 struct dpif;
+struct ofproto;
 
-/* Hook for ofproto/ofproto-dpif.c, where one port after another is added or
- * deleted.  Has 'dpif' forward what has come in, if the last time was a while
- * ago.  Returns what dpif_run() does.
+/* Hook for ofproto/ofproto-dpif.c and vswitchd/bridge.c, where one port after
+ * another is looked at, added or deleted.  Has the datapath of 'ofproto'
+ * forward what has come in, if the last time was a while ago.
  *
  * Call it where the configuration for packets is consistent and no lock is
  * held: packets are translated here. */
+void tasuki_forward_meanwhile(struct ofproto *ofproto);
+
+/* Likewise for 'dpif'.  Returns what dpif_run() does. */
 bool tasuki_forward(struct dpif *dpif);
 
 #endif /* TASUKI_FORWARD_H */

@@ -47,6 +47,13 @@ TASUKI_UNIT_TESTS += tests/unit/test-defrag
 tests_unit_test_defrag_SOURCES = tests/unit/test-defrag.c $(fragment_sources)
 tests_unit_test_defrag_LDADD = $(tasuki_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-tasuki-forward
+tests_unit_test_tasuki_forward_SOURCES = tests/unit/test-tasuki-forward.c
+tests_unit_test_tasuki_forward_LDFLAGS = \
+	-Wl,--wrap=time_msec -Wl,--wrap=dpif_run
+tests_unit_test_tasuki_forward_LDADD = \
+	ofproto/libofproto.la $(tasuki_unit_ldadd)
+
 EXTRA_DIST += tests/unit/nat64-standards.txt
 nat64_unit_sources = \
 	tests/unit/nat64-frame.c \
@@ -467,6 +474,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/defrag.at \
 	tests/protocol/frames-macros.at \
 	tests/protocol/fake-switch.py \
+	tests/protocol/many-ports.at \
 	tests/protocol/nat64-datapath.at \
 	tests/protocol/nat64-flows.at \
 	tests/protocol/nat64-openflow.at \
