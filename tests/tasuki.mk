@@ -149,6 +149,14 @@ tests_unit_test_inject_LDFLAGS = $(ofswitch_ldflags) \
 	-Wl,--wrap=ofswitch_packet_out
 tests_unit_test_inject_LDADD = $(tasukid_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-neighbours
+tests_unit_test_neighbours_SOURCES = \
+	tests/unit/test-neighbours.c $(ofswitch_sources)
+tests_unit_test_neighbours_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_neighbours_LDFLAGS = $(ofswitch_ldflags) \
+	-Wl,--wrap=ofswitch_packet_out
+tests_unit_test_neighbours_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-requests
 tests_unit_test_requests_SOURCES = \
 	tests/unit/test-requests.c $(ofswitch_sources)

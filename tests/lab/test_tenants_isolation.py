@@ -109,7 +109,7 @@ class Isolation:
         it knows of hosts, and where the servers are."""
         appctl = self.site.controller.appctl
         return (appctl("service/stats"), appctl("service/connections"),
-                re.findall("neighbors:[0-9]+", appctl("memory/show")),
+                re.findall("neighbours:[0-9]+", appctl("memory/show")),
                 appctl("service/show"))
 
     def add_tenant(self, tenant):

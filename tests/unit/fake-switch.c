@@ -24,7 +24,9 @@
 #include "utilities/tasukid/core/events.h"
 #include "utilities/tasukid/apps/handover/flows.h"
 #include "utilities/tasukid/apps/handover/handover.h"
+#include "utilities/tasukid/apps/handover/neigh.h"
 #include "utilities/tasukid/apps/handover/service-config.h"
+#include "utilities/tasukid/core/neighbours.h"
 #include "utilities/tasukid/core/ofswitch.h"
 
 /* The one switch there is. */
@@ -43,6 +45,8 @@ static struct fake {
 } fake;
 
 uint32_t fake_zone;
+
+static void deliver_events(void);
 
 struct fake_flow {
     struct ovs_list node;
@@ -449,6 +453,7 @@ fake_packet_in(struct dp_packet *packet, ofp_port_t port)
         pi.table_id = PIPE_SERVICE;
         fake_n_packet_ins++;
         handover_app.packet_in(fake_ofswitch(), &pi);
+        deliver_events();
         report_flows();
     }
     dp_packet_delete(packet);
@@ -527,7 +532,10 @@ flow_set_add(struct flow_set *flows OVS_UNUSED,
 {
 }
 
-/* Events. */
+/* Events: those about neighbours are delivered. */
+
+static struct event_neighbour events[64];
+static size_t n_events;
 
 bool
 event_subscribe(uint8_t app OVS_UNUSED,
@@ -545,14 +553,27 @@ event_unsubscribe(uint8_t app OVS_UNUSED,
 }
 
 void
-event_publish(struct ofswitch *ofsw OVS_UNUSED,
-              const struct event_type *type OVS_UNUSED,
-              const void *event OVS_UNUSED)
+event_publish(struct ofswitch *ofsw OVS_UNUSED, const struct event_type *type,
+              const void *event)
 {
+    if (type == &event_neighbour) {
+        ovs_assert(n_events < ARRAY_SIZE(events));
+        events[n_events++] = *(const struct event_neighbour *) event;
+    }
+}
+
+static void
+deliver_events(void)
+{
+    for (size_t i = 0; i < n_events; i++) {
+        neigh_handle_event(fake_hswitch(), &events[i]);
+    }
+    n_events = 0;
 }
 
 const struct event_type event_port = { .name = "core/port" };
 const struct event_type event_conn = { .name = "core/conn" };
+const struct event_type event_neighbour = { .name = "core/neighbour" };
 
 /* Configuration. */
 
@@ -648,6 +669,7 @@ void
 fake_restart(void)
 {
     handover_app.switch_down(fake_ofswitch());
+    neighbours_drop(fake_ofswitch());
     handover_app.switch_up(fake_ofswitch());
     fake_for_each_flow(adopt, NULL);
     handover_app.adopt_done(fake_ofswitch());
@@ -659,6 +681,8 @@ fake_stop(void)
     struct fake_flow *f;
 
     handover_app.switch_down(fake_ofswitch());
+    neighbours_drop(fake_ofswitch());
+    n_events = 0;
     fake_configure(NULL);
     handover_app.destroy();
     LIST_FOR_EACH_SAFE (f, node, &fake.flows) {
@@ -679,6 +703,8 @@ fake_pass(long long int ms)
         if (fake_flows_age) {
             expire_old_flows();
         }
+        neighbours_run();
+        deliver_events();
         handover_app.run();
         report_flows();
     }

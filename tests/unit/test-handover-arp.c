@@ -17,6 +17,7 @@
 #include "unaligned.h"
 #include "util.h"
 #include "utilities/tasukid/apps/handover/handover.h"
+#include "utilities/tasukid/core/neighbours.h"
 
 #define OTHER_IP 0x0a000065     /* 10.0.0.101 */
 #define SERVER3_IP 0x0a000003
@@ -126,7 +127,7 @@ other_zone(void **state)
     arp(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP, eth_addr_zero,
         VIP);
     expect_arp(CLIENT_PORT, ARP_OP_REPLY, vmac, VIP, client_mac, CLIENT_IP);
-    size_t n_neighs = hmap_count(&fake_hswitch()->neighs);
+    size_t n_neighs = neighbours_count(fake_ofswitch());
 
     fake_zone = 7;
     arp(2, ARP_OP_REQUEST, other_mac, OTHER_IP, eth_addr_zero, VIP);
@@ -134,14 +135,14 @@ other_zone(void **state)
     arp(2, ARP_OP_REPLY, other_mac, SERVER3_IP, vmac, VIP);
     arp(2, ARP_OP_REPLY, other_mac, VIP, vmac, 0);
     expect_silence();
-    assert_int_equal(hmap_count(&fake_hswitch()->neighs), n_neighs);
-    assert_true(ovs_list_is_empty(&fake_hswitch()->claims));
+    assert_int_equal(neighbours_count(fake_ofswitch()), n_neighs);
+    assert_int_equal(neighbours_count_claims(fake_ofswitch()), 0);
     assert_true(eth_addr_equals(server(3)->mac, server_macs[3]));
 
     /* In zone 0 it would be heard. */
     fake_zone = 0;
     arp(2, ARP_OP_REPLY, other_mac, CLIENT_IP, vmac, VIP);
-    assert_false(ovs_list_is_empty(&fake_hswitch()->claims));
+    assert_int_not_equal(neighbours_count_claims(fake_ofswitch()), 0);
 }
 
 /* A host says in zone 0 that it is where the claim of one in another zone puts
@@ -154,7 +155,7 @@ claim_in_one_zone(void **state)
     arp(CLIENT_PORT, ARP_OP_REQUEST, client_mac, CLIENT_IP, eth_addr_zero,
         VIP);
     arp(2, ARP_OP_REQUEST, other_mac, CLIENT_IP, eth_addr_zero, VIP);
-    assert_int_equal(ovs_list_size(&fake_hswitch()->claims), 1);
+    assert_int_equal(neighbours_count_claims(fake_ofswitch()), 1);
     fake_drain();
 
     /* The client defends its address, but in another zone: the claim goes
@@ -362,7 +363,7 @@ memory_is_bounded(void **state)
             0x0c000000 + i);
         fake_drain();
     }
-    assert_in_range(hmap_count(&fake_hswitch()->neighs), 1, 4096);
+    assert_in_range(neighbours_count(fake_ofswitch()), 1, 4096);
     assert_in_range(ovs_list_size(&fake_hswitch()->askers), 1, 64);
 }
 

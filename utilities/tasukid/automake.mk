@@ -36,10 +36,6 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/apps/forward/forward.c \
 	utilities/tasukid/apps/forward/forward.h \
 	utilities/tasukid/apps/forward/show.c \
-	utilities/tasukid/apps/handover/arp.c \
-	utilities/tasukid/apps/handover/arp.h \
-	utilities/tasukid/apps/handover/claim.c \
-	utilities/tasukid/apps/handover/claim.h \
 	utilities/tasukid/apps/handover/engine/adopt.c \
 	utilities/tasukid/apps/handover/engine/challenge.c \
 	utilities/tasukid/apps/handover/engine/challenge.h \
@@ -74,7 +70,6 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/apps/handover/engine/pair.h \
 	utilities/tasukid/apps/handover/engine/pattern-set.c \
 	utilities/tasukid/apps/handover/engine/pattern-set.h \
-	utilities/tasukid/apps/handover/engine/place.h \
 	utilities/tasukid/apps/handover/engine/rate.h \
 	utilities/tasukid/apps/handover/engine/replay.c \
 	utilities/tasukid/apps/handover/engine/replay.h \
@@ -163,6 +158,10 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core/app-call.h \
 	utilities/tasukid/core/app.c \
 	utilities/tasukid/core/app.h \
+	utilities/tasukid/core/arp.c \
+	utilities/tasukid/core/arp.h \
+	utilities/tasukid/core/claims.c \
+	utilities/tasukid/core/claims.h \
 	utilities/tasukid/core/config-db.c \
 	utilities/tasukid/core/config-db.h \
 	utilities/tasukid/core/connections.c \
@@ -176,6 +175,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core/fair-queue.h \
 	utilities/tasukid/core/flow-set.c \
 	utilities/tasukid/core/flow-set.h \
+	utilities/tasukid/core/neighbours.c \
+	utilities/tasukid/core/neighbours.h \
 	utilities/tasukid/core/ofswitch-ask.c \
 	utilities/tasukid/core/ofswitch-conn.c \
 	utilities/tasukid/core/ofswitch-packet.c \
@@ -203,6 +204,7 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core/timers.h \
 	utilities/tasukid/protocol/http-head.c \
 	utilities/tasukid/protocol/http-head.h \
+	utilities/tasukid/protocol/place.h \
 	utilities/tasukid/protocol/tcp-hold.c \
 	utilities/tasukid/protocol/tcp-hold.h \
 	utilities/tasukid/protocol/tcp-segment.c \

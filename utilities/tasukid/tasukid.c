@@ -33,6 +33,7 @@
 #include "utilities/tasukid/core/config-db.h"
 #include "utilities/tasukid/core/connections.h"
 #include "utilities/tasukid/core/events.h"
+#include "utilities/tasukid/core/neighbours.h"
 #include "utilities/tasukid/core/ofswitch-private.h"
 #include "utilities/tasukid/core/ovs-ports.h"
 #include "utilities/tasukid/core/reconcile.h"
@@ -110,6 +111,7 @@ main(int argc, char *argv[])
 
         reconcile_run();
         timers_run();
+        neighbours_run();
         connections_run();
         events_run();
         for (size_t i = 0; i < app_count(); i++) {
@@ -137,6 +139,7 @@ main(int argc, char *argv[])
         connections_wait();
         events_wait();
         timers_wait();
+        neighbours_wait();
         for (size_t i = 0; i < app_count(); i++) {
             if (app_classes[i]->wait) {
                 APP_CALL(app_classes[i], wait);

@@ -10,6 +10,7 @@
 #include "config-db.h"
 #include "coverage.h"
 #include "flow.h"
+#include "neighbours.h"
 #include "ofswitch-private.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
@@ -510,6 +511,8 @@ connections_get_memory_usage(struct simap *usage)
     LIST_FOR_EACH (sw, node, &ofswitches) {
         simap_increase(usage, "connections", 1);
         simap_increase(usage, "ports", hmap_count(&sw->ports));
+        simap_increase(usage, "neighbours", neighbours_count(sw));
+        simap_increase(usage, "claims", neighbours_count_claims(sw));
         simap_increase(usage, "requests", ovs_list_size(&sw->requests));
         simap_increase(usage, "static flows", ofswitch_count_flows(sw));
         simap_increase(usage, "txq bytes",

@@ -40,6 +40,10 @@ const struct event_type event_conn = {
     "core/conn", 1, sizeof(struct event_conn),
     KEY_SIZE(struct event_conn, service_port),
 };
+const struct event_type event_neighbour = {
+    "core/neighbour", 1, sizeof(struct event_neighbour),
+    KEY_SIZE(struct event_neighbour, old_mac),
+};
 const struct event_type event_row = {
     "core/row", 1, sizeof(struct event_row),
     KEY_SIZE(struct event_row, uuid),

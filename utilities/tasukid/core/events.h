@@ -117,6 +117,29 @@ struct event_conn {
 
 extern const struct event_type event_conn;
 
+/* Hosts by IPv4 address, as ARP says where they are (neighbours.h).  Published
+ * by the core. */
+
+enum {
+    EVENT_NEIGHBOUR_FOUND = 1 << 0, /* It was not known, or not heard of for
+                                     * long. */
+    EVENT_NEIGHBOUR_MOVED = 1 << 1,
+    EVENT_NEIGHBOUR_LOST = 1 << 2,  /* It is not where it was. */
+};
+
+struct event_neighbour {
+    uint32_t what;              /* EVENT_NEIGHBOUR_*. */
+    uint32_t zone;              /* Key: zone, address, and where it was, as */
+    ovs_be32 ip;                /* several hosts may have one address. */
+    ofp_port_t old_port;        /* OFPP_NONE if it was nowhere. */
+    struct eth_addr old_mac;
+
+    struct eth_addr mac;        /* Where it is. */
+    ofp_port_t port;            /* OFPP_NONE if it is nowhere. */
+};
+
+extern const struct event_type event_neighbour;
+
 /* Rows of database "Tasuki".  Published by the core, about no switch, after the
  * 'configure' callbacks; for every row when tasukid has taken the database
  * over. */

@@ -11,6 +11,7 @@
 #include "byte-order.h"
 #include "coverage.h"
 #include "flow-set.h"
+#include "neighbours.h"
 #include "openvswitch/match.h"
 #include "openvswitch/ofp-connection.h"
 #include "openvswitch/ofp-errors.h"
@@ -309,6 +310,7 @@ stop_applications(struct ofswitch *sw, uint32_t apps)
             if (app_classes[i]->switch_down) {
                 APP_CALL(app_classes[i], switch_down, sw);
             }
+            neighbours_stop(sw, app_classes[i]->id);
             sw->stopping_app = -1;
             sw->running &= ~app_bit(i);
             sw->adopting &= ~app_bit(i);
@@ -325,6 +327,7 @@ void
 ofswitch_stop_applications(struct ofswitch *sw)
 {
     stop_applications(sw, UINT32_MAX);
+    neighbours_drop(sw);
     sw->redeclare = 0;
     sw->n_cookies = 0;
     sw->push = false;

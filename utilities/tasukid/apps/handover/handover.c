@@ -62,10 +62,25 @@ is_to_service(const struct hswitch *hsw, const struct dp_packet *packet,
                                   get_16aligned_be32(&ip->ip_dst)));
 }
 
-void
-hswitch_pass(struct hswitch *hsw, const struct dp_packet *packet,
-             ofp_port_t in_port)
+/* What the engine asks for. */
+
+static void
+send_packet(struct engine *e, struct dp_packet *packet, ofp_port_t port,
+            bool to_server)
 {
+    const struct pipeline_notes notes = { .egress = port, .seen = to_server };
+
+    ofswitch_inject(hswitch_from_engine(e)->ofsw, dp_packet_data(packet),
+                    dp_packet_size(packet), OFPP_CONTROLLER, PIPE_MIRROR,
+                    &notes);
+    dp_packet_delete(packet);
+}
+
+static void
+pass_packet(struct engine *e, const struct dp_packet *packet,
+            ofp_port_t in_port)
+{
+    struct hswitch *hsw = hswitch_from_engine(e);
     uint64_t stub[128 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
     struct ofpact_resubmit *resubmit;
@@ -78,40 +93,6 @@ hswitch_pass(struct hswitch *hsw, const struct dp_packet *packet,
     resubmit->table_id = PIPE_MIRROR;
     ofswitch_packet_out(hsw->ofsw, packet, in_port, &ofpacts);
     ofpbuf_uninit(&ofpacts);
-}
-
-/* Stages that tap see what leaves by one port.  A flood has no egress that
- * could be noted. */
-void
-hswitch_send(struct hswitch *hsw, struct dp_packet *packet, ofp_port_t port,
-             bool to_server)
-{
-    const struct pipeline_notes notes = { .egress = port, .seen = to_server };
-
-    if (port == OFPP_FLOOD) {
-        ofswitch_output(hsw->ofsw, packet, port);
-    } else {
-        ofswitch_inject(hsw->ofsw, dp_packet_data(packet),
-                        dp_packet_size(packet), OFPP_CONTROLLER, PIPE_MIRROR,
-                        &notes);
-    }
-    dp_packet_delete(packet);
-}
-
-/* What the engine asks for. */
-
-static void
-send_packet(struct engine *e, struct dp_packet *packet, ofp_port_t port,
-            bool to_server)
-{
-    hswitch_send(hswitch_from_engine(e), packet, port, to_server);
-}
-
-static void
-pass_packet(struct engine *e, const struct dp_packet *packet,
-            ofp_port_t in_port)
-{
-    hswitch_pass(hswitch_from_engine(e), packet, in_port);
 }
 
 static void
@@ -289,17 +270,28 @@ handle_port(struct ofswitch *ofsw, const void *event_, void *aux OVS_UNUSED)
 }
 
 static void
+handle_neighbour(struct ofswitch *ofsw, const void *event,
+                 void *aux OVS_UNUSED)
+{
+    neigh_handle_event(hswitch_from_ofswitch(ofsw), event);
+}
+
+static void
 init(void)
 {
     /* Leaves room for 256 connections a millisecond. */
     handover_shared.next_id = (uint64_t) time_wall_msec() << 8;
     event_subscribe(PIPE_APP_HANDOVER, &event_port, handle_port, NULL);
+    event_subscribe(PIPE_APP_HANDOVER, &event_neighbour, handle_neighbour,
+                    NULL);
 }
 
 static void
 destroy(void)
 {
     event_unsubscribe(PIPE_APP_HANDOVER, &event_port, handle_port, NULL);
+    event_unsubscribe(PIPE_APP_HANDOVER, &event_neighbour, handle_neighbour,
+                      NULL);
     free_configs();
 }
 
@@ -488,7 +480,6 @@ memory_usage_switch(struct ofswitch *ofsw, void *usage)
 
     simap_increase(usage, "connections", hmap_count(&hsw->engine.conns));
     simap_increase(usage, "pairs", hmap_count(&hsw->engine.pairs));
-    simap_increase(usage, "neighbors", hmap_count(&hsw->neighs));
 }
 
 static void

@@ -12,9 +12,7 @@
  *   service-config.c  database rows to 'struct service_config'
  *   flows.c           OpenFlow flows from what the engine wants, and back
  *   fragments.c       flows that put fragmented segments together
- *   neigh.c           where hosts are, according to ARP
- *   claim.c           hosts that claim to be elsewhere
- *   arp.c             ARP packets
+ *   neigh.c           ARP for services' addresses, and where servers are
  *   show.c            commands for ovs-appctl
  *   engine/           the engine: see engine.h there
  *
@@ -24,7 +22,6 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/ofp-port.h"
-#include "openvswitch/token-bucket.h"
 #include "utilities/tasukid/apps/handover/engine/engine.h"
 
 struct dp_packet;
@@ -38,11 +35,7 @@ struct hswitch {
     struct engine engine;
     struct ofswitch *ofsw;
 
-    struct ovs_list claims;     /* Contains 'struct claim's. */
-    struct hmap neighs;         /* Contains 'struct neigh'es, by address. */
-    struct ovs_list neigh_lru;  /* The same, oldest first. */
     struct ovs_list askers;     /* Contains 'struct asker's, oldest first. */
-    struct token_bucket checks; /* Limits asking where clients are. */
 };
 
 static inline struct hswitch *
@@ -53,16 +46,5 @@ hswitch_from_engine(const struct engine *e)
 
 /* What the engines of all switches share. */
 extern struct engine_shared handover_shared;
-
-/* Sends 'packet' out of 'port' and frees it.  If 'port' is OFPP_NONE, the
- * forwarding table decides where it goes.  Towards a server ('to_server'),
- * mirrors do not see it: they have seen what the client sent. */
-void hswitch_send(struct hswitch *, struct dp_packet *packet, ofp_port_t port,
-                  bool to_server);
-
-/* Passes on 'packet', which came in on 'in_port', as if handover had nothing
- * to do with it.  The caller keeps 'packet'. */
-void hswitch_pass(struct hswitch *, const struct dp_packet *packet,
-                  ofp_port_t in_port);
 
 #endif /* handover.h */

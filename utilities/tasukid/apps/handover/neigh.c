@@ -6,9 +6,7 @@
 
 #include <stdlib.h>
 
-#include "arp.h"
-#include "claim.h"
-#include "hash.h"
+#include "handover.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
@@ -16,15 +14,13 @@
 #include "util.h"
 #include "utilities/tasukid/apps/handover/engine/service.h"
 #include "utilities/tasukid/core/app.h"
+#include "utilities/tasukid/core/events.h"
+#include "utilities/tasukid/core/neighbours.h"
 #include "utilities/tasukid/core/ofswitch.h"
 
 VLOG_DEFINE_THIS_MODULE(handover_neigh);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
-
-/* How long servers are told what is known before it is asked again, in ms. */
-#define NEIGH_FRESH_MS 60000
-#define NEIGH_MAX 4096
 
 /* How long Linux waits for an answer before it asks again. */
 #define ASKER_TIMEOUT_MS 1000
@@ -34,20 +30,6 @@ static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
  * known, and how long its answer may take. */
 #define CHECK_INTERVAL_MS 1000
 #define ANSWER_TIMEOUT_MS 1000
-
-/* What asking where a client is costs, in tokens of 'checks', which gets one a
- * millisecond. */
-#define CHECK_COST 20
-
-struct neigh {
-    struct hmap_node hmap_node; /* In hswitch's 'neighs'. */
-    struct ovs_list lru_node;   /* In hswitch's 'neigh_lru'. */
-    uint32_t zone;
-    ovs_be32 ip;
-    struct place place;
-    struct place from;          /* Where it was before. */
-    long long int heard;        /* In ms, from 'place'. */
-};
 
 /* A server that waits to be told where 'target' is. */
 struct asker {
@@ -61,127 +43,16 @@ struct asker {
     long long int expires;      /* In ms. */
 };
 
-/* Table. */
-
-static const struct place nowhere = { .port = OFPP_NONE };
-
-static uint32_t
-hash_ip(uint32_t zone, ovs_be32 ip)
+/* Asking in a service's name: a server that shares its address has to take
+ * that for a probe. */
+static struct arp_asker
+asker_for(const struct service_config *cfg, ovs_be32 ip, ovs_be16 vlan_tci)
 {
-    return hash_2words(zone, (OVS_FORCE uint32_t) ip);
-}
-
-static struct neigh *
-neigh_lookup(const struct hswitch *hsw, uint32_t zone, ovs_be32 ip)
-{
-    struct neigh *neigh;
-
-    HMAP_FOR_EACH_WITH_HASH (neigh, hmap_node, hash_ip(zone, ip),
-                             &hsw->neighs) {
-        if (neigh->zone == zone && neigh->ip == ip) {
-            return neigh;
-        }
-    }
-    return NULL;
-}
-
-static void
-neigh_delete(struct hswitch *hsw, struct neigh *neigh)
-{
-    hmap_remove(&hsw->neighs, &neigh->hmap_node);
-    ovs_list_remove(&neigh->lru_node);
-    free(neigh);
-}
-
-/* Makes room for what 'port' says: at the cost of what it said before, if
- * there is anything. */
-static void
-make_room(struct hswitch *hsw, ofp_port_t port)
-{
-    struct neigh *neigh;
-
-    LIST_FOR_EACH (neigh, lru_node, &hsw->neigh_lru) {
-        if (neigh->place.port == port) {
-            neigh_delete(hsw, neigh);
-            return;
-        }
-    }
-    neigh_delete(hsw, CONTAINER_OF(ovs_list_front(&hsw->neigh_lru),
-                                   struct neigh, lru_node));
-}
-
-static void
-neigh_heard(struct hswitch *hsw, struct neigh *neigh)
-{
-    neigh->heard = time_msec();
-    ovs_list_remove(&neigh->lru_node);
-    ovs_list_push_back(&hsw->neigh_lru, &neigh->lru_node);
-}
-
-/* Notes that ARP says, from 'place', that packets to 'ip' go there. */
-static void
-neigh_learn(struct hswitch *hsw, const struct service *service, ovs_be32 ip,
-            const struct place *place, ovs_be16 vlan_tci)
-{
-    uint32_t zone = service->cfg->zone;
-
-    if (!ip || service_lookup_vip(&hsw->engine, zone, ip)) {
-        return;
-    }
-
-    struct neigh *neigh = neigh_lookup(hsw, zone, ip);
-    if (!neigh) {
-        if (hmap_count(&hsw->neighs) >= NEIGH_MAX) {
-            make_room(hsw, place->port);
-        }
-        neigh = xmalloc(sizeof *neigh);
-        neigh->zone = zone;
-        neigh->ip = ip;
-        neigh->place = *place;
-        neigh->from = nowhere;
-        hmap_insert(&hsw->neighs, &neigh->hmap_node, hash_ip(zone, ip));
-        ovs_list_push_back(&hsw->neigh_lru, &neigh->lru_node);
-    } else if (!place_equals(&neigh->place, place)) {
-        claim_start(hsw, service->cfg, ip, &neigh->place, place, vlan_tci);
-        return;
-    }
-    neigh_heard(hsw, neigh);
-}
-
-/* Returns the entry for 'ip' if it is fresh enough to tell others, or null. */
-static const struct neigh *
-neigh_find_fresh(const struct hswitch *hsw, uint32_t zone, ovs_be32 ip)
-{
-    const struct neigh *neigh = neigh_lookup(hsw, zone, ip);
-
-    return (neigh && time_msec() < neigh->heard + NEIGH_FRESH_MS ? neigh
-            : NULL);
-}
-
-void
-neigh_init(struct hswitch *hsw)
-{
-    hmap_init(&hsw->neighs);
-    ovs_list_init(&hsw->neigh_lru);
-    ovs_list_init(&hsw->askers);
-    claims_init(hsw);
-    token_bucket_init(&hsw->checks, 1, 50 * CHECK_COST);
-}
-
-void
-neigh_destroy(struct hswitch *hsw)
-{
-    struct neigh *neigh;
-    struct asker *asker;
-
-    LIST_FOR_EACH_SAFE (neigh, lru_node, &hsw->neigh_lru) {
-        neigh_delete(hsw, neigh);
-    }
-    hmap_destroy(&hsw->neighs);
-    claims_destroy(hsw);
-    LIST_FOR_EACH_POP (asker, node, &hsw->askers) {
-        free(asker);
-    }
+    return (struct arp_asker) {
+        .mac = cfg->mac,
+        .ip = ip == cfg->vip ? 0 : cfg->vip,
+        .vlan_tci = vlan_tci,
+    };
 }
 
 static struct asker *
@@ -191,32 +62,38 @@ oldest_asker(const struct hswitch *hsw)
             : CONTAINER_OF(ovs_list_front(&hsw->askers), struct asker, node));
 }
 
+/* Returns true if some server waits for 'target'. */
+static bool
+is_asked_for(const struct hswitch *hsw, uint32_t zone, ovs_be32 target)
+{
+    const struct asker *asker;
+
+    LIST_FOR_EACH (asker, node, &hsw->askers) {
+        if (asker->zone == zone && asker->target == target) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void
-asker_delete(struct asker *asker)
+asker_delete(struct hswitch *hsw, struct asker *asker)
 {
     ovs_list_remove(&asker->node);
+    if (!is_asked_for(hsw, asker->zone, asker->target)) {
+        neighbours_forget(hsw->ofsw, PIPE_APP_HANDOVER, asker->zone,
+                          asker->target);
+    }
     free(asker);
 }
 
 void
 neigh_run(struct hswitch *hsw)
 {
-    long long int now = time_msec();
     struct asker *asker;
 
-    while ((asker = oldest_asker(hsw)) && now >= asker->expires) {
-        asker_delete(asker);
-    }
-
-    struct place old;
-    uint32_t zone;
-    ovs_be32 ip;
-    while (claims_run(hsw, &zone, &ip, &old)) {
-        struct neigh *neigh = neigh_lookup(hsw, zone, ip);
-
-        if (neigh && place_equals(&neigh->place, &old)) {
-            neigh_delete(hsw, neigh);
-        }
+    while ((asker = oldest_asker(hsw)) && time_msec() >= asker->expires) {
+        asker_delete(hsw, asker);
     }
 }
 
@@ -228,69 +105,36 @@ neigh_wait(struct hswitch *hsw)
     if (asker) {
         poll_timer_wait_until(asker->expires);
     }
-    claims_wait(hsw);
 }
 
-/* Moving. */
-
-static bool
-has_moved(const struct neigh *neigh, const struct place *old,
-          const struct place *new)
+void
+neigh_init(struct hswitch *hsw)
 {
-    return (place_equals(&neigh->place, new)
-            && place_equals(&neigh->from, old));
+    ovs_list_init(&hsw->askers);
 }
 
-/* A gateway moves with its MAC address and all that is behind it.  It may have
- * several addresses.  Returns one that is known to be in 'old' still, else one
- * that has moved from there to 'new', else null. */
-static const struct neigh *
-find_gateway(const struct hswitch *hsw, uint32_t zone,
-             const struct place *old, const struct place *new)
+void
+neigh_destroy(struct hswitch *hsw)
 {
-    const struct neigh *found = NULL;
-    const struct neigh *neigh;
+    struct asker *asker;
 
-    if (!eth_addr_equals(old->mac, new->mac)) {
-        return NULL;
+    while ((asker = oldest_asker(hsw))) {
+        asker_delete(hsw, asker);
     }
-    LIST_FOR_EACH (neigh, lru_node, &hsw->neigh_lru) {
-        if (neigh->zone != zone) {
-            continue;
-        } else if (place_equals(&neigh->place, old)) {
-            return neigh;
-        } else if (has_moved(neigh, old, new)) {
-            found = neigh;
-        }
-    }
-    return found;
 }
 
-/* Only a host that was in the old place can be known to have left it.  ARP
- * says nothing about an address behind a gateway. */
 bool
 neigh_has_moved(struct hswitch *hsw, const struct service *service,
                 ovs_be32 ip, const struct place *old, const struct place *new,
                 ovs_be16 vlan_tci)
 {
-    const struct neigh *neigh = neigh_lookup(hsw, service->cfg->zone, ip);
+    const struct arp_asker asker = asker_for(service->cfg, ip, vlan_tci);
 
-    if (!neigh || (!place_equals(&neigh->place, old)
-                   && !has_moved(neigh, old, new))) {
-        neigh = find_gateway(hsw, service->cfg->zone, old, new);
-    }
-    if (neigh && has_moved(neigh, old, new)) {
-        return true;
-    }
-    if (neigh) {
-        claim_start(hsw, service->cfg, neigh->ip, old, new, vlan_tci);
-    } else if (token_bucket_withdraw(&hsw->checks, CHECK_COST)) {
-        /* If the host is there, that is known from now on. */
-        arp_send(hsw, ARP_OP_REQUEST, service->cfg->mac, service->cfg->vip,
-                 old->mac, ip, false, vlan_tci, old->port);
-    }
-    return false;
+    return neighbours_have_moved(hsw->ofsw, PIPE_APP_HANDOVER,
+                                 service->cfg->zone, ip, old, new, &asker);
 }
+
+/* Servers. */
 
 /* Returns true if it is known where 'm' is. */
 static bool
@@ -327,7 +171,11 @@ neigh_check_member(struct hswitch *hsw, struct member *m,
         const struct place old = { m->mac, m->port };
 
         if (!place_equals(&old, place)) {
-            claim_start(hsw, m->service->cfg, m->address, &old, place, 0);
+            const struct arp_asker asker = asker_for(m->service->cfg,
+                                                     m->address, 0);
+
+            neighbours_claim(hsw->ofsw, PIPE_APP_HANDOVER, m->zone,
+                             m->address, &old, place, &asker);
         }
     } else if (now >= m->checked + CHECK_INTERVAL_MS) {
         m->checked = now;
@@ -338,20 +186,18 @@ neigh_check_member(struct hswitch *hsw, struct member *m,
 void
 neigh_probe_member(struct hswitch *hsw, struct member *m, bool everywhere)
 {
-    const struct service_config *cfg = m->service->cfg;
+    const struct arp_asker asker = asker_for(m->service->cfg, m->address, 0);
 
     /* A server that shares the address answers a probe for it, like that of
      * another host about to take the address.  Only its port or its MAC
      * address tells it from the others. */
-    bool probe = member_shares_vip(m);
-    if (probe && m->port == OFPP_NONE && !m->mac_configured) {
+    if (member_shares_vip(m) && m->port == OFPP_NONE && !m->mac_configured) {
         return;
     }
     m->probed = time_msec();
     everywhere = !m->port_configured && (everywhere || m->port == OFPP_NONE);
-    arp_send(hsw, ARP_OP_REQUEST, cfg->mac, probe ? 0 : cfg->vip,
-             eth_addr_zero, m->address, true, 0,
-             everywhere ? OFPP_FLOOD : m->port);
+    arp_ask_all(hsw->ofsw, &asker, m->zone, m->address,
+                everywhere ? OFPP_FLOOD : m->port);
 }
 
 /* Receiving. */
@@ -396,52 +242,64 @@ learn_members(struct hswitch *hsw, ovs_be32 address,
     return found;
 }
 
-/* The host with the sender's address of 'pi' was in 'old', and is where 'pi'
- * comes from now. */
+/* The host with 'ip' was in 'old' and is in 'new' now. */
 static void
-move_host(struct hswitch *hsw, const struct packet_in *pi,
-          const struct place *old)
+move_members(struct hswitch *hsw, uint32_t zone, ovs_be32 ip,
+             const struct place *old, const struct place *new)
 {
-    const struct place from = arp_place(pi);
-    uint32_t zone = pi->zone;
-    struct neigh *neigh = neigh_lookup(hsw, zone, pi->flow.nw_src);
     struct service *service;
 
-    if (neigh && place_equals(&neigh->place, old)) {
-        neigh->from = *old;
-        neigh->place = from;
-        neigh_heard(hsw, neigh);
-    }
     LIST_FOR_EACH (service, node, &hsw->engine.services) {
         for (size_t i = 0; i < service->cfg->n_members; i++) {
             struct member *m = service->members[i];
             const struct place place = { m->mac, m->port };
 
-            if (m->zone == zone && m->address == pi->flow.nw_src
-                && place_equals(&place, old) && may_be_in(m, &from)) {
-                member_set_location(m, from.mac, from.port);
+            if (m->zone == zone && m->address == ip
+                && place_equals(&place, old) && may_be_in(m, new)) {
+                member_set_location(m, new->mac, new->port);
             }
         }
     }
+}
+
+static void
+answer(struct hswitch *hsw, uint32_t zone, ovs_be32 ip,
+       const struct place *place, struct eth_addr tha, ovs_be32 tpa,
+       ovs_be16 vlan_tci, ofp_port_t port)
+{
+    arp_send(hsw->ofsw, zone, ARP_OP_REPLY, place->mac, ip, tha, tpa, false,
+             vlan_tci, port);
 }
 
 /* Tells the 'askers' for 'ip' where it is, if that is known. */
 static void
 answer_askers(struct hswitch *hsw, uint32_t zone, ovs_be32 ip)
 {
-    const struct neigh *neigh = neigh_find_fresh(hsw, zone, ip);
     struct asker *asker;
+    struct place place;
 
-    if (!neigh) {
+    if (!neighbours_find(hsw->ofsw, zone, ip, &place)) {
         return;
     }
     LIST_FOR_EACH_SAFE (asker, node, &hsw->askers) {
         if (asker->zone == zone && asker->target == ip) {
-            arp_send(hsw, ARP_OP_REPLY, neigh->place.mac, ip, asker->mac,
-                     asker->vip, false, asker->vlan_tci, asker->port);
-            asker_delete(asker);
+            answer(hsw, zone, ip, &place, asker->mac, asker->vip,
+                   asker->vlan_tci, asker->port);
+            asker_delete(hsw, asker);
         }
     }
+}
+
+void
+neigh_handle_event(struct hswitch *hsw, const struct event_neighbour *event)
+{
+    if (event->what & EVENT_NEIGHBOUR_MOVED) {
+        const struct place old = { event->old_mac, event->old_port };
+        const struct place new = { event->mac, event->port };
+
+        move_members(hsw, event->zone, event->ip, &old, &new);
+    }
+    answer_askers(hsw, event->zone, event->ip);
 }
 
 /* A server that shares 'vip' asks for 'target'.  If that is not known here,
@@ -452,22 +310,23 @@ answer_sharing_server(struct hswitch *hsw, const struct service *service,
                       ovs_be32 vip, ovs_be32 target,
                       const struct packet_in *pi)
 {
+    const struct arp_asker asker_name = asker_for(service->cfg, target,
+                                                  pi->flow.vlans[0].tci);
     ofp_port_t port = pi->flow.in_port.ofp_port;
-    const struct neigh *neigh = neigh_find_fresh(hsw, service->cfg->zone,
-                                                 target);
+    struct place place;
 
-    if (neigh) {
-        arp_send(hsw, ARP_OP_REPLY, neigh->place.mac, target,
-                 pi->flow.arp_sha, vip, false, pi->flow.vlans[0].tci, port);
+    if (neighbours_find(hsw->ofsw, pi->zone, target, &place)) {
+        answer(hsw, pi->zone, target, &place, pi->flow.arp_sha, vip,
+               pi->flow.vlans[0].tci, port);
         return;
     }
 
     if (ovs_list_size(&hsw->askers) >= ASKERS_MAX) {
-        asker_delete(oldest_asker(hsw));
+        asker_delete(hsw, oldest_asker(hsw));
     }
     struct asker *asker = xmalloc(sizeof *asker);
     *asker = (struct asker) {
-        .zone = service->cfg->zone,
+        .zone = pi->zone,
         .target = target,
         .vip = vip,
         .mac = pi->flow.arp_sha,
@@ -476,8 +335,8 @@ answer_sharing_server(struct hswitch *hsw, const struct service *service,
         .expires = time_msec() + ASKER_TIMEOUT_MS,
     };
     ovs_list_push_back(&hsw->askers, &asker->node);
-    arp_send(hsw, ARP_OP_REQUEST, service->cfg->mac, vip, eth_addr_zero,
-             target, true, asker->vlan_tci, OFPP_FLOOD);
+    neighbours_want(hsw->ofsw, PIPE_APP_HANDOVER, pi->zone, target,
+                    &asker_name);
 }
 
 static void
@@ -512,9 +371,14 @@ handle_to_vip(struct hswitch *hsw, const struct service *service,
     if (sender) {
         const struct place from = arp_place(pi);
 
-        neigh_learn(hsw, service, sender, &from, pi->flow.vlans[0].tci);
+        if (!service_lookup_vip(&hsw->engine, pi->zone, sender)) {
+            const struct arp_asker asker = asker_for(
+                service->cfg, sender, pi->flow.vlans[0].tci);
+
+            neighbours_learn(hsw->ofsw, PIPE_APP_HANDOVER, pi->zone, sender,
+                             &from, &asker);
+        }
         learn_members(hsw, sender, pi);
-        answer_askers(hsw, service->cfg->zone, sender);
     } else if (learn_members(hsw, service->cfg->vip, pi)) {
         /* A probe by a server that is about to take the address that it
          * shares: do not tell it that somebody else has the address. */
@@ -522,9 +386,9 @@ handle_to_vip(struct hswitch *hsw, const struct service *service,
     }
 
     if (pi->flow.nw_proto == ARP_OP_REQUEST) {
-        arp_send(hsw, ARP_OP_REPLY, service->cfg->mac, service->cfg->vip,
-                 pi->flow.arp_sha, sender, false, pi->flow.vlans[0].tci,
-                 port);
+        arp_send(hsw->ofsw, pi->zone, ARP_OP_REPLY, service->cfg->mac,
+                 service->cfg->vip, pi->flow.arp_sha, sender, false,
+                 pi->flow.vlans[0].tci, port);
     }
 }
 
@@ -539,10 +403,7 @@ neigh_handle_arp(struct hswitch *hsw, const struct packet_in *pi)
         return;
     }
 
-    struct place old;
-    while (claims_hear(hsw, pi, &old)) {
-        move_host(hsw, pi, &old);
-    }
+    neighbours_hear(hsw->ofsw, pi);
 
     const struct engine *e = &hsw->engine;
     uint32_t zone = pi->zone;

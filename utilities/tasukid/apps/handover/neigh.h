@@ -11,15 +11,18 @@
  * ARP about it with anyone else.  Their requests are answered here, on behalf
  * of the host they ask for, and their announcements stay here.
  *
- * ARP says where hosts are, servers as well as clients.  Once it has, a host
- * counts as moved only when it does not answer there any more: see claim.h. */
+ * ARP says where hosts are, servers as well as clients, and the core's
+ * neighbours.h keeps that. */
 
-#include "arp.h"
-#include "handover.h"
+#include <stdbool.h>
+
 #include "openvswitch/types.h"
 
+struct event_neighbour;
+struct hswitch;
 struct member;
 struct packet_in;
+struct place;
 struct service;
 
 /* Handles an ARP packet that names a service's address. */
@@ -27,7 +30,7 @@ void neigh_handle_arp(struct hswitch *, const struct packet_in *);
 
 /* Returns true if a client with address 'ip', or its gateway, was in 'old' and
  * is in 'new' now.  If that is not known, asks in 'old', so that the next call
- * may know (see claim.h). */
+ * may know. */
 bool neigh_has_moved(struct hswitch *, const struct service *, ovs_be32 ip,
                      const struct place *old, const struct place *new,
                      ovs_be16 vlan_tci);
@@ -40,6 +43,9 @@ void neigh_probe_member(struct hswitch *, struct member *m, bool everywhere);
  * Asks where 'm' is, but not each time. */
 void neigh_check_member(struct hswitch *, struct member *m,
                         const struct place *place);
+
+/* The core knows where a host is, or that it has moved. */
+void neigh_handle_event(struct hswitch *, const struct event_neighbour *);
 
 /* Periodic work. */
 void neigh_run(struct hswitch *);

@@ -178,7 +178,7 @@ stats_switch(struct ofswitch *ofsw, void *q_)
         ds_put_format(&q->ds, "    %-18s %10"PRIuSIZE"\n", "direct_pairs",
                       e->n_direct);
         ds_put_format(&q->ds, "    %-18s %10"PRIuSIZE"\n", "held_bytes",
-                      handover_shared.held.used);
+                      e->shared->held.used);
         format_counters(e->counters, &q->ds);
     }
 }

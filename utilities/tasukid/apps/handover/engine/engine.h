@@ -33,7 +33,7 @@
  *   entry.c          what is to be forwarded, as values
  *   service.c        services, and choosing a server
  *   member.c         their servers
- *   counters.c       what happened, in numbers (rate.h, place.h: small types)
+ *   counters.c       what happened, in numbers (rate.h: a small type)
  *
  *   judge.c          which rule a request matches
  *   rules.c          the rules of a service
@@ -54,8 +54,8 @@
 #include "openvswitch/hmap.h"
 #include "openvswitch/list.h"
 #include "openvswitch/types.h"
-#include "place.h"
 #include "rate.h"
+#include "utilities/tasukid/protocol/place.h"
 #include "utilities/tasukid/protocol/tcp-hold.h"
 #include "utilities/tasukid/protocol/tcp-segment.h"
 

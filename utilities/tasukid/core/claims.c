@@ -2,19 +2,18 @@
  * Copyright (c) 2026 the Tasuki developers. */
 
 #include <config.h>
-#include "claim.h"
+#include "claims.h"
 
 #include <stdlib.h>
 
+#include "app.h"
+#include "ofswitch.h"
 #include "openvswitch/poll-loop.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
-#include "utilities/tasukid/apps/handover/engine/service.h"
-#include "utilities/tasukid/core/app.h"
-#include "utilities/tasukid/core/ofswitch.h"
 
-VLOG_DEFINE_THIS_MODULE(handover_claim);
+VLOG_DEFINE_THIS_MODULE(claims);
 
 /* How often each place is asked, and how long each answer may take.  A host
  * that loses two packets of three is still there. */
@@ -33,10 +32,12 @@ enum claim_state {
     CLAIM_ASK_OLD,
     CLAIM_ASK_NEW,
     CLAIM_REFUTED,
+    CLAIM_PROVEN,
 };
 
 struct claim {
-    struct ovs_list node;       /* In hswitch's 'claims'. */
+    struct ovs_list node;       /* In 'list' of a "struct claims". */
+    uint8_t app;
     enum claim_state state;
     int n_asked;                /* In this state. */
     long long int next;         /* When to ask again or go on, in ms. */
@@ -45,11 +46,7 @@ struct claim {
     ovs_be32 ip;
     struct place old;
     struct place new;
-
-    /* In whose name to ask. */
-    struct eth_addr sha;
-    ovs_be32 spa;
-    ovs_be16 vlan_tci;
+    struct arp_asker asker;
 };
 
 static void
@@ -60,28 +57,25 @@ claim_delete(struct claim *claim)
 }
 
 static void
-claim_ask(struct hswitch *hsw, struct claim *claim)
+claim_ask(const struct claims *claims, struct claim *claim)
 {
-    const struct place *place = (claim->state == CLAIM_ASK_OLD ? &claim->old
-                                 : &claim->new);
-
     claim->n_asked++;
     claim->next = time_msec() + ASK_INTERVAL_MS;
-    arp_send(hsw, ARP_OP_REQUEST, claim->sha, claim->spa, place->mac,
-             claim->ip, false, claim->vlan_tci, place->port);
+    arp_ask(claims->sw, &claim->asker, claim->zone, claim->ip,
+            claim->state == CLAIM_ASK_OLD ? &claim->old : &claim->new);
 }
 
 /* Returns true if there is room for a claim from 'port' that 'ip' is not in
  * 'old' any more, and no such claim yet. */
 static bool
-may_claim(const struct hswitch *hsw, uint32_t zone, ovs_be32 ip,
+may_claim(const struct claims *claims, uint32_t zone, ovs_be32 ip,
           const struct place *old, ofp_port_t port)
 {
     const struct claim *claim;
     size_t n_total = 0;
     size_t n = 0;
 
-    LIST_FOR_EACH (claim, node, &hsw->claims) {
+    LIST_FOR_EACH (claim, node, &claims->list) {
         n_total++;
         if (claim->new.port == port) {
             if (claim->zone == zone && claim->ip == ip
@@ -95,81 +89,82 @@ may_claim(const struct hswitch *hsw, uint32_t zone, ovs_be32 ip,
 }
 
 void
-claim_start(struct hswitch *hsw, const struct service_config *cfg, ovs_be32 ip,
-            const struct place *old, const struct place *new,
-            ovs_be16 vlan_tci)
+claims_add(struct claims *claims, uint8_t app, uint32_t zone, ovs_be32 ip,
+           const struct place *old, const struct place *new,
+           const struct arp_asker *asker)
 {
-    if (!may_claim(hsw, cfg->zone, ip, old, new->port)) {
+    if (!may_claim(claims, zone, ip, old, new->port)) {
         return;
     }
 
     struct claim *claim = xmalloc(sizeof *claim);
     *claim = (struct claim) {
+        .app = app,
         .state = CLAIM_ASK_OLD,
-        .zone = cfg->zone,
+        .zone = zone,
         .ip = ip,
         .old = *old,
         .new = *new,
-        .sha = cfg->mac,
-        /* To a server that shares the service's address this is a probe. */
-        .spa = ip == cfg->vip ? 0 : cfg->vip,
-        .vlan_tci = vlan_tci,
+        .asker = *asker,
     };
-    ovs_list_push_back(&hsw->claims, &claim->node);
-    claim_ask(hsw, claim);
+    ovs_list_push_back(&claims->list, &claim->node);
+    claim_ask(claims, claim);
 }
 
 static void
-claim_refute(const struct hswitch *hsw, struct claim *claim)
+claim_refute(const struct claims *claims, struct claim *claim)
 {
     static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
 
     VLOG_WARN_RL(&rl, "%s: "ETH_ADDR_FMT" on port %"PRIu32" claims address "
                  IP_FMT", which stays with "ETH_ADDR_FMT" on port %"PRIu32,
-                 ofswitch_name(hsw->ofsw), ETH_ADDR_ARGS(claim->new.mac),
+                 ofswitch_name(claims->sw), ETH_ADDR_ARGS(claim->new.mac),
                  claim->new.port, IP_ARGS(claim->ip),
                  ETH_ADDR_ARGS(claim->old.mac), claim->old.port);
     claim->state = CLAIM_REFUTED;
     claim->next = time_msec() + REFUTED_MS;
 }
 
-/* Forgets all claims that 'ip' is not in 'old' any more. */
+/* 'proven' says that its host is not in the old place any more.  Forgets what
+ * others claim about that. */
 static void
-claims_settle(struct hswitch *hsw, uint32_t zone, ovs_be32 ip,
-              const struct place *old)
+claim_settle(struct claims *claims, struct claim *proven)
 {
     struct claim *claim;
 
-    LIST_FOR_EACH_SAFE (claim, node, &hsw->claims) {
-        if (claim->zone == zone && claim->ip == ip
-            && place_equals(&claim->old, old)) {
+    LIST_FOR_EACH_SAFE (claim, node, &claims->list) {
+        if (claim != proven && claim->zone == proven->zone
+            && claim->ip == proven->ip
+            && place_equals(&claim->old, &proven->old)) {
             claim_delete(claim);
         }
     }
+    proven->state = CLAIM_PROVEN;
+    proven->next = time_msec();
 }
 
 bool
-claims_hear(struct hswitch *hsw, const struct packet_in *pi,
+claims_hear(struct claims *claims, const struct packet_in *pi,
             struct place *old)
 {
     const struct place from = arp_place(pi);
-    uint32_t zone = pi->zone;
     struct claim *claim;
 
-    LIST_FOR_EACH (claim, node, &hsw->claims) {
-        if (claim->zone != zone || claim->ip != pi->flow.nw_src
-            || claim->state == CLAIM_REFUTED) {
+    LIST_FOR_EACH (claim, node, &claims->list) {
+        if (claim->zone != pi->zone || claim->ip != pi->flow.nw_src
+            || claim->state == CLAIM_REFUTED
+            || claim->state == CLAIM_PROVEN) {
             continue;
         }
         if (place_equals(&from, &claim->old)) {
-            claim_refute(hsw, claim);
+            claim_refute(claims, claim);
         } else if (place_equals(&from, &claim->new)
                    && claim->state == CLAIM_ASK_NEW
                    && pi->flow.nw_proto == ARP_OP_REPLY
-                   && pi->flow.nw_dst == claim->spa
-                   && eth_addr_equals(pi->flow.arp_tha, claim->sha)) {
+                   && pi->flow.nw_dst == claim->asker.ip
+                   && eth_addr_equals(pi->flow.arp_tha, claim->asker.mac)) {
             *old = claim->old;
-            claims_settle(hsw, zone, pi->flow.nw_src, old);
+            claim_settle(claims, claim);
             return true;
         }
     }
@@ -177,24 +172,24 @@ claims_hear(struct hswitch *hsw, const struct packet_in *pi,
 }
 
 bool
-claims_run(struct hswitch *hsw, uint32_t *zone, ovs_be32 *ip,
+claims_run(struct claims *claims, uint32_t *zone, ovs_be32 *ip,
            struct place *old)
 {
     long long int now = time_msec();
     struct claim *claim;
 
-    LIST_FOR_EACH_SAFE (claim, node, &hsw->claims) {
+    LIST_FOR_EACH_SAFE (claim, node, &claims->list) {
         if (now < claim->next) {
             continue;
         }
-        if (claim->state == CLAIM_REFUTED) {
+        if (claim->state == CLAIM_REFUTED || claim->state == CLAIM_PROVEN) {
             claim_delete(claim);
         } else if (claim->n_asked < N_ASKS) {
-            claim_ask(hsw, claim);
+            claim_ask(claims, claim);
         } else if (claim->state == CLAIM_ASK_OLD) {
             claim->state = CLAIM_ASK_NEW;
             claim->n_asked = 0;
-            claim_ask(hsw, claim);
+            claim_ask(claims, claim);
         } else {
             *zone = claim->zone;
             *ip = claim->ip;
@@ -207,27 +202,40 @@ claims_run(struct hswitch *hsw, uint32_t *zone, ovs_be32 *ip,
 }
 
 void
-claims_wait(struct hswitch *hsw)
+claims_wait(const struct claims *claims)
 {
     const struct claim *claim;
 
-    LIST_FOR_EACH (claim, node, &hsw->claims) {
+    LIST_FOR_EACH (claim, node, &claims->list) {
         poll_timer_wait_until(claim->next);
     }
 }
 
 void
-claims_init(struct hswitch *hsw)
-{
-    ovs_list_init(&hsw->claims);
-}
-
-void
-claims_destroy(struct hswitch *hsw)
+claims_forget(struct claims *claims, uint8_t app)
 {
     struct claim *claim;
 
-    LIST_FOR_EACH_POP (claim, node, &hsw->claims) {
-        free(claim);
+    LIST_FOR_EACH_SAFE (claim, node, &claims->list) {
+        if (claim->app == app) {
+            claim_delete(claim);
+        }
+    }
+}
+
+void
+claims_init(struct claims *claims, struct ofswitch *sw)
+{
+    claims->sw = sw;
+    ovs_list_init(&claims->list);
+}
+
+void
+claims_destroy(struct claims *claims)
+{
+    struct claim *claim;
+
+    LIST_FOR_EACH_SAFE (claim, node, &claims->list) {
+        claim_delete(claim);
     }
 }

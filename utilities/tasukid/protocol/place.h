@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copyright (c) 2026 the Tasuki developers. */
 
-#ifndef TASUKID_HANDOVER_PLACE_H
-#define TASUKID_HANDOVER_PLACE_H 1
+#ifndef TASUKID_PLACE_H
+#define TASUKID_PLACE_H 1
 
 /* Where a host is: its MAC address and port tell it from every other host. */
 
