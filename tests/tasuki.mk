@@ -135,6 +135,12 @@ ofswitch_sources = \
 	tests/unit/lone-switch.c \
 	tests/unit/lone-switch.h
 
+TASUKI_UNIT_TESTS += tests/unit/test-bypass
+tests_unit_test_bypass_SOURCES = tests/unit/test-bypass.c $(ofswitch_sources)
+tests_unit_test_bypass_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_bypass_LDFLAGS = $(ofswitch_ldflags) -Wl,--wrap=flow_set_add
+tests_unit_test_bypass_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-events
 tests_unit_test_events_SOURCES = \
 	tests/unit/test-events.c $(ofswitch_sources)

@@ -71,7 +71,9 @@ match_no_flags(struct match *match, uint16_t flags)
     match_set_tcp_flags_masked(match, 0, htons(flags));
 }
 
-/* Does not match the zone: all services are in the same one. */
+/* Does not match the zone: all services are in zone 0, and so is every packet
+ * that comes to this table without a decision about its egress.  (A tenant's
+ * packets have one, and the core sends them past this table.) */
 static void
 match_entry(const struct entry *entry, struct match *match)
 {
