@@ -460,3 +460,16 @@ tcp_model_check(const struct tcp_offset *o, const uint8_t *l3, size_t len,
     free(expected);
     return error;
 }
+
+bool
+tcp_model_in_window(const struct check_tcp_seq *c, int64_t number)
+{
+    const int64_t two32 = INT64_C(1) << 32;
+
+    for (int64_t n = number - 2 * two32; n <= number + 2 * two32; n += two32) {
+        if (n >= c->start && n < (int64_t) c->start + c->len) {
+            return true;
+        }
+    }
+    return false;
+}

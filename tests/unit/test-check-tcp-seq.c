@@ -18,20 +18,6 @@
 
 enum { URG = 0x20 };
 
-#define TWO32 (INT64_C(1) << 32)
-
-/* Returns true if 'number' or another that looks the same is in the window. */
-static bool
-in_window(const struct check_tcp_seq *c, int64_t number)
-{
-    for (int64_t n = number - 2 * TWO32; n <= number + 2 * TWO32; n += TWO32) {
-        if (n >= c->start && n < (int64_t) c->start + c->len) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static enum check_tcp_verdict
 model(const struct check_tcp_seq *c, uint8_t flags, uint32_t seq, uint32_t ack,
       unsigned int size)
@@ -40,13 +26,13 @@ model(const struct check_tcp_seq *c, uint8_t flags, uint32_t seq, uint32_t ack,
 
     if (c->number == CHECK_TCP_ACK) {
         return (!size && flags & ACK && !(flags & (SYN | FIN | RST))
-                && in_window(c, ack) ? CHECK_TCP_INSIDE : CHECK_TCP_OUTSIDE);
+                && tcp_model_in_window(c, ack) ? CHECK_TCP_INSIDE : CHECK_TCP_OUTSIDE);
     }
     if (flags & (SYN | RST | URG)) {
         return CHECK_TCP_OUTSIDE;
     }
     for (unsigned int i = 0; i < size; i++) {
-        n_in += in_window(c, (int64_t) seq + i);
+        n_in += tcp_model_in_window(c, (int64_t) seq + i);
     }
     return (!n_in ? CHECK_TCP_OUTSIDE
             : n_in == size && !(flags & FIN) ? CHECK_TCP_INSIDE

@@ -32,8 +32,6 @@ enum { ECE = 0x40, CWR = 0x80 };
 /* Two edges and the FIN. */
 enum { MAX_PIECES = 3 };
 
-#define TWO32 (INT64_C(1) << 32)
-
 /* A segment as TCP sees it. */
 struct segment {
     int version;                /* Of IP. */
@@ -105,18 +103,6 @@ write_packet(const struct segment *s)
     return bytes;
 }
 
-/* Returns true if 'number' or another that looks the same is in the window. */
-static bool
-in_window(const struct check_tcp_seq *c, int64_t number)
-{
-    for (int64_t n = number - 2 * TWO32; n <= number + 2 * TWO32; n += TWO32) {
-        if (n >= c->start && n < (int64_t) c->start + c->len) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* Divides 's' into 'pieces', and returns their number, by going from byte to
  * byte; in 'inside' says which of them are. */
 static int
@@ -126,7 +112,7 @@ model(const struct check_tcp_seq *c, const struct segment *s,
     int n = 0;
 
     for (size_t i = 0; i < s->size; i++) {
-        bool in = in_window(c, (int64_t) s->seq + i);
+        bool in = tcp_model_in_window(c, (int64_t) s->seq + i);
 
         if (!n || in != inside[n - 1]) {
             assert_true(n < MAX_PIECES);
