@@ -12,23 +12,12 @@ utilities_tasuki_ctl_tasuki_ctl_SOURCES = \
 	utilities/tasuki-ctl/tasuki-ctl.h \
 	utilities/tasuki-ctl/tenants.c \
 	utilities/tasukid/apps/apps.h \
-	utilities/tasukid/apps/handover/engine/glob.c \
-	utilities/tasukid/apps/handover/engine/glob.h \
-	utilities/tasukid/apps/handover/engine/rule-check.c \
-	utilities/tasukid/apps/handover/engine/rule-check.h \
 	utilities/tasukid/apps/handover/service-check.c \
 	utilities/tasukid/apps/handover/service-check.h \
 	utilities/tasukid/apps/mirror/row.c \
 	utilities/tasukid/apps/mirror/row.h \
-	utilities/tasukid/apps/tenant/row.c \
-	utilities/tasukid/apps/tenant/row.h \
-	utilities/tasukid/core/database-watch.c \
-	utilities/tasukid/core/database-watch.h \
-	utilities/tasukid/core/row-check.c \
-	utilities/tasukid/core/row-check.h
-nodist_utilities_tasuki_ctl_tasuki_ctl_SOURCES = \
-	utilities/tasukid/tasuki-idl.c \
-	utilities/tasukid/tasuki-idl.h
+	$(tasuki_row_sources)
+nodist_utilities_tasuki_ctl_tasuki_ctl_SOURCES = $(tasuki_idl_sources)
 utilities_tasuki_ctl_tasuki_ctl_LDADD = lib/libopenvswitch.la
 
 MAN_ROOTS += docs/tasuki-ctl.8.in

@@ -14,19 +14,8 @@ utilities_tasuki_hook_tasuki_hook_SOURCES = \
 	utilities/tasuki-hook/tasuki-hook.c \
 	utilities/tasuki-hook/tenants.c \
 	utilities/tasuki-hook/tenants.h \
-	utilities/tasukid/apps/handover/engine/glob.c \
-	utilities/tasukid/apps/handover/engine/glob.h \
-	utilities/tasukid/apps/handover/engine/rule-check.c \
-	utilities/tasukid/apps/handover/engine/rule-check.h \
-	utilities/tasukid/apps/tenant/row.c \
-	utilities/tasukid/apps/tenant/row.h \
-	utilities/tasukid/core/database-watch.c \
-	utilities/tasukid/core/database-watch.h \
-	utilities/tasukid/core/row-check.c \
-	utilities/tasukid/core/row-check.h
-nodist_utilities_tasuki_hook_tasuki_hook_SOURCES = \
-	utilities/tasukid/tasuki-idl.c \
-	utilities/tasukid/tasuki-idl.h
+	$(tasuki_row_sources)
+nodist_utilities_tasuki_hook_tasuki_hook_SOURCES = $(tasuki_idl_sources)
 utilities_tasuki_hook_tasuki_hook_LDADD = lib/libopenvswitch.la
 
 MAN_ROOTS += docs/tasuki-hook.8.in

@@ -209,9 +209,25 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/protocol/tcp-hold.h \
 	utilities/tasukid/protocol/tcp-segment.c \
 	utilities/tasukid/protocol/tcp-segment.h
-nodist_utilities_tasukid_libtasukid_la_SOURCES = \
+nodist_utilities_tasukid_libtasukid_la_SOURCES = $(tasuki_idl_sources)
+
+# What programs need that read the database, and check or show its rows as
+# tasukid does.
+tasuki_row_sources = \
+	utilities/tasukid/apps/handover/engine/glob.c \
+	utilities/tasukid/apps/handover/engine/glob.h \
+	utilities/tasukid/apps/handover/engine/rule-check.c \
+	utilities/tasukid/apps/handover/engine/rule-check.h \
+	utilities/tasukid/apps/tenant/row.c \
+	utilities/tasukid/apps/tenant/row.h \
+	utilities/tasukid/core/database-watch.c \
+	utilities/tasukid/core/database-watch.h \
+	utilities/tasukid/core/row-check.c \
+	utilities/tasukid/core/row-check.h
+tasuki_idl_sources = \
 	utilities/tasukid/tasuki-idl.c \
 	utilities/tasukid/tasuki-idl.h
+
 # For objects of its own, as those of the programs below are not libtool's.
 utilities_tasukid_libtasukid_la_CPPFLAGS = $(AM_CPPFLAGS)
 utilities_tasukid_libtasukid_la_LIBADD = -lhs
