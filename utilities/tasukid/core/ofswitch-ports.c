@@ -283,16 +283,41 @@ ofswitch_has_owners(const struct ofswitch *sw)
     return false;
 }
 
+struct listed_address {
+    uint32_t zone;
+    struct in6_addr addr;
+};
+
+static void
+collect_address(uint32_t zone, const struct in6_addr *addr, void *addresses)
+{
+    struct listed_address *la = ofpbuf_put_uninit(addresses, sizeof *la);
+
+    la->zone = zone;
+    la->addr = *addr;
+}
+
+/* 'cb' runs as the caller, not as the application that lists the address. */
 void
 ofswitch_for_each_address(const struct ofswitch *sw, app_address_func *cb,
                           void *aux)
 {
+    struct ofpbuf addresses;
+
+    ofpbuf_init(&addresses, 0);
     for (size_t i = 0; i < app_count(); i++) {
         if (app_classes[i]->list_addresses
             && ofswitch_runs(sw, app_classes[i]->id)) {
-            APP_CALL(app_classes[i], list_addresses, sw, cb, aux);
+            APP_CALL(app_classes[i], list_addresses, sw, collect_address,
+                     &addresses);
         }
     }
+
+    const struct listed_address *la = addresses.data;
+    for (size_t i = 0; i < addresses.size / sizeof *la; i++) {
+        cb(la[i].zone, &la[i].addr, aux);
+    }
+    ofpbuf_uninit(&addresses);
 }
 
 static int
