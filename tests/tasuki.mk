@@ -182,6 +182,11 @@ tests_unit_test_timers_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_timers_LDFLAGS = -Wl,--wrap=time_msec
 tests_unit_test_timers_LDADD = $(tasukid_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-mirror-capture
+tests_unit_test_mirror_capture_SOURCES = tests/unit/test-mirror-capture.c
+tests_unit_test_mirror_capture_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_mirror_capture_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-mirror-skips
 tests_unit_test_mirror_skips_SOURCES = tests/unit/test-mirror-skips.c
 tests_unit_test_mirror_skips_CPPFLAGS = $(tasukid_unit_cppflags)

@@ -23,10 +23,11 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
 from lab import Namespace
-from lab.lab import REPOSITORY, wait_for
+from lab.lab import wait_for
 from lab.namespace import connect
+from lab.switch import programs
 
-PROGRAM = os.path.join(REPOSITORY, "build/bin/tasuki-capture")
+PROGRAM = os.path.join(programs(), "tasuki-capture")
 CLIENT, SERVER = "192.0.2.1", "192.0.2.2"
 PORT = 40000
 BODY = 36000000
@@ -118,7 +119,7 @@ class Sensor:
             self.socket.send(bytes(frame))
 
     def show(self):
-        done = self.lab.run(os.path.dirname(PROGRAM) + "/ovs-appctl", "-t",
+        done = self.lab.run(os.path.join(programs(), "ovs-appctl"), "-t",
                             self.lab.path("ctl"), "show")
         return done.stdout
 
@@ -523,18 +524,20 @@ def test_without_root(sensor):
 
 
 @pytest.mark.parametrize("arguments, message", [
-    (["nothere", "/tmp/x"], "nothere: No such device"),
+    (["nothere", "FILE"], "nothere: No such device"),
     (["mirror0", "/nowhere/x"], "/nowhere/x: No such file or directory"),
     (["mirror0"], "an interface and a file are needed"),
-    (["--rotate-size=1x", "mirror0", "/tmp/x"], "--rotate-size: \"1x\""),
-    (["--rotate-size=-1", "mirror0", "/tmp/x"], "--rotate-size: \"-1\""),
-    (["--rotate-size=99999999999G", "mirror0", "/tmp/x"], "--rotate-size"),
-    (["--keep=0", "mirror0", "/tmp/x"], "--keep: \"0\""),
-    (["--detach", "--parent=1", "mirror0", "/tmp/x"], "--detach leaves"),
+    (["--rotate-size=1x", "mirror0", "FILE"], "--rotate-size: \"1x\""),
+    (["--rotate-size=-1", "mirror0", "FILE"], "--rotate-size: \"-1\""),
+    (["--rotate-size=99999999999G", "mirror0", "FILE"], "--rotate-size"),
+    (["--keep=0", "mirror0", "FILE"], "--keep: \"0\""),
+    (["--detach", "--parent=1", "mirror0", "FILE"], "--detach leaves"),
 ])
 def test_what_does_not_work(sensor, arguments, message):
-    done = sensor.namespace.run(PROGRAM, "--unixctl=none", *arguments,
-                                check=False)
+    file = sensor.folder + "/x"
+    done = sensor.namespace.run(
+        PROGRAM, "--unixctl=none",
+        *[file if word == "FILE" else word for word in arguments], check=False)
     assert done.returncode == 1
     assert message in done.stderr
-    assert not os.path.exists("/tmp/x")
+    assert not sensor.names()
