@@ -449,6 +449,13 @@ tests_fuzz_fuzz_http_judge_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_fuzz_fuzz_http_judge_LDFLAGS = $(tasuki_fuzz_ldflags)
 tests_fuzz_fuzz_http_judge_LDADD = $(tasukid_fuzz_ldadd)
 
+TASUKI_FUZZERS += tests/fuzz/fuzz-mirror
+EXTRA_DIST += tests/fuzz/fuzz-mirror.dict
+tests_fuzz_fuzz_mirror_SOURCES = tests/fuzz/fuzz-mirror.c
+tests_fuzz_fuzz_mirror_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_fuzz_fuzz_mirror_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_mirror_LDADD = $(tasukid_fuzz_ldadd)
+
 TASUKI_FUZZERS += tests/fuzz/fuzz-openflow
 tests_fuzz_fuzz_openflow_SOURCES = tests/fuzz/fuzz-openflow.c
 tests_fuzz_fuzz_openflow_CPPFLAGS = $(tasukid_unit_cppflags)

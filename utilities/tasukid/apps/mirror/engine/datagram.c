@@ -69,15 +69,15 @@ datagram_passed(struct mirror_conn *c, enum mirror_dir dir,
 {
     uint64_t headers = n_packets * (IN6_IS_ADDR_V4MAPPED(&c->key.client.addr)
                                     ? HEADERS_IPV4 : HEADERS_IPV6);
-
-    bool done;
     struct skip skip = {
-        .policies = skippers(c, dir, &done),
+        .policies = (c->policies[dir] & c->engine->policies
+                     & ~c->entries[dir].policies),
         .protocol = protocol_name(c->protocol),
         .reason = "UDP after its first packets",
     };
 
-    if (n_bytes > headers) {
+    if (c->entries[dir].mode == MIRROR_PASS && skip.policies
+        && n_bytes > headers) {
         skip_tell(c, dir, &skip, c->counts[dir].n_bytes, n_bytes - headers, 0);
     }
 }

@@ -139,8 +139,6 @@ update_cover(struct mirror_conn *c, enum mirror_dir dir)
 
 /* While a response is skipped, the next request tells where it ends, whatever
  * length it was to have. */
-/* While a response is skipped, the next request tells where it ends, whatever
- * length it was to have. */
 static bool
 needs_hold(const struct mirror_conn *c)
 {

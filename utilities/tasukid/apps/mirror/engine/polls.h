@@ -13,13 +13,14 @@
  * These are taken to be as short as they can be, so that the estimate errs to
  * the early side, as it does for retransmissions, which are counted, too.  How
  * long is left follows from the rate between the last two answers that
- * differed: Open vSwitch brings its counters up to date twice a second only, so
- * a body should take some seconds.  If they do not change for POLLS_STILL_MS
- * ms, the entries are taken back, too.  The next
- * question comes after half of that time, at most POLLS_MAX_MS later.
- * "Shortly before" is what is on its way at that rate: a round trip, as it was
- * when the connection was opened.  That is taken to be at least POLLS_MIN_RTT
- * ms, since the entries take their time to go, too. */
+ * differed.  Open vSwitch brings its counters up to date twice a second only,
+ * so a body has to take some seconds; if they do not change for POLLS_STILL_MS
+ * ms, the entries are taken back, too.
+ *
+ * The next question comes after half of the time that is left, at most
+ * POLLS_MAX_MS later.  "Shortly before" is what is on its way at that rate: a
+ * round trip, as it was when the connection was opened.  That is taken to be
+ * at least POLLS_MIN_RTT ms, since the entries take their time to go, too. */
 
 #include "conn.h"
 
