@@ -248,6 +248,11 @@ tests_unit_test_mirror_random_SOURCES = \
 tests_unit_test_mirror_random_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_mirror_random_LDADD = $(tasukid_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-mirror-ranges
+tests_unit_test_mirror_ranges_SOURCES = tests/unit/test-mirror-ranges.c
+tests_unit_test_mirror_ranges_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_mirror_ranges_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-mirror-tcp
 tests_unit_test_mirror_tcp_SOURCES = \
 	tests/unit/test-mirror-tcp.c $(mirror_peer_sources)

@@ -79,6 +79,32 @@ threshold(void **state)
     fake_stop();
 }
 
+/* A body that is not worth an entry is skipped by the engine alone, and its
+ * ACKs. */
+static void
+small_body(void **state)
+{
+    static const size_t lens[] = { 1000, 1000, 999, 1 };
+
+    (void) state;
+    peer_start(true, (struct mirror_wants) { .threshold = 0 });
+    peer_say(MIRROR_TO_SERVER, GET);
+    assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(3000)), 1);
+    assert_int_equal(peer_ack(MIRROR_TO_SERVER), 1);
+    for (size_t i = 0; i < ARRAY_SIZE(lens); i++) {
+        bool last = i == ARRAY_SIZE(lens) - 1;
+
+        assert_int_equal(peer_noise(MIRROR_TO_CLIENT, lens[i]), last);
+        assert_int_equal(fake_fate, FAKE_HELD);
+        assert_int_equal(peer_ack(MIRROR_TO_SERVER), last);
+        assert_int_equal(fake_fate, FAKE_HELD);
+    }
+    assert_int_equal(sw.n_set, 0);
+    assert_int_equal(sw.n_skips, 1);
+    assert_int_equal(sw.skips[0].len, 2999);
+    fake_stop();
+}
+
 /* Wherever heads are cut, they are copied, and the window is the body's. */
 static void
 heads_cut_at_every_byte(void **state)
@@ -567,6 +593,28 @@ large_open_body(void **state)
     fake_stop();
 }
 
+/* Sequence numbers come round to where something was skipped long ago. */
+static void
+old_window(void **state)
+{
+    (void) state;
+    peer_start(true, (struct mirror_wants) { .threshold = 100000 });
+    peer_say(MIRROR_TO_SERVER, GET);
+    peer_say(MIRROR_TO_CLIENT, BODY(1000000));
+    for (int i = 0; i < 20; i++) {
+        peer_noise(MIRROR_TO_CLIENT, 50000);
+    }
+    assert_int_equal(sw.n_skips, 1);
+    for (int i = 0; i < 75000; i++) {
+        assert_int_equal(peer_say(MIRROR_TO_SERVER, GET), 1);
+        assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(60000)), 1);
+        assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 60000), 1);
+        assert_int_equal(peer_ack(MIRROR_TO_SERVER), 1);
+    }
+    assert_int_equal(sw.n_skips, 1);
+    fake_stop();
+}
+
 /* Many on one connection: heads, requests and two segments a body. */
 static void
 keep_alive(void **state)
@@ -712,42 +760,52 @@ by_stats(void **state)
     fake_stop();
 }
 
+/* A download of 30 MB at 10 MB a second, of which 'max' come.  Entries take
+ * effect after 'delay' ms, counters are brought up to date every 500 ms, or
+ * never.  Returns how many bytes have come when the entries are taken back. */
+static uint64_t
+download_by_stats(uint64_t max, int delay, bool never)
+{
+    uint64_t come = 0, counted = 0, n_bytes = 0;
+    size_t n_asked = 0;
+
+    peer_start(true, (struct mirror_wants) { .by_stats = true });
+    peer_say(MIRROR_TO_SERVER, GET);
+    sw.delay = delay;
+    peer_say(MIRROR_TO_CLIENT, BODY(30000000));
+    while (sw.set[MIRROR_TO_CLIENT].mode == MIRROR_PASS) {
+        if (come < max) {
+            assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 10000), 0);
+            come += 10000;
+            counted += fake_fate == FAKE_ALONE ? 10000 : 0;
+        }
+        fake_wait(1);
+        if (sw.now % 500 == 0 && !never) {
+            n_bytes = counted;
+        }
+        if (sw.n_asked != n_asked) {
+            n_asked = sw.n_asked;
+            mirror_engine_bytes(sw.engine, sw.now, sw.id, MIRROR_TO_CLIENT, 0,
+                                n_bytes);
+        }
+        assert_true(sw.now < 20000);
+    }
+    fake_stop();
+    return come;
+}
+
 /* Counters that lag behind, as those of Open vSwitch do: what has passed since
- * is estimated, and in the end they stand still. */
+ * is estimated.  In the end they stand still. */
 static void
 late_stats(void **state)
 {
-    uint64_t passed = 0, n_bytes = 0;
-    size_t n_asked = 0;
-
     (void) state;
-    for (int done = 0; done < 2; done++) {
-        peer_start(true, (struct mirror_wants) { .by_stats = true });
-        peer_say(MIRROR_TO_SERVER, GET);
-        peer_say(MIRROR_TO_CLIENT, BODY(30000000));
-        passed = n_bytes = 0;
-        while (sw.entries[MIRROR_TO_CLIENT].mode == MIRROR_PASS) {
-            if (!done || passed < 2000000) {
-                peer_noise(MIRROR_TO_CLIENT, 10000);
-                passed += 10000;
-            }
-            fake_wait(1);
-            if (sw.now % 500 == 0) {
-                n_bytes = passed;
-            }
-            if (sw.n_asked != n_asked) {
-                n_asked = sw.n_asked;
-                mirror_engine_bytes(sw.engine, sw.now, sw.id,
-                                    MIRROR_TO_CLIENT, 0, n_bytes);
-                fake_barrier();
-            }
-            assert_true(sw.now < 10000);
-        }
-        if (!done) {
-            assert_in_range(passed, 29000000, 29950000);
-        }
-        fake_stop();
-    }
+    assert_in_range(download_by_stats(30000000, 0, false), 29000000,
+                    29950000);
+    assert_in_range(download_by_stats(30000000, 1000, false), 29000000,
+                    29950000);
+    assert_int_equal(download_by_stats(2000000, 0, false), 2000000);
+    assert_int_equal(download_by_stats(2000000, 0, true), 2000000);
 }
 
 int
@@ -756,6 +814,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(known_length),
         cmocka_unit_test(threshold),
+        cmocka_unit_test(small_body),
         cmocka_unit_test(heads_cut_at_every_byte),
         cmocka_unit_test(much_in_one_segment),
         cmocka_unit_test(no_body),
@@ -772,6 +831,7 @@ main(void)
         cmocka_unit_test(upgrades),
         cmocka_unit_test(large_body),
         cmocka_unit_test(large_open_body),
+        cmocka_unit_test(old_window),
         cmocka_unit_test(keep_alive),
         cmocka_unit_test(thresholds),
         cmocka_unit_test(policies_change),

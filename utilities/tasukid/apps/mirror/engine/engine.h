@@ -133,7 +133,9 @@ struct mirror_verdict {
                                  * entries that were set meanwhile. */
 };
 
-/* A range of a stream that was not copied. */
+/* A range of a stream that was not copied.  If a connection ends without a
+ * sign, in the middle of what is skipped, the rest of that is not known and not
+ * reported. */
 struct mirror_skip {
     const struct mirror_key *key;
     enum mirror_dir dir;
