@@ -30,6 +30,7 @@
 #include "utilities/tasukid/apps/handover/handover.h"
 #include "utilities/tasukid/core/config-db.h"
 #include "utilities/tasukid/core/events.h"
+#include "utilities/tasukid/core/neighbours.h"
 #include "utilities/tasukid/core/ofswitch-private.h"
 #include "utilities/tasukid/tasuki-idl.h"
 
@@ -335,6 +336,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         ofswitch_handle_message(sw, msg);
         ofswitch_packet_run(sw);
         ofswitch_sync_run(sw);
+        neighbours_run();
         events_run();
         ofpbuf_delete(msg);
         data += 2 + len;
