@@ -152,9 +152,15 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/apps/responder/reply.c \
 	utilities/tasukid/apps/responder/reply.h \
 	utilities/tasukid/apps/responder/responder.c \
+	utilities/tasukid/apps/tenant/flows.c \
+	utilities/tasukid/apps/tenant/ports.c \
 	utilities/tasukid/apps/tenant/row.c \
 	utilities/tasukid/apps/tenant/row.h \
+	utilities/tasukid/apps/tenant/show.c \
+	utilities/tasukid/apps/tenant/state.c \
 	utilities/tasukid/apps/tenant/tenant.c \
+	utilities/tasukid/apps/tenant/tenant.h \
+	utilities/tasukid/apps/tenant/tenants.c \
 	utilities/tasukid/core/app-call.h \
 	utilities/tasukid/core/app.c \
 	utilities/tasukid/core/app.h \
