@@ -331,6 +331,8 @@ static void
 lies(void **state)
 {
     static char fill[9000];
+    uint32_t start;
+    size_t n_skips;
 
     (void) state;
     memset(fill, 'x', sizeof fill);
@@ -342,10 +344,10 @@ lies(void **state)
         assert_int_equal(peer_say(MIRROR_TO_SERVER, GET), 1);
         assert_int_equal(fake_fate, FAKE_HELD);
         assert_true(fake_verdict.barrier);
-        assert_int_equal(sw.n_skips, 1);
-        assert_int_equal(sw.skips[0].len, 50000);
         assert_int_equal(peer_send(MIRROR_TO_CLIENT, TCP_ACK, "HT", 2), 1);
         assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(20000) + 2), 1);
+        assert_int_equal(sw.n_skips, 1);
+        assert_int_equal(sw.skips[0].len, 50000);
         assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 19999), 0);
         assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 1), 1);
 
@@ -358,6 +360,24 @@ lies(void **state)
                          !holds);
         assert_int_equal(peer_send(MIRROR_TO_CLIENT, TCP_ACK, fill, 9000), 0);
         assert_int_equal(peer_send(MIRROR_TO_CLIENT, TCP_ACK, fill, 3000), 1);
+        assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(3) "abc"), 1);
+
+        /* The same, and its request is older than what has passed. */
+        peer_say(MIRROR_TO_SERVER, GET);
+        peer_say(MIRROR_TO_CLIENT, BODY(90000));
+        start = peer_next[MIRROR_TO_CLIENT];
+        peer_send(MIRROR_TO_CLIENT, TCP_ACK, fill, 9000);
+        peer_send(MIRROR_TO_CLIENT, TCP_ACK, fill, 9000);
+        n_skips = sw.n_skips;
+        assert_int_equal(peer_segment(MIRROR_TO_SERVER,
+                                      peer_next[MIRROR_TO_SERVER], start,
+                                      TCP_ACK, GET, strlen(GET)), 1);
+        peer_next[MIRROR_TO_SERVER] += strlen(GET);
+        peer_noise(MIRROR_TO_CLIENT, 9000);
+        assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 60000), 0);
+        assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 3000), 1);
+        assert_true(sw.n_skips > n_skips);
+        assert_int_equal(sw.skips[n_skips].seq, start);
         assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(3) "abc"), 1);
         assert_int_equal(peer_say(MIRROR_TO_SERVER, GET), 1);
         assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(10000)), 1);

@@ -26,6 +26,8 @@ static uint8_t got[2][SESSION_MAX];
 static uint8_t reported[2][SESSION_MAX];
 static size_t gapless[2];       /* Up to here, all that matters was copied. */
 static int n_special, n_special_copied;
+static bool was_lost;           /* The engine began anew in the middle. */
+static int n_lost;              /* In how many sessions. */
 static bool clean;              /* Nothing is lost, doubled or swapped. */
 static const char *how;         /* For messages. */
 static int round_;
@@ -150,12 +152,12 @@ check_reports(void)
 {
     for (size_t i = 0; i < sw.n_skips; i++) {
         const struct fake_skip *skip = &sw.skips[i];
+        size_t first = skip->seq - config.isn[skip->dir] - 1;
 
-        assert_int_equal(skip->seq,
-                         config.isn[skip->dir] + 1 + (uint32_t) skip->first);
-        assert_true(skip->first + skip->len <= session.ways[skip->dir].len);
+        assert_true(was_lost || first == skip->first);
+        assert_true(first + skip->len <= session.ways[skip->dir].len);
         for (size_t j = 0; j < skip->len; j++) {
-            reported[skip->dir][skip->first + j] |= skip->policies;
+            reported[skip->dir][first + j] |= skip->policies;
         }
     }
     for (int dir = 0; dir < 2; dir++) {
@@ -172,9 +174,8 @@ check_reports(void)
     }
 }
 
-/* With all packets held, no more of a body is copied than its edges; if there
- * has to be some of it first, all segments of that.  Chunks that are read, as
- * other messages are on their way, are another thing. */
+/* With all packets held, no more of a body is copied than its edges, unless
+ * other messages are on their way. */
 static void
 check_excess(void)
 {
@@ -182,13 +183,15 @@ check_excess(void)
         const struct session_body *b = &session.bodies[i];
         size_t len = b->end - b->start;
 
-        if (b->framing == SESSION_LENGTH && len >= wants[0].threshold) {
+        if (b->pipelined) {
+            continue;
+        } else if (b->framing == SESSION_LENGTH
+                   && len >= wants[0].threshold) {
             if (n_touching[i] > 2 || n_acks[i] > 1) {
                 wrong("too much of a body", b->dir, b->start);
             }
         } else if (!wants[0].threshold && !wants[0].chunked_whole
-                   && b->dir == MIRROR_TO_CLIENT && !b->pipelined
-                   && n_touching[i] > 2) {
+                   && b->dir == MIRROR_TO_CLIENT && n_touching[i] > 2) {
             wrong("too much of an open body", b->dir, b->start);
         }
     }
@@ -203,6 +206,8 @@ random_threshold(void)
 static void
 run(bool holds, bool perfect, bool big)
 {
+    struct mirror_totals totals;
+
     memset(got, 0, sizeof got);
     memset(reported, 0, sizeof reported);
     memset(gapless, 0, sizeof gapless);
@@ -231,6 +236,9 @@ run(bool holds, bool perfect, bool big)
     fake_start(holds, wants, 2);
     sw.delay = random() % 4;
     hosts_run(&session, &config, &(struct hosts_ops) { .passed = passed });
+    mirror_engine_totals(sw.engine, &totals);
+    was_lost = totals.n_unknown != 0;
+    n_lost += was_lost;
     fake_stop();
     check_copies();
     check_reports();
@@ -244,10 +252,14 @@ static void
 sessions(const char *what, unsigned int seed, int n, bool holds, bool perfect)
 {
     how = what;
+    n_lost = 0;
     for (round_ = 0; round_ < n; round_++) {
         srandom(seed + round_);
         run(holds, perfect, round_ % 8 == 0);
     }
+
+    /* It happens if there are more gaps than can be held. */
+    assert_true(n_lost <= (perfect ? 0 : n / 100));
 }
 
 static void

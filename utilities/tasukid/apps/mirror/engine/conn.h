@@ -96,7 +96,7 @@ struct mirror_conn {
     struct mirror_entry entries[2];
     long long int set_time;     /* When one was last set, in ms. */
     long long int refused;      /* Set none before that, in ms. */
-    bool held;                  /* All packets are, by the policies. */
+    bool held[2];               /* The last packet of each direction was. */
     long long int hold_since;   /* When the client's entry began to hold, in
                                  * ms, or 0. */
     uint32_t policies[2];       /* Those that match it. */

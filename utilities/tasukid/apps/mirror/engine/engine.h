@@ -134,8 +134,8 @@ struct mirror_verdict {
 };
 
 /* A range of a stream that was not copied.  If a connection ends without a
- * sign, in the middle of what is skipped, the rest of that is not known and not
- * reported. */
+ * sign, in the middle of what is skipped, how much more of that has passed is
+ * not known, and not reported. */
 struct mirror_skip {
     const struct mirror_key *key;
     enum mirror_dir dir;

@@ -75,10 +75,7 @@ entries_seen(struct mirror_conn *c, enum mirror_dir dir,
         c->places[dir] = p->place;
     }
     c->policies[dir] = p->policies;
-    if (dir == MIRROR_TO_CLIENT) {
-        /* No entry of this direction has its packets held. */
-        c->held = p->held;
-    }
+    c->held[dir] = p->held;
     counts->n_packets++;
     counts->n_bytes += p->len;
     total->n_packets++;
@@ -148,11 +145,19 @@ needs_hold(const struct mirror_conn *c)
             && (reading == READ_OPEN || reading == READ_BODY));
 }
 
+/* Returns true if all packets are held, because policies want it.  No entry
+ * has those to the client held. */
+static bool
+holds_all(const struct mirror_conn *c)
+{
+    return c->held[MIRROR_TO_SERVER] && c->held[MIRROR_TO_CLIENT];
+}
+
 /* Returns true if a response that is open must not be skipped yet. */
 static bool
 is_too_early(const struct mirror_conn *c)
 {
-    return (needs_hold(c) && !c->held
+    return (needs_hold(c) && !holds_all(c)
             && c->streams[MIRROR_TO_CLIENT].reading == READ_OPEN
             && (!c->hold_since
                 || c->engine->now - c->hold_since < ENTRY_HOLD_MS));
@@ -201,7 +206,7 @@ window_entry(const struct mirror_conn *c, enum mirror_dir dir,
         /* If all packets are held anyway, that need not be taken back. */
         entry->hold = (dir == MIRROR_TO_SERVER
                        && (needs_hold(c)
-                           || (c->held && c->entries[dir].hold)));
+                           || (holds_all(c) && c->entries[dir].hold)));
     }
 }
 

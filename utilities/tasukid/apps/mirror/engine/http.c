@@ -15,6 +15,12 @@
 /* Chunks are read up to here, even if all want more. */
 #define OPEN_AFTER 65536
 
+/* A chunk that is shorter hardly has a segment for itself. */
+#define CHUNK_SKIP_MIN 1024
+
+/* How much may come too early before it is no coincidence. */
+#define DOUBT_MAX 4096
+
 /* A line before or after chunks that is longer is none. */
 #define CHUNK_LINE_MAX 4096
 
@@ -287,7 +293,7 @@ read_chunk(struct mirror_conn *c, enum mirror_dir dir)
     if (!size) {
         tcp_stream_skip_reading(s, READ_TRAILER, 0);
     } else {
-        if (!may_open(c, dir)) {
+        if (!may_open(c, dir) && size >= CHUNK_SKIP_MIN) {
             region_begin(c, dir, REGION_CHUNK, s->body, size);
         }
         tcp_stream_skip_reading(s, READ_CHUNK_END, size);
@@ -320,6 +326,18 @@ read_line(struct mirror_conn *c, enum mirror_dir dir)
     return PROGRESS_MADE;
 }
 
+/* Returns true if so much of what comes later is there that what would come
+ * next has passed before it was looked at. */
+static bool
+has_passed(const struct tcp_stream *s)
+{
+    const struct tcp_hold *hold = &s->hold;
+
+    return (hold->n_ranges && hold->ranges[0].start
+            && (hold->ranges[hold->n_ranges - 1].end - hold->ranges[0].start
+                >= DOUBT_MAX));
+}
+
 /* After a request in the middle of a response. */
 static enum progress
 read_doubt(struct mirror_conn *c)
@@ -329,9 +347,10 @@ read_doubt(struct mirror_conn *c)
     size_t len;
     const uint8_t *data = tcp_stream_data(s, &len);
 
-    if (len && memcmp(data, version, MIN(len, strlen(version)))) {
-        region_begin(c, MIRROR_TO_CLIENT, REGION_BODY, s->body, s->doubted);
+    if (has_passed(s)
+        || (len && memcmp(data, version, MIN(len, strlen(version))))) {
         tcp_stream_skip_reading(s, READ_BODY, s->doubted);
+        region_reopen(s);
     } else if (len >= strlen(version)) {
         end_message(c, MIRROR_TO_CLIENT);
     } else {

@@ -220,6 +220,7 @@ skip_update(struct mirror_conn *c, enum mirror_dir dir)
     if (last && last->policies == policies && last->start >= s->region.start
         && last->end >= s->pos) {
         last->end = until;
+        last->known = !s->region.is_open && until == s->region.limit;
         return;
     }
     if (last && last->end > s->region.start) {
@@ -304,7 +305,7 @@ skip_copied(struct tcp_stream *s, int64_t start, int64_t end)
 static bool
 is_certain(const struct tcp_stream *s, const struct skip *skip)
 {
-    if (s->pos < skip->end) {
+    if (s->pos < skip->end || s->reading == READ_DOUBT) {
         return false;
     }
     if (!skip->known) {
