@@ -46,15 +46,21 @@ mirrors_by_name(const struct tasukirec_switch *sw)
     return rows;
 }
 
-bool
-mirror_runs_on(const struct tasukirec_switch *sw)
+static bool
+runs(const struct tasukirec_switch *sw, const char *app)
 {
     for (size_t i = 0; i < sw->n_applications; i++) {
-        if (!strcmp(sw->applications[i], "mirror")) {
+        if (!strcmp(sw->applications[i], app)) {
             return true;
         }
     }
     return false;
+}
+
+bool
+mirror_runs_on(const struct tasukirec_switch *sw)
+{
+    return runs(sw, "mirror");
 }
 
 /* Targets. */
@@ -406,6 +412,18 @@ check_file(const struct shash *accepted,
     return NULL;
 }
 
+/* Open vSwitch itself floods to all ports. */
+static char *
+check_forwarding(const struct tasukirec_switch *sw)
+{
+    if (sw->forward_mode && !strcmp(sw->forward_mode, "normal")
+        && runs(sw, "forward")) {
+        return xstrdup("to: the switch's forward_mode \"normal\" would send "
+                       "other packets there, too");
+    }
+    return NULL;
+}
+
 static char *
 check_target(const struct tasukirec_switch *sw, const struct shash *accepted,
              const struct tasukirec_mirror_policy *row)
@@ -419,6 +437,9 @@ check_target(const struct tasukirec_switch *sw, const struct shash *accepted,
     error = mirror_target_parse(row->to, &target);
     if (!error) {
         error = check_target_port(sw, &target);
+    }
+    if (!error) {
+        error = check_forwarding(sw);
     }
     if (!error) {
         error = check_file(accepted, row, &target);
