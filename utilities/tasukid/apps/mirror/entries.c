@@ -394,14 +394,21 @@ mirror_entries_init(struct mirror_switch *ms)
 }
 
 void
-mirror_entries_destroy(struct mirror_switch *ms)
+mirror_entries_forget(struct mirror_switch *ms)
 {
     struct entry *e;
-    struct ask *ask;
 
     HMAP_FOR_EACH_SAFE (e, node, &ms->entries) {
         free_entry(ms, e);
     }
+}
+
+void
+mirror_entries_destroy(struct mirror_switch *ms)
+{
+    struct ask *ask;
+
+    mirror_entries_forget(ms);
     hmap_destroy(&ms->entries);
     LIST_FOR_EACH_POP (ask, node, &ms->asks) {
         free(ask);

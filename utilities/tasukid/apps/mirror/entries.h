@@ -34,6 +34,9 @@ uint16_t mirror_zone_vid(uint32_t zone);
 void mirror_entries_init(struct mirror_switch *);
 void mirror_entries_destroy(struct mirror_switch *);
 
+/* Forgets all entries, so that they stay in the switch. */
+void mirror_entries_forget(struct mirror_switch *);
+
 /* Has the switch do what '*entry' says. */
 void mirror_entry_set(struct mirror_switch *, const struct mirror_conn *,
                       enum mirror_dir, const struct mirror_entry *entry);

@@ -10,6 +10,7 @@
 #include "mirror.h"
 #include "openvswitch/meta-flow.h"
 #include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofpbuf.h"
 #include "packets.h"
 #include "util.h"
@@ -22,6 +23,13 @@ enum {
     STEP_TARGET = 100,
     STEP_TCP = 200,
     STEP_UDP = 201,
+};
+
+/* Priorities in MIRROR_STEP. */
+enum {
+    MIRROR_PRIO_STEP = 10,
+    MIRROR_PRIO_HOLD = 20,
+    MIRROR_PRIO_UNWANTED = 30,
 };
 
 /* One place on one switch. */
@@ -270,7 +278,7 @@ declare_match(const struct match_policy_args *args, struct match match)
     match_step(&match, args->number);
     put_reg(&ofpacts, PIPE_MIRROR_SET_REG, UINT32_C(1) << args->number,
             UINT32_C(1) << args->number);
-    declare(args->place, MIRROR_STEP, 10, &match, &ofpacts);
+    declare(args->place, MIRROR_STEP, MIRROR_PRIO_STEP, &match, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 
@@ -344,28 +352,10 @@ declare_target(const struct place *place, int leader)
             match_step(&match, STEP_TARGET + leader);
             match_set_reg_masked(&match, PIPE_MIRROR_SET_REG, bit, bit);
             ofpact_put_OUTPUT(&ofpacts)->port = target_port(ms, p);
-            declare(place, MIRROR_STEP, 10, &match, &ofpacts);
+            declare(place, MIRROR_STEP, MIRROR_PRIO_STEP, &match, &ofpacts);
         }
         ofpbuf_uninit(&ofpacts);
     }
-}
-
-/* Packets with some bits in a register are held: they come here and do not
- * pass. */
-static void
-declare_hold(const struct place *place, int reg, uint32_t bit)
-{
-    uint64_t stub[64 / 8];
-    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
-    struct match match;
-
-    match_init_catchall(&match);
-    match_step(&match, STEP_TCP);
-    match_set_reg_masked(&match, reg, bit, bit);
-    put_controller(&ofpacts);
-    flow_set_add(place->flows, PIPE_APP_MIRROR, MIRROR_COOKIE_HOLD,
-                 place->table + MIRROR_STEP, 20, &match, &ofpacts);
-    ofpbuf_uninit(&ofpacts);
 }
 
 /* The last step. */
@@ -382,7 +372,7 @@ declare_last(const struct place *place, uint32_t step)
     match_set_reg(&match, PIPE_MIRROR_SET_REG, 0);
     match_set_reg_masked(&match, PIPE_MIRROR_REG, 0, MIRROR_HOLD);
     put_goto(&ofpacts, place->next);
-    declare(place, MIRROR_STEP, 30, &match, &ofpacts);
+    declare(place, MIRROR_STEP, MIRROR_PRIO_UNWANTED, &match, &ofpacts);
 
     match_init_catchall(&match);
     match_step(&match, step);
@@ -390,7 +380,7 @@ declare_last(const struct place *place, uint32_t step)
     put_copy_steps(place, &ofpacts);
     put_controller(&ofpacts);
     put_goto(&ofpacts, place->next);
-    declare(place, MIRROR_STEP, 10, &match, &ofpacts);
+    declare(place, MIRROR_STEP, MIRROR_PRIO_STEP, &match, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 
@@ -406,11 +396,7 @@ declare_steps(const struct place *place)
         if (leaders & (UINT32_C(1) << i)) {
             declare_target(place, i);
         }
-        if (place->policies & place->ms->inlined & (UINT32_C(1) << i)) {
-            declare_hold(place, PIPE_MIRROR_SET_REG, UINT32_C(1) << i);
-        }
     }
-    declare_hold(place, PIPE_MIRROR_REG, MIRROR_HOLD);
     declare_last(place, STEP_TCP);
     declare_last(place, STEP_UDP);
 }
@@ -639,4 +625,62 @@ mirror_flows_declare(struct mirror_switch *ms, struct flow_set *flows)
     declare_place(ms, flows, PIPE_MIRROR_FRONT, find_policies(ms, false),
                   declare_front);
     declare_place(ms, flows, PIPE_MIRROR, ms->active, declare_main);
+}
+
+/* Holding. */
+
+/* TCP packets with 'bit' in a register come here and do not pass.  'table' is a
+ * MIRROR_STEP. */
+static void
+add_hold(struct mirror_switch *ms, uint8_t table, int reg, uint32_t bit)
+{
+    uint64_t stub[64 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+    struct match match;
+
+    match_init_catchall(&match);
+    match_set_reg(&match, PIPE_MIRROR_STEP_REG, STEP_TCP);
+    match_set_reg_masked(&match, reg, bit, bit);
+    put_controller(&ofpacts);
+
+    struct ofputil_flow_mod fm = {
+        .priority = MIRROR_PRIO_HOLD,
+        .new_cookie = htonll(MIRROR_COOKIE_HOLD),
+        .table_id = table,
+        .command = OFPFC_ADD,
+        .hard_timeout = MIRROR_HOLD_TIMEOUT,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+        .ofpacts = ofpacts.data,
+        .ofpacts_len = ofpacts.size,
+    };
+    minimatch_init(&fm.match, &match);
+    ofswitch_flow_mod(ms->sw, &fm);
+    minimatch_destroy(&fm.match);
+    ofpbuf_uninit(&ofpacts);
+}
+
+static void
+hold_place(struct mirror_switch *ms, uint8_t table, uint32_t policies)
+{
+    if (!policies) {
+        return;
+    }
+    for (int i = 0; i < MIRROR_MAX_POLICIES; i++) {
+        uint32_t bit = UINT32_C(1) << i;
+
+        if (policies & ms->inlined & bit) {
+            add_hold(ms, table + MIRROR_STEP, PIPE_MIRROR_SET_REG, bit);
+        }
+    }
+    add_hold(ms, table + MIRROR_STEP, PIPE_MIRROR_REG, MIRROR_HOLD);
+}
+
+void
+mirror_flows_hold(struct mirror_switch *ms)
+{
+    hold_place(ms, PIPE_MIRROR_IN, find_policies(ms, true));
+    hold_place(ms, PIPE_MIRROR_FRONT, find_policies(ms, false));
+    hold_place(ms, PIPE_MIRROR, ms->active);
 }

@@ -41,9 +41,14 @@ enum {
 };
 
 /* Cookies.  Packets that come from a flow with MIRROR_COOKIE_HOLD have neither
- * passed nor been copied.  Flows of connections have others: see entries.h. */
+ * passed nor been copied.  Flows of connections have others: see entries.h.
+ *
+ * Nobody lets held packets pass when tasukid is gone.  So the flows that hold
+ * them last MIRROR_HOLD_TIMEOUT, in seconds, and tasukid adds them again and
+ * again.  Without them packets are copied and pass. */
 #define MIRROR_COOKIE_STATIC PIPE_COOKIE(PIPE_APP_MIRROR, 0)
 #define MIRROR_COOKIE_HOLD PIPE_COOKIE(PIPE_APP_MIRROR, 1)
+#define MIRROR_HOLD_TIMEOUT 10
 
 /* Priorities in MIRROR_CONNECTIONS. */
 enum {
@@ -53,8 +58,11 @@ enum {
     MIRROR_PRIO_OWN = 400,      /* What is copies already. */
 };
 
-/* Adds all such flows. */
+/* Adds all such flows but those that hold packets. */
 void mirror_flows_declare(struct mirror_switch *, struct flow_set *);
+
+/* Adds those that hold packets, for MIRROR_HOLD_TIMEOUT. */
+void mirror_flows_hold(struct mirror_switch *);
 
 /* Appends actions that begin in 'table', the first of a place: clear what the
  * mirror noted in an earlier place, and note 'bits' and 'policies'. */

@@ -149,6 +149,7 @@ mirror_switch_update(struct mirror_switch *ms)
         return false;
     }
     set_wants(ms, ms->active);
+    ms->hold_at = LLONG_MIN;
     return true;
 }
 
@@ -251,6 +252,7 @@ read_policies(struct mirror_switch *ms, const struct tasukirec_switch *row)
     set_wants(ms, ms->active & ~changed);
     mirror_switch_update(ms);
     set_wants(ms, ms->active);
+    ms->hold_at = LLONG_MIN;
     set_outputs(ms);
 }
 
@@ -474,6 +476,8 @@ mirror_switch_down(struct ofswitch *sw)
     struct sset names;
 
     mirror_held_destroy(ms);
+    /* If tasukid ends, the switch goes on as it does now. */
+    mirror_entries_forget(ms);
     mirror_engine_destroy(ms->engine);
     mirror_entries_destroy(ms);
     get_names(&ms->set, &names);
@@ -492,6 +496,15 @@ static void
 mirror_declare_flows(struct ofswitch *sw, struct flow_set *flows)
 {
     mirror_flows_declare(mirror_switch_get(sw), flows);
+}
+
+/* Connections are not known any more: what they skipped is copied whole, until
+ * the next request. */
+static bool
+mirror_adopt_flow(struct ofswitch *sw OVS_UNUSED,
+                  const struct ofputil_flow_stats *fs)
+{
+    return ntohll(fs->cookie) == MIRROR_COOKIE_HOLD;
 }
 
 /* Packets. */
@@ -656,6 +669,10 @@ run_switch(struct ofswitch *sw, void *aux OVS_UNUSED)
     struct mirror_switch *ms = mirror_switch_get(sw);
 
     mirror_entries_run(ms);
+    if (time_msec() >= ms->hold_at) {
+        mirror_flows_hold(ms);
+        ms->hold_at = time_msec() + MIRROR_HOLD_TIMEOUT * 1000 / 3;
+    }
     ms->wake = mirror_engine_run(ms->engine, time_msec());
 }
 
@@ -722,6 +739,9 @@ wait_switch(struct ofswitch *sw, void *has_policies_)
     if (ms->wake != LLONG_MAX) {
         poll_timer_wait_until(ms->wake);
     }
+    if (ms->active) {
+        poll_timer_wait_until(ms->hold_at);
+    }
     *has_policies |= !sset_is_empty(&ms->targets);
 }
 
@@ -776,6 +796,7 @@ const struct app_class mirror_app = {
     .switch_up = mirror_switch_up,
     .switch_down = mirror_switch_down,
     .declare_flows = mirror_declare_flows,
+    .adopt_flow = mirror_adopt_flow,
     .port_zone = mirror_port_zone,
     .ovs_port_changed = mirror_ovs_port_changed,
     .packet_in = mirror_packet_in,

@@ -61,6 +61,8 @@ struct mirror_switch {
     struct hmap waits;          /* See held.c. */
     size_t n_waiting;           /* Packets there. */
 
+    long long int hold_at;      /* When to add flows that hold packets again,
+                                 * in msec. */
     long long int wake;         /* When to run the engine, in msec. */
     struct mirror_stats stats;
 };
