@@ -8,8 +8,9 @@ usage: passes.py PORT... <TABLE
 
 Each line of TABLE is "IN | EXPRESSION | OUT | EXPRESSION": the first packet,
 sent into port IN, must leave as the second, as it is if there is none, through
-port OUT and through no other PORT; through none at all if OUT is empty.
-EXPRESSIONs are those of packets.py.  Each PORT captures to PORT-tx.pcap.
+port OUT and through no other PORT; through none at all if OUT is empty.  More
+of "OUT | EXPRESSION" may follow, for copies.  EXPRESSIONs are those of
+packets.py.  Each PORT captures to PORT-tx.pcap.
 
 Prints what is different.
 """
@@ -47,13 +48,15 @@ def appctl(*args):
 def main(ports):
     captures = {port: Capture(port) for port in ports}
     for line in sys.stdin:
-        given, before, out, after = [s.strip() for s in line.split("|")]
+        given, before, *outs = [s.strip() for s in line.split("|")]
+        leaving = {out: anonymous(packet(after or before))
+                   for out, after in zip(outs[::2], outs[1::2]) if out}
         appctl("netdev-dummy/receive", given, packet(before))
         # The main loop, which is the datapath's too, goes round once more.
         appctl("version")
         appctl("version")
         for port, capture in captures.items():
-            wanted = [anonymous(packet(after or before))] * (port == out)
+            wanted = [leaving[port]] if port in leaving else []
             sent = capture.new()
             if sent != wanted:
                 print("%s  %s: sent %s, not %s"
