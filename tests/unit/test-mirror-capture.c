@@ -200,6 +200,7 @@ test_start(void **state OVS_UNUSED)
 
     capture_set("m1", &files);
     capture_set("m1", &files);
+    check_problem("m1", "tasuki-capture is starting");
     run_until(5000, "start m1 /d/all --rotate-size=5368709120 "
               "--rotate-time=60 --keep=9 --gzip\n", 1);
     run_until(300, NULL, 0);
@@ -287,7 +288,7 @@ test_restart(void **state OVS_UNUSED)
 
     /* Other files need not wait. */
     capture_set("m1", &usual);
-    check_problem("m1", NULL);
+    check_problem("m1", "tasuki-capture is starting");
     run_until(900, "start m1 /d/usual", 1);
     run_until(200, NULL, 0);
     check_problem("m1", NULL);

@@ -73,7 +73,7 @@ set_problem(struct files *f, const char *name, int error)
 
     if (!nullable_string_is_equal(problem, f->problem)) {
         if (problem) {
-            VLOG_ERR("%s; packets are lost", problem);
+            VLOG_WARN("%s; packets are lost", problem);
         } else {
             VLOG_INFO("%s: writing again", name);
         }

@@ -301,7 +301,8 @@ fail(const char *reason)
     if (o.report) {
         send_report(compose_report(reason));
     }
-    VLOG_FATAL("%s", reason);
+    VLOG_WARN("%s", reason);
+    exit(EXIT_FAILURE);
 }
 
 /* Reads what is in the kernel's buffer by now, or being gathered there, and not

@@ -69,6 +69,7 @@ struct capture {
     uint64_t lost_lines;
 
     /* What it says. */
+    bool heard;                 /* Anything yet? */
     char *file;
     uint64_t written, dropped, lost;
     char *problem;              /* Or what we know about it. */
@@ -176,7 +177,7 @@ start(struct capture *c)
     c->started = time_msec();
     c->next_start = c->started + c->backoff;
     c->backoff = MIN(c->backoff * 2, MAX_BACKOFF);
-    c->told_to_end = false;
+    c->told_to_end = c->heard = false;
     c->kill_at = LLONG_MAX;
     if (!error) {
         compose_command(c, &argv);
@@ -234,7 +235,7 @@ ended(struct capture *c)
             c->backoff = MIN_BACKOFF;
         }
         /* What it has said is better. */
-        if (!c->problem) {
+        if (!c->heard || !c->problem) {
             char *problem = xasprintf("tasuki-capture has ended (%s)", status);
 
             set_problem(c, problem);
@@ -279,6 +280,7 @@ want(struct capture *c, const struct capture_files *files)
         c->files.path = xstrdup(files->path);
     }
     stop(c);
+    c->heard = false;
     if (!c->told_to_end) {
         /* It is not to wait for what was wrong with other files. */
         c->next_start = time_msec();
@@ -343,7 +345,9 @@ send_lines(struct capture *c)
 {
     size_t n = 0;
 
-    if (!c->lines.n || !c->process || time_msec() < c->next_connect) {
+    /* It listens before it says anything. */
+    if (!c->lines.n || !c->process || !c->heard
+        || time_msec() < c->next_connect) {
         return;
     }
     if (c->fd < 0) {
@@ -418,6 +422,8 @@ hear_report(const struct json *json)
     struct capture *c = name ? shash_find_data(&captures, name) : NULL;
 
     if (c && c->process && !c->told_to_end) {
+        changed |= !c->heard;
+        c->heard = true;
         free(c->file);
         c->file = nullable_xstrdup(get_string(report, "file"));
         c->written = get_count(report, "written");
@@ -504,7 +510,7 @@ capture_wait(void)
         }
         process_wait(c->process);
         poll_timer_wait_until(c->kill_at);
-        if (c->lines.n) {
+        if (c->lines.n && c->heard) {
             if (c->fd < 0) {
                 poll_timer_wait_until(c->next_connect);
             } else {
@@ -519,7 +525,9 @@ capture_problem(const char *port)
 {
     const struct capture *c = shash_find_data(&captures, port);
 
-    return c ? c->problem : NULL;
+    return (!c ? NULL
+            : c->problem ? c->problem
+            : !c->heard ? "tasuki-capture is starting" : NULL);
 }
 
 void
