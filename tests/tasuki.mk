@@ -513,6 +513,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/nat64-wire.at \
 	tests/protocol/tasukid.at \
 	tests/protocol/tasuki-ctl-mirror.at \
+	tests/protocol/tasuki-capture.at \
 	tests/protocol/tasuki-ctl-tenant.at \
 	tests/protocol/tasuki-ctl.at \
 	tests/protocol/tasuki-hook.at \
