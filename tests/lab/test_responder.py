@@ -22,6 +22,9 @@ TOP = os.path.dirname(os.path.dirname(os.path.dirname(
 ADDRESS, SHARED, ADDRESS6 = "10.0.0.254", SERVICE, "fd00::254"
 MAC = "02:54:0a:00:00:fe"
 
+# The example's flows, in whatever table it gets.
+TALKERS = "cookie=0xe000000000000000/0xff00000000000000"
+
 
 def tenant(site):
     """Plugs in a tenant, and returns its host."""
@@ -118,7 +121,7 @@ def talkers(site):
          os.path.join(TOP, "docs/examples/talkers.c"), "-o",
          os.path.join(site.controller.app_dir, "talkers.so")], check=True)
     site.controller.ctl("add", "Switch", site.dpid, "applications", "talkers")
-    wait_for(lambda: "table=31" in "".join(site.switch.dump_flows()),
+    wait_for(lambda: site.switch.dump_flows(TALKERS),
              "the flow of the example")
     yield
     site.controller.ctl("remove", "Switch", site.dpid, "applications",
@@ -128,7 +131,7 @@ def talkers(site):
 def n_seen(site):
     """Returns how many IPv4 packets "talkers" has seen."""
     flow, = [flow for flow in site.switch.ofctl(
-        "dump-flows", site.switch.bridge, "table=31").splitlines()
+        "dump-flows", site.switch.bridge, TALKERS).splitlines()
         if ",ip actions=" in flow]
     return int(re.search(r"n_packets=(\d+)", flow).group(1))
 
