@@ -15,6 +15,7 @@ import time
 
 import pytest
 
+from datagrams import exchange
 from lab import Capture, LabError, Switch
 from lab.lab import wait_for
 from lab.segment import frames
@@ -241,10 +242,9 @@ def test_path_mtu(tenant, big_file, client):
                                        "eth0")
 
 
-def exchange(client, server, address, sizes, **options):
-    """Sends UDP datagrams of 'sizes' from client to server and back, three
-    times where it is lost: a sender that learns of a smaller MTU has lost one.
-    Returns the sizes that came back unharmed."""
+def echo_udp(client, server, address, sizes, **options):
+    """Exchanges UDP datagrams of 'sizes' between the two hosts, and returns
+    the sizes that came back unharmed."""
     echo = server.socket(socket.AF_INET6, socket.SOCK_DGRAM)
     echo.bind(("::", 7))
     echo.settimeout(2)
@@ -258,20 +258,7 @@ def exchange(client, server, address, sizes, **options):
         s.connect((LAN6, 7, 0, index))
     else:
         s.connect((address, 7))
-    good = []
-    for size in sizes:
-        for i in range(3):
-            data = random.Random(size + i).randbytes(size)
-            try:
-                s.send(data)
-                received, peer = echo.recvfrom(65536)
-                assert received == data
-                echo.sendto(received, peer)
-                assert s.recv(65536) == data
-            except OSError:     # Also when the time is up.
-                continue
-            good.append(size)
-            break
+    good = exchange(s, echo, sizes)
     echo.close()
     s.close()
     return good
@@ -284,7 +271,7 @@ def test_udp(tenant, client):
     ping(host, address)
     sizes = (0, 1, 100, 1451, 1452, 1453, 1471, 1472, 1473, 3000, 8000, 20000,
              40000)
-    assert exchange(host, server, address, sizes) == list(sizes)
+    assert echo_udp(host, server, address, sizes) == list(sizes)
 
 
 def test_udp_cut_by_the_switch(tenant):
@@ -293,7 +280,7 @@ def test_udp_cut_by_the_switch(tenant):
     capture = Capture(tenant.service, "eth0", "ip6")
     sizes = (1460, 1472)
     dont = (socket.IPPROTO_IP, 10, 0)   # IP_MTU_DISCOVER, IP_PMTUDISC_DONT.
-    assert exchange(tenant.lan, tenant.service, SERVICE, sizes,
+    assert echo_udp(tenant.lan, tenant.service, SERVICE, sizes,
                     setsockopt=[dont]) == list(sizes)
     fragments = [frame for _, frame in frames(capture.stop())
                  if frame[20] == 44 and frame[22:38]

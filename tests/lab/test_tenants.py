@@ -13,6 +13,7 @@ import threading
 
 import pytest
 
+from datagrams import exchange
 from lab.lab import REPOSITORY, wait_for
 from lab.tenants import LAN, SERVICE, SERVICE6, URLS, Site, Tenant
 
@@ -159,27 +160,6 @@ def forget_mtus(site):
     assert {mtu_to(site, tenant) for tenant in site.tenants} == {1500}
 
 
-def exchange(client, address, server, sizes):
-    """Sends UDP datagrams of 'sizes' from 'client' to 'server' and back, three
-    times where it is lost: a sender that learns of a smaller MTU has lost one.
-    Returns the sizes that came back unharmed."""
-    good = []
-    for size in sizes:
-        for i in range(3):
-            data = random.Random(size + i).randbytes(size)
-            try:
-                client.sendto(data, address)
-                received, peer = server.recvfrom(65536)
-                assert received == data
-                server.sendto(received, peer)
-                assert client.recv(65536) == data
-            except OSError:     # Also when the time is up.
-                continue
-            good.append(size)
-            break
-    return good
-
-
 def udp(host, version):
     s = host.socket(version, socket.SOCK_DGRAM)
     s.settimeout(1)
@@ -204,11 +184,12 @@ def test_udp(site, client):
                            tenant.service.encode())
         if client == "lan":
             service.bind(("::", 7))
-            ends = lan, (SERVICE, 7), service
+            client_end, address, server_end = lan, (SERVICE, 7), service
         else:
             lan.bind((LAN, 7))
-            ends = service, (LAN6, 7), lan
-        results[tenant.name] = exchange(*ends, SIZES)
+            client_end, address, server_end = service, (LAN6, 7), lan
+        client_end.connect(address)
+        results[tenant.name] = exchange(client_end, server_end, SIZES)
         lan.close()
         service.close()
 
