@@ -215,11 +215,11 @@ chunks(void **state)
     assert_int_equal(sw.entries[MIRROR_TO_CLIENT].seq.start
                      + sw.entries[MIRROR_TO_CLIENT].seq.len,
                      peer_next[MIRROR_TO_CLIENT]);
+    assert_int_equal(peer_say(MIRROR_TO_CLIENT, CHUNKED "0\r\n\r\n"), 1);
     assert_int_equal(sw.n_skips, 1);
     assert_int_equal(sw.skips[0].len, 51000);
     assert_int_equal(sw.skips[0].seq, start + 10 + 3980);
     assert_string_equal(sw.skips[0].reason, "chunked response body");
-    assert_int_equal(peer_say(MIRROR_TO_CLIENT, CHUNKED "0\r\n\r\n"), 1);
     assert_int_equal(peer_say(MIRROR_TO_SERVER, GET), 1);
     assert_false(fake_verdict.barrier);
     assert_int_equal(peer_say(MIRROR_TO_CLIENT, CHUNKED "5\r\nabcde\r\n"), 1);
@@ -257,10 +257,10 @@ chunks_copied(void **state)
     assert_int_equal(peer_say(MIRROR_TO_SERVER, GET), 1);
     assert_int_equal(fake_fate, FAKE_HELD);
     assert_true(fake_verdict.barrier);
-    assert_int_equal(sw.n_skips, 1);
-    assert_int_equal(sw.skips[0].len, 50000);
     assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(3)), 1);
     assert_int_equal(fake_fate, FAKE_COPIED);
+    assert_int_equal(sw.n_skips, 1);
+    assert_int_equal(sw.skips[0].len, 50000);
     fake_stop();
 }
 
@@ -310,6 +310,8 @@ chunks_pipelined(void **state)
 static void
 request_too_early(void **state)
 {
+    uint32_t start;
+
     (void) state;
     peer_start(true, (struct mirror_wants) { .threshold = 0 });
     peer_say(MIRROR_TO_SERVER, GET);
@@ -317,10 +319,30 @@ request_too_early(void **state)
     assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 10000), 0);
     assert_int_equal(peer_say(MIRROR_TO_SERVER, GET), 1);
     assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 10000), 1);
-    assert_conn("unknown", "no response where one should begin");
+    assert_conn("unknown", "a request in the middle of a response");
     assert_mode(MIRROR_TO_CLIENT, MIRROR_COPY);
     assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 10000), 1);
     assert_int_equal(sw.n_skips, 1);
+    assert_int_equal(sw.skips[0].len, 10000);
+    fake_stop();
+
+    /* The same, and it is older than what has passed. */
+    peer_start(true, (struct mirror_wants) { .threshold = 0 });
+    peer_say(MIRROR_TO_SERVER, GET);
+    peer_say(MIRROR_TO_CLIENT, CHUNKED "f000\r\n");
+    start = peer_next[MIRROR_TO_CLIENT];
+    assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 10000), 0);
+    assert_int_equal(peer_segment(MIRROR_TO_SERVER,
+                                  peer_next[MIRROR_TO_SERVER], start,
+                                  TCP_ACK, GET, strlen(GET)), 1);
+    peer_next[MIRROR_TO_SERVER] += strlen(GET);
+    assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 10000), 1);
+    peer_ack(MIRROR_TO_SERVER);
+    fake_wait(1100);
+    peer_ack(MIRROR_TO_SERVER);
+    assert_conn("unknown", "a part of it was not seen");
+    assert_int_equal(sw.n_skips, 1);
+    assert_int_equal(sw.skips[0].seq, start);
     assert_int_equal(sw.skips[0].len, 10000);
     fake_stop();
 }
@@ -606,9 +628,9 @@ large_open_body(void **state)
     }
     assert_in_range(n_seen, 1, 30);
     assert_int_equal(peer_say(MIRROR_TO_SERVER, GET), 1);
+    assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(3)), 1);
     assert_int_equal(sw.n_skips, 1);
     assert_int_equal(sw.skips[0].len, 80000ull * 64000);
-    assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(3)), 1);
     assert_conn("http", NULL);
     fake_stop();
 }

@@ -347,8 +347,14 @@ read_doubt(struct mirror_conn *c)
     size_t len;
     const uint8_t *data = tcp_stream_data(s, &len);
 
-    if (has_passed(s)
+    bool open = s->doubted == INT64_MAX;
+
+    if ((!open && has_passed(s))
         || (len && memcmp(data, version, MIN(len, strlen(version))))) {
+        if (open) {
+            /* Nobody knows where it ends. */
+            return lost(c, "a request in the middle of a response");
+        }
         tcp_stream_skip_reading(s, READ_BODY, s->doubted);
         region_reopen(s);
     } else if (len >= strlen(version)) {
@@ -396,29 +402,29 @@ http_read(struct mirror_conn *c, enum mirror_dir dir)
     }
 }
 
-/* An open response ends at 'ack'. */
-static enum progress
-close_response(struct mirror_conn *c, int64_t ack)
+void
+http_lost(struct mirror_conn *c)
 {
     struct tcp_stream *s = &c->streams[MIRROR_TO_CLIENT];
 
-    if (ack < s->pos) {
-        return lost(c, "a request in the middle of a response");
+    if (s->reading == READ_DOUBT) {
+        tcp_stream_skip_reading(s, READ_OPEN, s->doubted);
+        region_reopen(s);
+        skip_update(c, MIRROR_TO_CLIENT);
     }
-    region_end(s, ack);
-    tcp_stream_count(s, ack);
-    end_message(c, MIRROR_TO_CLIENT);
-    c->barrier = true;
-    return PROGRESS_MADE;
 }
 
-/* The response may have ended at 'ack', before its length. */
-static void
-doubt_response(struct mirror_conn *c, int64_t ack)
+enum progress
+http_from_client(struct mirror_conn *c, int64_t ack)
 {
     struct tcp_stream *s = &c->streams[MIRROR_TO_CLIENT];
 
-    if (ack >= s->pos && ack < s->pos + s->left) {
+    if (c->streams[MIRROR_TO_SERVER].reading != READ_HEAD
+        || (s->reading != READ_OPEN && s->reading != READ_BODY)) {
+        return PROGRESS_NONE;
+    } else if (s->reading == READ_OPEN && ack < s->pos) {
+        return lost(c, "a request in the middle of a response");
+    } else if (ack >= s->pos && ack - s->pos < s->left) {
         region_end(s, ack);
         tcp_stream_count(s, ack);
         if (s->pos == ack) {
@@ -426,18 +432,6 @@ doubt_response(struct mirror_conn *c, int64_t ack)
             tcp_stream_skip_reading(s, READ_DOUBT, 0);
             c->barrier = true;
         }
-    }
-}
-
-enum progress
-http_from_client(struct mirror_conn *c, int64_t ack)
-{
-    if (c->streams[MIRROR_TO_SERVER].reading != READ_HEAD) {
-        return PROGRESS_NONE;
-    } else if (c->streams[MIRROR_TO_CLIENT].reading == READ_OPEN) {
-        return close_response(c, ack);
-    } else if (c->streams[MIRROR_TO_CLIENT].reading == READ_BODY) {
-        doubt_response(c, ack);
     }
     return PROGRESS_NONE;
 }

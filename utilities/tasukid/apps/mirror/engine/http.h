@@ -33,4 +33,8 @@ enum progress http_read(struct mirror_conn *, enum mirror_dir);
 /* Something new comes from the client, and acknowledges 'ack'. */
 enum progress http_from_client(struct mirror_conn *, int64_t ack);
 
+/* The connection is not understood any more.  If a response did not end where
+ * a request seemed to say so, it has gone on. */
+void http_lost(struct mirror_conn *);
+
 #endif /* http.h */

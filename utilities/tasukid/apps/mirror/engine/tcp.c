@@ -310,6 +310,11 @@ see_segment(struct mirror_conn *c, enum mirror_dir dir,
 
     progress = read_segment(c, dir, p);
     if (progress == PROGRESS_LOST) {
+        struct tcp_stream *s = &c->streams[dir];
+        int64_t start = tcp_stream_offset(s, p->seq);
+
+        skip_copied(s, start, start + p->len);
+        http_lost(c);
         unknown_begin(c, c->reason);
         return;
     } else if (progress == PROGRESS_WHOLE) {
