@@ -193,6 +193,9 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/core/ofswitch.h \
 	utilities/tasukid/core/ovs-places.c \
 	utilities/tasukid/core/ovs-places.h \
+	utilities/tasukid/core/ovs-ports-compare.c \
+	utilities/tasukid/core/ovs-ports-private.h \
+	utilities/tasukid/core/ovs-ports-want.c \
 	utilities/tasukid/core/ovs-ports.c \
 	utilities/tasukid/core/ovs-ports.h \
 	utilities/tasukid/core/pipeline.c \
