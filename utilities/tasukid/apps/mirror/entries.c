@@ -43,6 +43,7 @@ struct entry {
     enum mirror_dir dir;
     uint64_t cookie;
     uint64_t place;
+    bool holds;
 };
 
 /* A question. */
@@ -244,6 +245,7 @@ create_entry(struct mirror_switch *ms, uint64_t id, enum mirror_dir dir)
 
     e->id = id;
     e->dir = dir;
+    e->holds = false;
     e->cookie = PIPE_COOKIE(PIPE_APP_MIRROR,
                             (KIND_ENTRY | generation << GENERATION_SHIFT
                              | (uint64_t) dir << DIR_SHIFT | (id & ID_MASK)));
@@ -255,6 +257,7 @@ static void
 free_entry(struct mirror_switch *ms, struct entry *e)
 {
     hmap_remove(&ms->entries, &e->node);
+    ms->n_holding -= e->holds;
     free(e);
 }
 
@@ -275,6 +278,9 @@ mirror_entry_set(struct mirror_switch *ms, const struct mirror_conn *conn,
             e = create_entry(ms, mirror_conn_id(conn), dir);
             e->place = place;
         }
+        ms->n_holding += entry->hold - e->holds;
+        e->holds = entry->hold;
+        mirror_flows_hold(ms);
         add_flow(ms, mirror_conn_key(conn), e, entry);
     }
 }

@@ -13,6 +13,7 @@
 #include "openvswitch/ofp-flow.h"
 #include "openvswitch/ofpbuf.h"
 #include "packets.h"
+#include "timeval.h"
 #include "util.h"
 #include "utilities/tasukid/core/ofswitch.h"
 #include "utilities/tasukid/core/pipeline.h"
@@ -629,8 +630,8 @@ mirror_flows_declare(struct mirror_switch *ms, struct flow_set *flows)
 
 /* Holding. */
 
-/* TCP packets with 'bit' in a register come here and do not pass.  'table' is a
- * MIRROR_STEP. */
+/* TCP packets with 'bit' in a register come here and do not pass.  'table' is
+ * a MIRROR_STEP. */
 static void
 add_hold(struct mirror_switch *ms, uint8_t table, int reg, uint32_t bit)
 {
@@ -680,6 +681,14 @@ hold_place(struct mirror_switch *ms, uint8_t table, uint32_t policies)
 void
 mirror_flows_hold(struct mirror_switch *ms)
 {
+    if (!ms->inlined && !ms->n_holding) {
+        ms->hold_at = LLONG_MAX;
+        return;
+    } else if (ms->hold_at != LLONG_MAX && time_msec() < ms->hold_at) {
+        return;
+    }
+    ms->hold_at = time_msec() + MIRROR_HOLD_TIMEOUT * 1000 / 3;
+
     hold_place(ms, PIPE_MIRROR_IN, find_policies(ms, true));
     hold_place(ms, PIPE_MIRROR_FRONT, find_policies(ms, false));
     hold_place(ms, PIPE_MIRROR, ms->active);

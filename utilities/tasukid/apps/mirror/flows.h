@@ -61,7 +61,9 @@ enum {
 /* Adds all such flows but those that hold packets. */
 void mirror_flows_declare(struct mirror_switch *, struct flow_set *);
 
-/* Adds those that hold packets, for MIRROR_HOLD_TIMEOUT. */
+/* Adds those that hold packets, for MIRROR_HOLD_TIMEOUT, if 'hold_at' has come
+ * and a policy or an entry holds.  Adding them costs Open vSwitch a look at
+ * all that its datapath has. */
 void mirror_flows_hold(struct mirror_switch *);
 
 /* Appends actions that begin in 'table', the first of a place: clear what the

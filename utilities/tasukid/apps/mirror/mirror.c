@@ -669,10 +669,7 @@ run_switch(struct ofswitch *sw, void *aux OVS_UNUSED)
     struct mirror_switch *ms = mirror_switch_get(sw);
 
     mirror_entries_run(ms);
-    if (time_msec() >= ms->hold_at) {
-        mirror_flows_hold(ms);
-        ms->hold_at = time_msec() + MIRROR_HOLD_TIMEOUT * 1000 / 3;
-    }
+    mirror_flows_hold(ms);
     ms->wake = mirror_engine_run(ms->engine, time_msec());
 }
 
@@ -739,7 +736,7 @@ wait_switch(struct ofswitch *sw, void *has_policies_)
     if (ms->wake != LLONG_MAX) {
         poll_timer_wait_until(ms->wake);
     }
-    if (ms->active) {
+    if (ms->hold_at != LLONG_MAX) {
         poll_timer_wait_until(ms->hold_at);
     }
     *has_policies |= !sset_is_empty(&ms->targets);

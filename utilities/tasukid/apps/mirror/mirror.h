@@ -56,13 +56,14 @@ struct mirror_switch {
     uint32_t active, inlined;
 
     struct hmap entries;        /* See entries.c. */
+    size_t n_holding;           /* Entries that hold. */
     unsigned int generation;
     struct ovs_list asks;
     struct hmap waits;          /* See held.c. */
     size_t n_waiting;           /* Packets there. */
 
     long long int hold_at;      /* When to add flows that hold packets again,
-                                 * in msec. */
+                                 * in msec.  LLONG_MAX: they are not used. */
     long long int wake;         /* When to run the engine, in msec. */
     struct mirror_stats stats;
 };
