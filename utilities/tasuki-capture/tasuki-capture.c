@@ -155,13 +155,15 @@ source_run(void)
     int n = source_read(source, MAX_PACKETS, put_packet, NULL, &error);
     if (n < 0) {
         source_lost(error);
-    } else if (n >= MAX_PACKETS) {
+        return;
+    }
+    count_drops();
+    if (n >= MAX_PACKETS) {
         poll_immediate_wake();
     }
 }
 
-/* Drops are counted often enough that the kernel's counter does not wrap, and
- * told once in a while. */
+/* Tells of drops once in a while. */
 static void
 drops_run(void)
 {
@@ -171,7 +173,6 @@ drops_run(void)
         return;
     }
     next_drops = time_msec() + DROPS_INTERVAL;
-    count_drops();
 
     struct files_counts c = files_counts(files);
     if (c.dropped != told_dropped || c.lost != told_lost) {
@@ -684,7 +685,6 @@ capture_show(struct unixctl_conn *conn, int argc OVS_UNUSED,
 {
     struct ds ds = DS_EMPTY_INITIALIZER;
 
-    count_drops();
     struct files_counts c = files_counts(files);
     ds_put_format(&ds, "interface %s\n", o.interface);
     ds_put_format(&ds, "file %s\n",
