@@ -158,7 +158,7 @@ def test_refused(switch):
         lambda: "refused_applications" in switch.status() and switch.status(),
         "the status")
     for reason in (
-            "old: built for version 2 of the interface, not 1",
+            "old: built for version 3 of the interface, not 2",
             "inside: its flows' id 0x55 is not 0x80 or more",
             "alias: %s/alias.so is application" % switch.apps,
             "empty: %s/empty.so does not define" % switch.apps,
