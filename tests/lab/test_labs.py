@@ -95,8 +95,17 @@ def test_demo_fails_loudly():
     assert "/nonexistent" in done.stderr
 
 
-def mininet(*argv, timeout=100):
-    done = subprocess.run(["mn", *SWITCH, *argv], stdout=subprocess.PIPE,
+def test_demo_mirror():
+    """The demo checks itself what it shows."""
+    done = subprocess.run([os.path.join(LABS, "demo-mirror")], text=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=100)
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.count("HTTP/1.1 200 OK") == 5, done.stdout
+
+
+def mininet(*argv, timeout=100, switch=SWITCH):
+    done = subprocess.run(["mn", *switch, *argv], stdout=subprocess.PIPE,
                           stderr=subprocess.STDOUT, text=True,
                           timeout=timeout)
     assert done.returncode == 0, done.stdout
@@ -106,6 +115,13 @@ def mininet(*argv, timeout=100):
 def test_mininet_requests():
     output = mininet("--test", "requests")
     assert output.count("answered by") == 3, output
+
+
+def test_mininet_sensors():
+    custom = os.path.join(LABS, "mininet_mirror.py")
+    output = mininet("--test", "sensors", switch=("--custom", custom,
+                                                  *SWITCH[2:]))
+    assert "whole got" in output, output
 
 
 def test_mininet_ping():

@@ -52,7 +52,7 @@ class Underlay:
             "gre": ["type", "gretap", "key", key],
             "vxlan": ["type", "vxlan", "id", key, "dstport", 4789],
             "erspan": ["type", "erspan", "seq", "key", key, "erspan_ver", 1,
-                       "erspan", 0]}[kind]
+                       "erspan", 1]}[kind]
         self._add_address(address)
         done = self.lab.run(
             "ip", "-n", self.namespace.netns, "link", "add",
