@@ -193,7 +193,8 @@ class Stream:
 
 class Message(NamedTuple):
     """A request or a response: its head is [start, body), its body [body,
-    end).  'framing' is "none", "length", "chunked" or "close"."""
+    end).  'framing' is "none", "length", "chunked" or "close".  Of a response
+    that is 'overtaken' the next request came before its end."""
 
     direction: str
     start: int
@@ -201,6 +202,7 @@ class Message(NamedTuple):
     end: int
     framing: str
     head: str
+    overtaken: bool = False
 
 
 class Connection:
@@ -256,16 +258,17 @@ class Connection:
                 break
             if status >= 200 and waiting:
                 waiting.popleft()
-                if trust_acks:
-                    end = self._next_request(waiting, message)
-                    message = message._replace(
-                        end=end, framing="close" if end != message.end
-                        or message.framing != "none" else "none")
+                end = self._next_request(waiting)
+                if not trust_acks:
+                    message = message._replace(overtaken=end < message.end)
+                elif message.framing != "none" or end != message.end:
+                    message = message._replace(end=end, framing="close")
             answers.append(message)
             at = message.end
         self.messages = requests + answers
 
-    def _next_request(self, waiting, message):
+    def _next_request(self, waiting):
+        """Returns what the next request acknowledges of responses."""
         if waiting:
             for offset, acked in self.streams[UP].requests:
                 if offset == waiting[0].start:
@@ -381,12 +384,16 @@ def connections(packets):
 
 
 def check(truth, mirror, threshold=0, chunked_whole=False, excess=2,
-          told=None, trust_acks=False, ports=(80,)):
+          told=None, exactly=True, trust_acks=False, ports=(80,),
+          ingress=False):
     """Checks the mirror of all TCP connections to 'ports', given two lists of
     Packets.  Bodies of 'threshold' bytes or more may be skipped.  'excess' is
     how many segments may be there of a body that was skipped, or None for any
     number.  'told' has a (client's port, direction, first byte, length) for
-    each range that was said to be skipped."""
+    each range that was said to be skipped; it may say too much if not
+    'exactly'.  With 'ingress', the truth is where packets came to the
+    switch: it may have lost some that were sent again, and pure ACKs may have
+    overtaken each other in it."""
     report = Report()
     truth = [p for p in truth if p.flow and (p.flow[0][1] in ports
                                              or p.flow[1][1] in ports)]
@@ -397,12 +404,14 @@ def check(truth, mirror, threshold=0, chunked_whole=False, excess=2,
         connection.parse(trust_acks)
         report.connections.append(connection)
         report.heads += [(m.direction, m.head) for m in connection.messages]
-    shown = _order(report, truth, mirror)
+    shown = _order(report, truth, mirror, ingress)
     for connection in report.connections:
         windows = _windows(connection, threshold, chunked_whole)
         _acks(report, connection, shown)
-        _kept(report, connection, shown, windows)
-        _gaps(report, connection, shown, windows, threshold, excess, told)
+        _kept(report, connection, shown, windows, ingress)
+        gaps = _gaps(report, connection, shown, windows, threshold, excess)
+        if told is not None:
+            _told(report, connection, gaps, told, exactly)
     return report
 
 
@@ -438,7 +447,7 @@ def check_beginnings(truth, mirror, keep, excess, ports):
     return report
 
 
-def _order(report, truth, mirror):
+def _order(report, truth, mirror, ingress=False):
     """Returns which packets of the truth are on the mirror: a dictionary of
     positions there by id of packet."""
     seen = collections.defaultdict(list)    # By flow.
@@ -459,6 +468,11 @@ def _order(report, truth, mirror):
             if places is None:
                 report.problem("order", "not a packet of the truth: %s",
                                packet.frame[:80].hex())
+                continue
+            if (ingress and places and places[0] <= last
+                    and not packet.length and packet.flags == ACK):
+                shown[id(expected[flow][places.popleft()])] = number[
+                    id(packet)]
                 continue
             while places and places[0] <= last:
                 places.popleft()
@@ -493,10 +507,11 @@ def _acks(report, connection, shown):
 
 class _Window(NamedTuple):
     """Segments wholly inside [start, end) may be left out, and ACKs inside
-    (start, end]."""
+    (start, last_ack]."""
 
     start: int
     end: int
+    last_ack: int
     message: Message
 
 
@@ -509,14 +524,24 @@ def _windows(connection, threshold, chunked_whole):
         # That with the last byte is kept, where it is known which that is.
         end = m.end - (m.framing == "length")
         if m.body < end:
-            windows[m.direction].append(_Window(m.body, end, m))
+            # Where that is not known, the ACK of a FIN is one more of those
+            # that nobody looked at.
+            windows[m.direction].append(_Window(
+                m.body, end, end + (m.framing != "length"), m))
     return windows
 
 
+def _last(windows, offset):
+    """Returns the last of 'windows' that begins at 'offset' or before, or
+    None."""
+    i = bisect.bisect_right(windows, offset, key=lambda w: w.start) - 1
+    return windows[i] if i >= 0 else None
+
+
 def _inside(windows, start, end):
-    """Returns the one of 'windows' that holds [start, end), or None."""
-    i = bisect.bisect_right(windows, start, key=lambda w: w.start) - 1
-    return windows[i] if i >= 0 and end <= windows[i].end else None
+    """Returns true if [start, end) lies in one of 'windows'."""
+    window = _last(windows, start)
+    return window is not None and end <= window.end
 
 
 def _may_lack(packet, windows):
@@ -524,16 +549,23 @@ def _may_lack(packet, windows):
     if packet.flags & (SYN | FIN | RST):
         return False
     if packet.length:
-        return _inside(windows[packet.direction], packet.first,
-                       packet.end) is not None
-    # A probe of a byte that was sent before is as good as its payload.
-    other = windows[DOWN if packet.direction == UP else UP]
-    return (packet.acked is not None
-            and _inside(other, packet.acked - 1, packet.acked) is not None)
+        return _inside(windows[packet.direction], packet.first, packet.end)
+    if packet.acked is None:
+        return False
+    window = _last(windows[DOWN if packet.direction == UP else UP],
+                   packet.acked - 1)
+    return window is not None and packet.acked <= window.last_ack
 
 
-def _kept(report, connection, shown, windows):
+def _kept(report, connection, shown, windows, ingress):
+    there = {UP: Ranges(), DOWN: Ranges()}
+    for packet in connection.packets if ingress else ():
+        if id(packet) in shown:
+            there[packet.direction].add(packet.first, packet.end)
     for packet in connection.packets:
+        if packet.length and not there[packet.direction].missing(
+                packet.first, packet.end):
+            continue
         if _may_lack(packet, windows):
             if id(packet) in shown and not packet.length:
                 report.extra_acks += 1
@@ -543,7 +575,10 @@ def _kept(report, connection, shown, windows):
                            "not on the mirror: %s", packet)
 
 
-def _gaps(report, connection, shown, windows, threshold, excess, told):
+def _gaps(report, connection, shown, windows, threshold, excess):
+    """Returns what is missing, and what was sent again: two Ranges by
+    direction."""
+    result = {}
     for direction, stream in connection.streams.items():
         there, again, sent = Ranges(), Ranges(), Ranges()
         for p in connection.packets:
@@ -554,44 +589,51 @@ def _gaps(report, connection, shown, windows, threshold, excess, told):
                 there.add(p.first, p.end)
             if new != [(p.first, p.end)]:
                 again.add(p.first, p.end)
-        gaps = [gap for a, b in stream.sent for gap in there.missing(a, b)]
-        for a, b in gaps:
-            if not _inside(windows[direction], a, b):
+        gaps = Ranges()
+        for gap in (gap for a, b in sent for gap in there.missing(a, b)):
+            gaps.add(*gap)
+            if not _inside(windows[direction], *gap):
                 report.problem("gap", "%s [%d, %d) is not within a body",
-                               direction, a, b)
+                               direction, *gap)
         for window in windows[direction]:
-            size = window.end - window.start
-            lacks = sum(b - a for a, b in
-                        there.missing(window.start, window.end))
-            if lacks:
-                report.skipped += lacks
-                report.bodies += 1
-            # Of one that ends nobody knows where, what is not too short yet.
-            allowed = (threshold if window.message.framing != "length" else 0)
-            if (excess is not None
-                    and size - lacks > allowed + excess * stream.mss):
-                report.problem("excess", "%s [%d, %d): %d bytes are there",
-                               direction, window.start, window.end,
-                               size - lacks)
-        if told is not None:
-            _told(report, connection, direction, gaps, again, told)
+            _excess(report, window, there, threshold, excess, stream.mss)
+        result[direction] = gaps, again
+    return result
 
 
-def _told(report, connection, direction, gaps, again, told):
+def _excess(report, window, there, threshold, excess, mss):
+    message, size = window.message, window.end - window.start
+    lacks = sum(b - a for a, b in there.missing(window.start, window.end))
+    if lacks:
+        report.skipped += lacks
+        report.bodies += 1
+    # Of one that ends nobody knows where, what is not too short yet.  And if
+    # not even the next request tells, all of it.
+    allowed = threshold if message.framing != "length" else 0
+    if (message.framing == "chunked"
+            and (message.overtaken or message.direction == UP)):
+        allowed = size
+    if excess is not None and size - lacks > allowed + excess * mss:
+        report.problem("excess", "%s [%d, %d): %d bytes are there",
+                       message.direction, window.start, window.end,
+                       size - lacks)
+
+
+def _told(report, connection, gaps, told, exactly):
     """What is missing was told.  What was told is missing, unless it was sent
     again."""
-    said, lacking = Ranges(), Ranges()
-    for port, way, first, length in told:
-        if (port, way) == (connection.client[1], direction):
-            said.add(first, first + length)
-    for a, b in gaps:
-        lacking.add(a, b)
-        for c, d in said.missing(a, b):
-            report.problem("told", "%s [%d, %d) is missing and nobody said so",
-                           direction, c, d)
-    for a, b in again:
-        lacking.add(a, b)
-    for a, b in said:
-        for c, d in lacking.missing(a, b):
-            report.problem("told", "%s [%d, %d) is not missing, as was said",
-                           direction, c, d)
+    for direction, (missing, again) in gaps.items():
+        said = Ranges()
+        for port, way, first, length in told:
+            if (port, way) == (connection.client[1], direction):
+                said.add(first, first + length)
+        for a, b in missing:
+            for c, d in said.missing(a, b):
+                report.problem("told", "%s [%d, %d) is missing and nobody "
+                               "said so", direction, c, d)
+        for a, b in again:
+            missing.add(a, b)
+        for a, b in said if exactly else ():
+            for c, d in missing.missing(a, b):
+                report.problem("told", "%s [%d, %d) is not missing, as was "
+                               "said", direction, c, d)
