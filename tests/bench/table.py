@@ -70,6 +70,40 @@ ROWS = (
      "{connections: BYSTANDER|.0f}",
      "without the service, {connections: STRAIGHT|.0f}",
      "x {connections: BYSTANDER.ratio|.2f}"),
+    ("one GET of 36 MB on the mirror, `inline`; `copy`",
+     "{mirror: one GET of 36 MB, inline, bytes|.0f} bytes in "
+     "{mirror: one GET of 36 MB, inline, packets|.0f} packets; "
+     "{mirror: one GET of 36 MB, copy, bytes|.0f} in "
+     "{mirror: one GET of 36 MB, copy, packets|.0f}",
+     "the paper, 9927 bytes in 13 packets", ""),
+    ("two of them and two small ones on one connection, `inline`; `copy`",
+     "{mirror: session of 72 MB, inline, share of the bytes|.4f} % of the "
+     "bytes; {mirror: session of 72 MB, copy, share of the bytes|.4f} %",
+     "", ""),
+    ("100 of them at once, `inline`",
+     "{mirror: 100 downloads of 36 MB at once, share of the bytes|.4f} % of "
+     "the bytes, "
+     "{mirror: 100 downloads of 36 MB at once, CPUs of tasukid|.2f} CPUs of "
+     "tasukid", "", ""),
+    ("a download while it is mirrored, `copy`; `inline`; `stats`",
+     "{mirror: download, copy|.2f3}; {mirror: download, inline|.2f3}; "
+     "{mirror: download, stats|.2f3} Gbit/s",
+     "on a switch without mirrors, "
+     "{mirror: download, on a switch without mirrors|.2f3} Gbit/s",
+     "x {mirror: download, copy.ratio|.2f}; "
+     "x {mirror: download, inline.ratio|.2f}; "
+     "x {mirror: download, stats.ratio|.2f}"),
+    ("first byte of 1 KB, `copy`; `inline`",
+     "{mirror: first byte, copy|.2f} ms; {mirror: first byte, inline|.2f} ms",
+     "on a switch without mirrors, "
+     "{mirror: first byte, on a switch without mirrors|.2f} ms",
+     "+ {mirror: first byte, copy.difference|.2f} ms; "
+     "+ {mirror: first byte, inline.difference|.2f} ms"),
+    ("the two for traffic that no mirror matches",
+     "{mirror: download, matched by no mirror|.2f3} Gbit/s; "
+     "{mirror: first byte, matched by no mirror|.2f} ms", "the same",
+     "x {mirror: download, matched by no mirror.ratio|.2f}; "
+     "+ {mirror: first byte, matched by no mirror.difference|.2f} ms"),
     ("memory of tasukid, connection in progress",
      "{memory: connection in progress, besides what is held|.0f} bytes", "",
      ""),
