@@ -87,6 +87,7 @@ fake(int argc, char *argv[])
         }
     }
     note(ds_cstr(&ds));
+    ds_destroy(&ds);
     if (atoi(option(argc, argv, "--parent")) != getppid()) {
         note("wrong parent");
     }
