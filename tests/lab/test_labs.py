@@ -74,6 +74,22 @@ def test_interrupted(demo, sig, status):
     assert not processes("tasuki-%d-" % demo.pid)
 
 
+STARTS_IN_THE_BACKGROUND = """
+from lab import Lab
+with Lab() as lab:
+    print(lab.start("sh", "-c", "kill -INT $$").wait(10))
+"""
+
+
+def test_background():
+    """A lab that was told to ignore SIGINT does not tell its programs."""
+    done = subprocess.run(["env", "--ignore-signal=INT", "/usr/bin/python3",
+                           "-c", STARTS_IN_THE_BACKGROUND], check=True,
+                          stdout=subprocess.PIPE, text=True,
+                          env=dict(os.environ, PYTHONPATH=LABS))
+    assert done.stdout == "%d\n" % -signal.SIGINT
+
+
 def test_killed(demo):
     """What cannot clean up after itself is cleaned up after."""
     demo.kill()

@@ -111,7 +111,11 @@ class Lab:
         ends it if this program dies without cleaning up.
 
         Its output goes to file 'log' of the lab's directory, or nowhere.  Call
-        it from the main thread: the kernel watches the thread."""
+        it from the main thread: the kernel watches the thread.
+
+        Its signals are the default ones.  A shell has what it starts with "&"
+        ignore SIGINT, and programs honour that; but who stops a program of the
+        lab means it."""
         argv = [str(arg) for arg in argv]
         if not shutil.which(argv[0]):
             raise LabError(_missing(argv[0]))
@@ -122,7 +126,8 @@ class Lab:
         kwargs.setdefault("stderr", subprocess.STDOUT if kwargs["stdout"] is out
                           else out)
         process = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "TERM"] + argv,
+            ["setpriv", "--pdeathsig", "TERM", "env", "--default-signal"]
+            + argv,
             start_new_session=True, **kwargs)
         if log:
             out.close()
