@@ -360,6 +360,22 @@ def read(path, snap=None):
     return [Packet(time, frame[:snap]) for time, frame in segment.frames(path)]
 
 
+def merge(ports):
+    """Returns what came out of a switch, given a list of Packets for each of
+    its ports, in order of time.  What several ports have was flooded, and
+    counts once, when it came out first.  What one port has several times was
+    sent again."""
+    first = {}
+    for packets in ports:
+        times = collections.Counter()
+        for packet in packets:
+            times[packet.frame] += 1
+            key = packet.frame, times[packet.frame]
+            if key not in first or packet.time < first[key].time:
+                first[key] = packet
+    return sorted(first.values(), key=lambda p: p.time)
+
+
 def connections(packets):
     """Returns the Connections that 'packets' are of.  A SYN for ports whose
     connection is over begins another."""

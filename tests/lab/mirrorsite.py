@@ -8,7 +8,8 @@
 
 What a mirror has to show is all that comes out of the switch at the ports of
 others, in that order: a userspace datapath does not keep the order of packets
-that it meets the first time."""
+that it meets the first time.  What is flooded comes out of several ports, and
+is shown once."""
 
 import json
 import os
@@ -151,9 +152,8 @@ class MirrorSite:
         """Ends that and returns lists of Packets by name; "truth" is of the
         ports together."""
         time.sleep(settle)
-        result = {"truth": sorted(
-            (packet for capture in self.truth
-             for packet in self._packets(capture)), key=lambda p: p.time)}
+        result = {"truth": mirrorcheck.merge(
+            [self._packets(capture) for capture in self.truth])}
         for name, capture in self.captures.items():
             result[name] = self._packets(capture)
         self.paths = {name: capture.path for name, capture

@@ -56,9 +56,11 @@ def site(shared_site):
 
 
 def curl(site, address, *paths, options=()):
-    site.client.run("curl", "-sS", "--max-time", 20, *options, *sum(
-        [["-o", "/dev/null", "http://%s%s" % (address, path)]
-         for path in paths], []))
+    """None of the transfers may fail."""
+    urls = sum([["-o", "/dev/null", "http://%s%s" % (address, path)]
+                for path in paths], [])
+    site.client.run("curl", "-sS", "--fail-early", "--max-time", 20, *options,
+                    *urls)
 
 
 NGINX_PATHS = ("/", "/big.html", "/chunked/500000/7", "/missing",

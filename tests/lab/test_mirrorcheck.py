@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from mirrorcheck import (ACK, DOWN, FIN, RST, SYN, UP, Packet, Ranges, check,
-                         connections)
+                         connections, merge)
 
 MSS = 100
 CLIENT, SERVER = (b"\x0a\0\0\x64", 40000), (b"\x0a\0\0\x01", 80)
@@ -351,3 +351,16 @@ def test_two_connections_with_the_same_ports():
     assert len(report.connections) == 2
     assert rules(check(truth, mirror[:-1])) == {"control"}
     assert rules(check(truth, [])) == {"control", "kept", "gap"}
+
+
+def test_ports_together():
+    """What was flooded counts once, what was sent again as often as that."""
+    def port(*packets):
+        return [Packet(time, frame) for time, frame in packets]
+
+    a, b, c = (bytes(12) + b"\x08\x06" + letter for letter in (b"a", b"b",
+                                                               b"c"))
+    merged = merge([port((2, a), (4, a), (5, b)), port((1, a), (3, c)),
+                    port()])
+    assert [(p.time, p.frame) for p in merged] == [(1, a), (3, c), (4, a),
+                                                   (5, b)]
