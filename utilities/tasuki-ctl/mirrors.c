@@ -90,19 +90,19 @@ static bool
 check_row(struct ctl_context *ctx, const struct tasukirec_switch *sw,
           const struct tasukirec_mirror_policy *row)
 {
+    const struct tasukirec_mirror_policy **rows = mirrors_by_name(sw);
     struct shash accepted = SHASH_INITIALIZER(&accepted);
     bool ok;
 
     /* First the mirrors in use, as in tasukid. */
     for (int in_use = 1; in_use >= 0; in_use--) {
         for (size_t i = 0; i < sw->n_mirrors; i++) {
-            const struct tasukirec_mirror_policy *other = sw->mirrors[i];
-
-            if (!!smap_get(&other->status, "state") == in_use) {
-                free(row_check_mirror(sw, &accepted, other));
+            if (!!smap_get(&rows[i]->status, "state") == in_use) {
+                free(row_check_mirror(sw, &accepted, rows[i]));
             }
         }
     }
+    free(rows);
     ok = ctl_check(ctx, row_check_mirror(sw, &accepted, row));
     shash_destroy(&accepted);
     return ok;

@@ -393,23 +393,25 @@ check_file(const struct shash *accepted,
            const struct tasukirec_mirror_policy *row,
            const struct mirror_target *target)
 {
-    const struct shash_node *node;
-
     if (target->kind != MIRROR_TO_FILE) {
         return (has_file_keys(row)
                 ? xstrdup("file_size, file_time, file_count, file_compress: "
                           "only for a file") : NULL);
     }
-    SHASH_FOR_EACH (node, accepted) {
-        const struct tasukirec_mirror_policy *other = node->data;
+    const struct shash_node **nodes = shash_sort(accepted);
+    char *error = NULL;
+
+    for (size_t i = 0; i < shash_count(accepted) && !error; i++) {
+        const struct tasukirec_mirror_policy *other = nodes[i]->data;
 
         if (!strcmp(other->to, row->to) && !writes_same_file(other, row)) {
-            return xasprintf("to: mirror \"%s\" writes this file with another "
-                             "file_size, file_time, file_count or "
-                             "file_compress", other->name);
+            error = xasprintf("to: mirror \"%s\" writes this file with "
+                              "another file_size, file_time, file_count or "
+                              "file_compress", other->name);
         }
     }
-    return NULL;
+    free(nodes);
+    return error;
 }
 
 /* Open vSwitch itself floods to all ports. */
