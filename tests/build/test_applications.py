@@ -216,14 +216,14 @@ def test_decided(switch):
                "%s applications=handover,forward,decides,looks" % (DPID, DPID))
     decided = "priority=65535,reg0=0x10000/0x10000 actions=goto_table:"
     wait_for(lambda: decided + "50" in switch.flows(40), "the flows")
-    assert switch.flows(30).endswith("priority=0 actions=goto_table:33\n")
+    assert switch.flows(30).endswith("priority=0 actions=goto_table:34\n")
     # Past the one that looks, whichever of the two comes first.
     loaded = switch.appctl("application/list").splitlines()
     table = {line.split(":")[0]: int(line.split()[-3]) for line in loaded
              if line.split(":")[0] in ("decides", "looks")}
-    assert sorted(table.values()) == [33, 34]
+    assert sorted(table.values()) == [34, 35]
     assert decided not in switch.flows(table["looks"])
-    assert decided + ("34" if table["decides"] == 33 else "50") \
+    assert decided + ("35" if table["decides"] == 34 else "50") \
         in switch.flows(table["decides"])
     assert decided not in switch.flows(20)
 
@@ -275,8 +275,8 @@ def test_example(switch):
     switch.build("listener", LISTENER)
     switch.run("tasuki-ctl add-switch %s apps=forward -- set Switch %s "
                "applications=forward,talkers,listener" % (DPID, DPID))
-    wait_for(lambda: "goto_table:40" in switch.flows(33), "its flow")
-    assert "actions=goto_table:33" in switch.flows(0)
+    wait_for(lambda: "goto_table:40" in switch.flows(34), "its flow")
+    assert "actions=goto_table:34" in switch.flows(0)
     for source in range(10):
         switch.receive(1, source)
     switch.receive(2, 0x99)
@@ -306,7 +306,7 @@ def test_example(switch):
     assert set(told("Service", "changed")) == {uuid}
 
     switch.run("tasuki-ctl remove Switch %s applications talkers" % DPID)
-    wait_for(lambda: not switch.flows(33), "the end of its flow")
+    wait_for(lambda: not switch.flows(34), "the end of its flow")
     assert "actions=goto_table:40" in switch.flows(0)
     switch.receive(3, 0x77)
     wait_for(lambda: "50:54:00:00:00:77" in switch.appctl("mac-table/show"),

@@ -114,20 +114,20 @@ test_refused(void **state OVS_UNUSED)
 static void
 test_tables(void **state OVS_UNUSED)
 {
-    assert_int_equal(pipeline_table(ONE_ID), 33);
-    assert_int_equal(pipeline_table(TWO_ID), 35);
+    assert_int_equal(pipeline_table(ONE_ID), 34);
+    assert_int_equal(pipeline_table(TWO_ID), 36);
     assert_int_equal(pipeline_table(0xff), 0);
 
     /* In the first table of a stage, both ends of the priorities are the
      * core's. */
-    assert_false(pipeline_may_have_flow(ONE_ID, 32, 5));
-    assert_false(pipeline_may_have_flow(ONE_ID, 33, 0));
-    assert_true(pipeline_may_have_flow(ONE_ID, 33, 1));
-    assert_true(pipeline_may_have_flow(ONE_ID, 33, PIPE_PRIO_CORE - 1));
-    assert_false(pipeline_may_have_flow(ONE_ID, 33, PIPE_PRIO_CORE));
-    assert_false(pipeline_may_have_flow(ONE_ID, 33, UINT16_MAX));
-    assert_true(pipeline_may_have_flow(ONE_ID, 34, 0));
-    assert_false(pipeline_may_have_flow(ONE_ID, 35, 5));
+    assert_false(pipeline_may_have_flow(ONE_ID, 33, 5));
+    assert_false(pipeline_may_have_flow(ONE_ID, 34, 0));
+    assert_true(pipeline_may_have_flow(ONE_ID, 34, 1));
+    assert_true(pipeline_may_have_flow(ONE_ID, 34, PIPE_PRIO_CORE - 1));
+    assert_false(pipeline_may_have_flow(ONE_ID, 34, PIPE_PRIO_CORE));
+    assert_false(pipeline_may_have_flow(ONE_ID, 34, UINT16_MAX));
+    assert_true(pipeline_may_have_flow(ONE_ID, 35, 0));
+    assert_false(pipeline_may_have_flow(ONE_ID, 36, 5));
     assert_true(pipeline_may_have_flow(PIPE_APP_CORE, 0, 0));
 }
 
@@ -171,7 +171,7 @@ test_flow_mods(void **state OVS_UNUSED)
         UINT64_MAX, PIPE_COOKIE_MASK, PIPE_COOKIE_MASK << 1,
         ~PIPE_COOKIE_MASK, 0,
     };
-    static const uint8_t tables[] = { 33, 34, 0, 20, 30, 35, 40, 50, 0xff };
+    static const uint8_t tables[] = { 34, 35, 0, 20, 30, 36, 40, 50, 0xff };
     struct ofswitch *sw = ofswitch_create(0);
     int n_sent = 0;
 
@@ -228,17 +228,17 @@ test_declared(void **state OVS_UNUSED)
 {
     uint64_t one = PIPE_COOKIE(ONE_ID, 5), two = PIPE_COOKIE(TWO_ID, 5);
 
-    assert_true(declare(&one_app, ONE_ID, one, 33, 7));
+    assert_true(declare(&one_app, ONE_ID, one, 34, 7));
     assert_true(declare(&core_app, PIPE_APP_CORE,
                         PIPE_COOKIE(PIPE_APP_CORE, 0), 0, 0));
-    assert_false(declare(&one_app, ONE_ID, two, 33, 7));
-    assert_false(declare(&one_app, TWO_ID, two, 35, 7));
+    assert_false(declare(&one_app, ONE_ID, two, 34, 7));
+    assert_false(declare(&one_app, TWO_ID, two, 36, 7));
     assert_false(declare(&one_app, PIPE_APP_CORE,
                          PIPE_COOKIE(PIPE_APP_CORE, 0), 0, 0));
     assert_false(declare(&one_app, ONE_ID, one, 0, 7));
-    assert_false(declare(&one_app, ONE_ID, one, 35, 7));
-    assert_false(declare(&one_app, ONE_ID, one, 33, 0));
-    assert_false(declare(&one_app, ONE_ID, one, 33, UINT16_MAX));
+    assert_false(declare(&one_app, ONE_ID, one, 36, 7));
+    assert_false(declare(&one_app, ONE_ID, one, 34, 0));
+    assert_false(declare(&one_app, ONE_ID, one, 34, UINT16_MAX));
 }
 
 static void

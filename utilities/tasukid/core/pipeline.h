@@ -35,7 +35,7 @@ enum pipeline_table {
     PIPE_CLASSIFY = 0,      /* Where packets enter. */
     PIPE_MIRROR_IN = 1,     /* Copies, before packets are translated. */
     PIPE_ZONE = 10,         /* Whose packet is it? */
-    PIPE_MIRROR_FRONT = 17, /* Copies, before packets to services change. */
+    PIPE_MIRROR_FRONT = 16, /* Copies, before packets to services change. */
     PIPE_SERVICE = 20,      /* Addresses that are services. */
     PIPE_MIRROR = 30,       /* Copies. */
     PIPE_FORWARD = 40,      /* Where to. */
@@ -93,7 +93,7 @@ enum { APP_MAX_STAGES = 4 };
  * The zone: 0 for what is no tenant's.
  *
  * Bit 0 of register 2: the mirror has looked at the packet, and need not do it
- * again.  The other bits, and those of two more registers, are the mirror's
+ * again.  The other bits, and those of three more registers, are the mirror's
  * own; nobody else reads them. */
 #define PIPE_EGRESS_REG 0
 #define PIPE_EGRESS_VALID (UINT32_C(1) << 16)
@@ -103,6 +103,7 @@ enum { APP_MAX_STAGES = 4 };
 #define PIPE_MIRROR_SEEN (UINT32_C(1) << 0)
 #define PIPE_MIRROR_SET_REG 3
 #define PIPE_MIRROR_STEP_REG 4
+#define PIPE_MIRROR_INSIDE_REG 5
 
 /* What is known about a packet. */
 struct pipeline_notes {

@@ -157,19 +157,19 @@ put_check(struct ofpbuf *ofpacts, const struct mirror_window *window,
 }
 
 static void
-put_actions(const struct mirror_entry *entry, uint8_t table,
+put_actions(const struct mirror_entry *entry, uint8_t decide,
             struct ofpbuf *ofpacts)
 {
     uint32_t bits = ((entry->mode == MIRROR_PASS ? MIRROR_PASSED
                       : entry->mode == MIRROR_COPY ? MIRROR_COPIED : 0)
                      | (entry->hold ? MIRROR_HOLD : 0));
 
-    mirror_put_start(ofpacts, table, bits, entry->policies);
+    mirror_put_bits(ofpacts, bits, entry->policies);
     if (entry->mode == MIRROR_WINDOW) {
         put_check(ofpacts, &entry->seq, CHECK_TCP_SEQ, MIRROR_INSIDE_SEQ);
         put_check(ofpacts, &entry->ack, CHECK_TCP_ACK, MIRROR_INSIDE_ACK);
     }
-    ofpact_put_GOTO_TABLE(ofpacts)->table_id = table + MIRROR_DECIDE;
+    ofpact_put_GOTO_TABLE(ofpacts)->table_id = decide;
 }
 
 static void
@@ -182,12 +182,12 @@ add_flow(struct mirror_switch *ms, const struct mirror_key *key,
     struct match match;
 
     match_direction(key, e->dir, e->place, &match);
-    put_actions(entry, table, &ofpacts);
+    put_actions(entry, table + MIRROR_DECIDE, &ofpacts);
 
     struct ofputil_flow_mod fm = {
         .priority = MIRROR_PRIO_ENTRY,
         .new_cookie = htonll(e->cookie),
-        .table_id = table,
+        .table_id = table + MIRROR_CONNECTIONS,
         .command = OFPFC_ADD,
         .idle_timeout = entry->idle_timeout,
         .buffer_id = UINT32_MAX,
@@ -210,7 +210,7 @@ delete_flow(struct mirror_switch *ms, const struct entry *e)
         .cookie = htonll(e->cookie),
         .cookie_mask = OVS_BE64_MAX,
         .new_cookie = OVS_BE64_MAX,
-        .table_id = mirror_place_table(e->place),
+        .table_id = mirror_place_table(e->place) + MIRROR_CONNECTIONS,
         .command = OFPFC_DELETE,
         .buffer_id = UINT32_MAX,
         .out_port = OFPP_ANY,
@@ -356,7 +356,7 @@ send_ask(struct mirror_switch *ms, struct ask *ask)
         .cookie_mask = OVS_BE64_MAX,
         .out_port = OFPP_ANY,
         .out_group = OFPG_ANY,
-        .table_id = mirror_place_table(e->place),
+        .table_id = mirror_place_table(e->place) + MIRROR_CONNECTIONS,
     };
     match_init_catchall(&fsr.match);
     return request_send(ms->sw, PIPE_APP_MIRROR,

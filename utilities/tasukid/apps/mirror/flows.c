@@ -37,7 +37,7 @@ enum {
 struct place {
     struct mirror_switch *ms;
     struct flow_set *flows;
-    uint8_t table;              /* MIRROR_CONNECTIONS. */
+    uint8_t table;              /* MIRROR_START. */
     uint8_t next;               /* Where packets go on. */
     uint32_t policies;          /* That are about packets here. */
 };
@@ -51,6 +51,15 @@ put_reg(struct ofpbuf *ofpacts, int reg, uint32_t value, uint32_t mask)
     const union mf_value m = { .be32 = htonl(mask) };
 
     ofpact_put_set_field(ofpacts, mf_from_id(MFF_REG0 + reg), &v, &m);
+}
+
+static struct mf_subfield
+mf_reg(int reg)
+{
+    return (struct mf_subfield) {
+        .field = mf_from_id(MFF_REG0 + reg),
+        .n_bits = 32,
+    };
 }
 
 static void
@@ -85,14 +94,13 @@ put_step(const struct place *place, uint32_t step, struct ofpbuf *ofpacts)
     resubmit->table_id = place->table + MIRROR_STEP;
 }
 
-/* Finds which of 'policies' match. */
+/* Finds which of the place's policies match. */
 static void
-put_match_steps(const struct place *place, uint32_t policies,
-                struct ofpbuf *ofpacts)
+put_match_steps(const struct place *place, struct ofpbuf *ofpacts)
 {
     put_reg(ofpacts, PIPE_MIRROR_SET_REG, 0, UINT32_MAX);
     for (int i = 0; i < MIRROR_MAX_POLICIES; i++) {
-        if (policies & (UINT32_C(1) << i)) {
+        if (place->policies & (UINT32_C(1) << i)) {
             put_step(place, i, ofpacts);
         }
     }
@@ -126,14 +134,10 @@ put_copy_steps(const struct place *place, struct ofpbuf *ofpacts)
 }
 
 void
-mirror_put_start(struct ofpbuf *ofpacts, uint8_t table, uint32_t bits,
-                 uint32_t policies)
+mirror_put_bits(struct ofpbuf *ofpacts, uint32_t bits, uint32_t policies)
 {
-    if (table == PIPE_MIRROR_FRONT) {
-        pipeline_put_seen(ofpacts);
-    }
     put_reg(ofpacts, PIPE_MIRROR_REG, bits, MIRROR_BITS);
-    put_reg(ofpacts, PIPE_MIRROR_SET_REG, policies, UINT32_MAX);
+    put_reg(ofpacts, PIPE_MIRROR_INSIDE_REG, policies, UINT32_MAX);
 }
 
 static ofp_port_t
@@ -168,18 +172,24 @@ declare(const struct place *place, int table, uint16_t priority,
                  place->table + table, priority, match, ofpacts);
 }
 
-/* MIRROR_CONNECTIONS. */
+/* MIRROR_START. */
 
+/* The mirror looks at what matches 'match'.  What was noted in an earlier
+ * place does not count here. */
 static void
 declare_start(const struct place *place, uint16_t priority,
               const struct match *match)
 {
-    uint64_t stub[128 / 8];
+    uint64_t stub[1024 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
 
-    mirror_put_start(&ofpacts, place->table, 0, 0);
-    put_goto(&ofpacts, place->table + MIRROR_DECIDE);
-    declare(place, MIRROR_CONNECTIONS, priority, match, &ofpacts);
+    if (place->table == PIPE_MIRROR_FRONT) {
+        pipeline_put_seen(&ofpacts);
+    }
+    mirror_put_bits(&ofpacts, 0, 0);
+    put_match_steps(place, &ofpacts);
+    put_goto(&ofpacts, place->table + MIRROR_CONNECTIONS);
+    declare(place, MIRROR_START, priority, match, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 
@@ -195,7 +205,7 @@ declare_pass(const struct place *place, uint16_t priority,
     if (next) {
         put_goto(&ofpacts, next);
     }
-    declare(place, MIRROR_CONNECTIONS, priority, match, &ofpacts);
+    declare(place, MIRROR_START, priority, match, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 
@@ -409,7 +419,7 @@ static void
 declare_inspected(const struct place *place, uint16_t dl_type,
                   uint8_t nw_proto, uint32_t step)
 {
-    uint64_t stub[1024 / 8];
+    uint64_t stub[64 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
     struct match match;
 
@@ -417,18 +427,17 @@ declare_inspected(const struct place *place, uint16_t dl_type,
     match_set_dl_type(&match, htons(dl_type));
     match_set_nw_proto(&match, nw_proto);
     match_set_nw_frag(&match, 0);
-    put_match_steps(place, place->policies, &ofpacts);
     put_step_number(&ofpacts, step);
     put_goto(&ofpacts, place->table + MIRROR_STEP);
     declare(place, MIRROR_DECIDE, 10, &match, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 
-/* Packets with 'bit' are copied for the policies in the set alone, or for
- * those of 'policies' that match. */
+/* Packets with 'bit' are not for tasukid.  They are copied for the policies in
+ * the set, or only for those that a flow of their connection 'inside' noted. */
 static void
 declare_copied(const struct place *place, uint16_t priority, uint32_t bit,
-               uint32_t policies)
+               bool inside)
 {
     uint64_t stub[1024 / 8];
     struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
@@ -436,8 +445,11 @@ declare_copied(const struct place *place, uint16_t priority, uint32_t bit,
 
     match_init_catchall(&match);
     match_set_reg_masked(&match, PIPE_MIRROR_REG, bit, bit);
-    if (policies) {
-        put_match_steps(place, policies, &ofpacts);
+    if (inside) {
+        struct ofpact_reg_move *move = ofpact_put_REG_MOVE(&ofpacts);
+
+        move->src = mf_reg(PIPE_MIRROR_INSIDE_REG);
+        move->dst = mf_reg(PIPE_MIRROR_SET_REG);
     }
     put_copy_steps(place, &ofpacts);
     put_goto(&ofpacts, place->next);
@@ -467,8 +479,8 @@ declare_uninspected(const struct place *place)
     struct match match;
 
     match_init_catchall(&match);
-    put_match_steps(place, find_uninspected(place->ms, place->policies),
-                    &ofpacts);
+    put_reg(&ofpacts, PIPE_MIRROR_SET_REG, 0,
+            ~find_uninspected(place->ms, place->policies));
     put_copy_steps(place, &ofpacts);
     put_goto(&ofpacts, place->next);
     declare(place, MIRROR_DECIDE, 1, &match, &ofpacts);
@@ -478,15 +490,39 @@ declare_uninspected(const struct place *place)
 static void
 declare_decide(const struct place *place)
 {
-    declare_copied(place, 30, MIRROR_INSIDE_SEQ, 0);
-    declare_copied(place, 30, MIRROR_INSIDE_ACK, 0);
-    declare_copied(place, 30, MIRROR_PASSED, 0);
-    declare_copied(place, 20, MIRROR_COPIED, place->policies);
+    declare_copied(place, 30, MIRROR_INSIDE_SEQ, true);
+    declare_copied(place, 30, MIRROR_INSIDE_ACK, true);
+    declare_copied(place, 30, MIRROR_PASSED, true);
+    declare_copied(place, 20, MIRROR_COPIED, false);
     declare_inspected(place, ETH_TYPE_IP, IPPROTO_TCP, STEP_TCP);
     declare_inspected(place, ETH_TYPE_IPV6, IPPROTO_TCP, STEP_TCP);
     declare_inspected(place, ETH_TYPE_IP, IPPROTO_UDP, STEP_UDP);
     declare_inspected(place, ETH_TYPE_IPV6, IPPROTO_UDP, STEP_UDP);
     declare_uninspected(place);
+}
+
+/* MIRROR_CONNECTIONS. */
+
+/* What no policy matches does not meet the flows of connections: the datapath
+ * would tell each of its connections from the others. */
+static void
+declare_connections(const struct place *place)
+{
+    uint64_t stub[64 / 8];
+    struct ofpbuf ofpacts = OFPBUF_STUB_INITIALIZER(stub);
+    struct match match;
+
+    match_init_catchall(&match);
+    put_goto(&ofpacts, place->table + MIRROR_DECIDE);
+    declare(place, MIRROR_CONNECTIONS, MIRROR_PRIO_NO_ENTRY, &match,
+            &ofpacts);
+
+    match_set_reg(&match, PIPE_MIRROR_SET_REG, 0);
+    ofpbuf_clear(&ofpacts);
+    put_goto(&ofpacts, place->next);
+    declare(place, MIRROR_CONNECTIONS, MIRROR_PRIO_NOT_WANTED, &match,
+            &ofpacts);
+    ofpbuf_uninit(&ofpacts);
 }
 
 /* Places. */
@@ -611,6 +647,7 @@ declare_place(struct mirror_switch *ms, struct flow_set *flows, uint8_t table,
 
     if (policies) {
         declare_starts(&place);
+        declare_connections(&place);
         declare_decide(&place);
         declare_steps(&place);
     } else if (table == PIPE_MIRROR_IN) {

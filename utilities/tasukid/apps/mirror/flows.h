@@ -6,9 +6,13 @@
 
 /* Flows that do not depend on connections.
  *
- * A packet starts in MIRROR_CONNECTIONS of its place.  In MIRROR_DECIDE, one
- * flow does all that is to be done.  For that it has MIRROR_STEP looked up
- * several times, with the number of a step in PIPE_MIRROR_STEP_REG:
+ * A packet starts in MIRROR_START of its place, which finds out which policies
+ * match.  What none matches passes on from MIRROR_CONNECTIONS.  There, flows of
+ * connections note what they know about the rest.  In MIRROR_DECIDE, one flow
+ * does all that is to be done.
+ *
+ * Flows in MIRROR_START and MIRROR_DECIDE have MIRROR_STEP looked up several
+ * times, with the number of a step in PIPE_MIRROR_STEP_REG:
  *
  *   i                     does policy i match?  If so, sets bit i in
  *                         PIPE_MIRROR_SET_REG
@@ -32,9 +36,10 @@ struct ofpbuf;
 
 /* What flows of connections say about a packet, in PIPE_MIRROR_REG. */
 enum {
-    MIRROR_INSIDE_SEQ = 1 << 1, /* Bits 1 and 2: inside a window. */
+    MIRROR_INSIDE_SEQ = 1 << 1, /* Bits 1 and 2: inside a window, and only for
+                                 * the policies in PIPE_MIRROR_INSIDE_REG. */
     MIRROR_INSIDE_ACK = 1 << 2,
-    MIRROR_PASSED = 1 << 3,     /* Only for the policies in the set, too. */
+    MIRROR_PASSED = 1 << 3,     /* As if inside. */
     MIRROR_COPIED = 1 << 4,     /* For all that match, but not for tasukid. */
     MIRROR_HOLD = 1 << 5,       /* Must not pass unseen. */
     MIRROR_BITS = 0x3e,
@@ -50,12 +55,18 @@ enum {
 #define MIRROR_COOKIE_HOLD PIPE_COOKIE(PIPE_APP_MIRROR, 1)
 #define MIRROR_HOLD_TIMEOUT 10
 
-/* Priorities in MIRROR_CONNECTIONS. */
+/* Priorities in MIRROR_START. */
 enum {
     MIRROR_PRIO_START = 1,      /* Packets that the mirror looks at here. */
-    MIRROR_PRIO_ENTRY = 200,    /* Of connections. */
     MIRROR_PRIO_SEEN = 300,
     MIRROR_PRIO_OWN = 400,      /* What is copies already. */
+};
+
+/* Priorities in MIRROR_CONNECTIONS. */
+enum {
+    MIRROR_PRIO_NO_ENTRY = 1,
+    MIRROR_PRIO_ENTRY = 200,    /* Of connections. */
+    MIRROR_PRIO_NOT_WANTED = 300,
 };
 
 /* Adds all such flows but those that hold packets. */
@@ -66,10 +77,9 @@ void mirror_flows_declare(struct mirror_switch *, struct flow_set *);
  * all that its datapath has. */
 void mirror_flows_hold(struct mirror_switch *);
 
-/* Appends actions that begin in 'table', the first of a place: clear what the
- * mirror noted in an earlier place, and note 'bits' and 'policies'. */
-void mirror_put_start(struct ofpbuf *ofpacts, uint8_t table, uint32_t bits,
-                      uint32_t policies);
+/* Appends actions that note 'bits', and who gets a copy of what is inside. */
+void mirror_put_bits(struct ofpbuf *ofpacts, uint32_t bits,
+                     uint32_t policies);
 
 /* Appends outputs to the targets of 'policies', one for each. */
 void mirror_put_copies(const struct mirror_switch *, uint32_t policies,

@@ -87,7 +87,8 @@ uint32_t mirror_policy_zone(const struct ofswitch *, const struct policy *p);
  *
  * Each has these tables. */
 enum {
-    MIRROR_CONNECTIONS,         /* Flows of connections; the rest goes on. */
+    MIRROR_START,               /* Which policies match a packet? */
+    MIRROR_CONNECTIONS,         /* Flows of connections. */
     MIRROR_DECIDE,              /* What is to be done with a packet. */
     MIRROR_STEP,                /* The steps to it, by number. */
     MIRROR_N_TABLES,
