@@ -20,6 +20,7 @@ import time
 import mirrorcheck
 from lab import Capture, Controller, Namespace, Switch
 from lab.lab import wait_for
+from lab.mirror import lengthen_queue
 from lab.namespace import connect
 from webtalk import Client
 
@@ -46,6 +47,7 @@ class MirrorSite:
         for name in self.switch.hosts if mtu else ():
             self.switch.namespace.ip("link", "set", name, "mtu", mtu)
         self.controller = Controller(self.switch, applications)
+        lengthen_queue(self.switch)
         self.truth, self.captures, self.paths = [], {}, {}
         self.snap = None
         # Hosts are known from now on: nothing is flooded.

@@ -75,6 +75,7 @@ class Site:
         os.symlink(self.big, os.path.join(self.nginx.directory, "www",
                                           "big.bin"))
         self.controller = Controller(self.switch, ("forward", "mirror"))
+        lengthen_queue(self.switch)
         for command in configuration:
             self.controller.ctl(*command.split())
         wait_up(self.controller)
@@ -93,6 +94,13 @@ class Site:
             with open(file, "rb") as f:
                 digests.append(hashlib.file_digest(f, "sha256").hexdigest())
         return digests
+
+
+def lengthen_queue(switch):
+    """Has the switch keep more packets for tasukid: it drops held ones that it
+    has no room for, and their sender says them again."""
+    switch.vsctl("set", "controller", switch.bridge,
+                 "controller_queue_size=512")
 
 
 def wait_up(controller):
