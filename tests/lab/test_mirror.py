@@ -5,6 +5,8 @@ wrong, on cables good and bad."""
 
 import random
 import socket
+import subprocess
+import threading
 import time
 
 import pytest
@@ -235,6 +237,47 @@ def test_one_copy_for_each_target(site):
     assert report.bodies == 2
     assert sorted(p.frame for p in seen["other"]) == sorted(
         p.frame for p in seen["truth"])
+
+
+def test_up_is_up(site):
+    """Whoever waits until a mirror is up misses nothing from then on, though
+    the datapath knew the packets before."""
+    monitor = site.switch.start("ovsdb-client", "monitor", "Tasuki",
+                                "Mirror_Policy", "name,status",
+                                stdout=subprocess.PIPE, text=True)
+    sent, over = [0], threading.Event()
+
+    def talk():
+        while not over.wait(0.0003):
+            sock.send(b"number %09d" % sent[0])
+            sent[0] += 1
+    with site.server.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, \
+            site.client.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        server.bind((SERVER, 5000))
+        sock.connect((SERVER, 5000))
+        thread = threading.Thread(target=talk)
+        thread.start()
+        try:
+            for i in range(8):
+                site.watch("udp")
+                name = "up%d" % i
+                site.controller.ctl("add-mirror", name, "to=sensor",
+                                    "match=udp", "keep-packets=1000000")
+                for line in monitor.stdout:
+                    if name in line and "state=up" in line:
+                        break
+                first = sent[0] + 1
+                time.sleep(0.2)
+                last = sent[0] - 1
+                there = {int(p.frame[-9:]) for p in site.seen()["sensor"]
+                         if p.frame[42:49] == b"number "}
+                assert last > first
+                assert not set(range(first, last)) - there
+                site.controller.ctl("del-mirror", name)
+        finally:
+            over.set()
+            thread.join()
+            site.lab.stop(monitor)
 
 
 def test_sensor_is_not_heard(site):

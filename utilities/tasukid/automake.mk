@@ -97,6 +97,8 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/apps/handover/show.h \
 	utilities/tasukid/apps/mirror/capture.c \
 	utilities/tasukid/apps/mirror/capture.h \
+	utilities/tasukid/apps/mirror/effect.c \
+	utilities/tasukid/apps/mirror/effect.h \
 	utilities/tasukid/apps/mirror/engine/conn.c \
 	utilities/tasukid/apps/mirror/engine/conn.h \
 	utilities/tasukid/apps/mirror/engine/datagram.c \

@@ -624,6 +624,13 @@ ofswitch_sync_run(struct ofswitch *sw)
     }
 }
 
+bool
+ofswitch_is_told(const struct ofswitch *sw)
+{
+    return (sw->state == OSS_MANAGED && !sw->adopting
+            && !ofswitch_sync_is_pending(sw));
+}
+
 /* Returns true if ofswitch_sync_run() has something to do at once. */
 bool
 ofswitch_sync_is_pending(const struct ofswitch *sw)

@@ -116,6 +116,11 @@ void ofswitch_inject(struct ofswitch *, const void *data, size_t size,
 
 void ofswitch_barrier(struct ofswitch *);
 
+/* Returns true if all flows that applications want to declare have been sent.
+ * If so, the reply to a barrier request says that the switch has them.  If
+ * not, the main loop runs again when that changes. */
+bool ofswitch_is_told(const struct ofswitch *);
+
 /* Asks the core to have 'app' declare its flows again soon. */
 void ofswitch_redeclare(struct ofswitch *, uint8_t app);
 

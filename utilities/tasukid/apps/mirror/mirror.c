@@ -8,6 +8,7 @@
 
 #include "capture.h"
 #include "dp-packet.h"
+#include "effect.h"
 #include "entries.h"
 #include "flow.h"
 #include "flows.h"
@@ -47,6 +48,13 @@ static long long int status_at = LLONG_MIN;
  * when: their connection may be about to come. */
 #define SWITCH_GRACE 5000
 static long long int check_switches_at = LLONG_MAX;
+
+void
+mirror_status_changed(void)
+{
+    status_at = LLONG_MIN;
+    poll_immediate_wake();
+}
 
 struct mirror_switch *
 mirror_switch_get(const struct ofswitch *sw)
@@ -143,6 +151,8 @@ mirror_switch_update(struct mirror_switch *ms)
             if (p->start == POLICY_INLINE) {
                 ms->inlined |= UINT32_C(1) << i;
             }
+        } else {
+            p->in_effect = p->asked = false;
         }
     }
     if (ms->active == old_active) {
@@ -324,8 +334,7 @@ want_ports(const struct tasukirec_tasuki *cfg)
 static void
 mirror_ovs_port_changed(uint64_t dpid OVS_UNUSED, const char *name OVS_UNUSED)
 {
-    status_at = LLONG_MIN;
-    poll_immediate_wake();
+    mirror_status_changed();
 }
 
 static uint32_t
@@ -463,6 +472,7 @@ mirror_switch_up(struct ofswitch *sw)
     sset_init(&ms->captures);
     ms->engine = mirror_engine_create(&mirror_ops, random_uint32(), ms);
     mirror_entries_init(ms);
+    mirror_effect_init(ms);
     mirror_held_init(ms);
     ofswitch_set_data(sw, PIPE_APP_MIRROR, ms);
     read_policies(ms, ofswitch_row(sw));
@@ -476,6 +486,7 @@ mirror_switch_down(struct ofswitch *sw)
     struct sset names;
 
     mirror_held_destroy(ms);
+    mirror_effect_destroy(ms);
     /* If tasukid ends, the switch goes on as it does now. */
     mirror_entries_forget(ms);
     mirror_engine_destroy(ms->engine);
@@ -670,6 +681,7 @@ run_switch(struct ofswitch *sw, void *aux OVS_UNUSED)
 
     mirror_entries_run(ms);
     mirror_flows_hold(ms);
+    mirror_effect_run(ms);
     ms->wake = mirror_engine_run(ms->engine, time_msec());
 }
 

@@ -10,6 +10,7 @@
  *     policy.c   the policies of a switch
  *     flows.c    flows that do not depend on connections
  *     entries.c  flows of connections
+ *     effect.c   when policies take effect
  *     held.c     packets that wait for a barrier
  *     mirror.c   the application itself: packets to the engine and back
  *     status.c   what is wrong, for column "status"
@@ -28,6 +29,7 @@
 #include "policy.h"
 #include "sset.h"
 #include "utilities/tasukid/core/app.h"
+#include "utilities/tasukid/core/timers.h"
 
 struct ofswitch;
 
@@ -59,6 +61,8 @@ struct mirror_switch {
     size_t n_holding;           /* Entries that hold. */
     unsigned int generation;
     struct ovs_list asks;
+    bool asking;                /* See effect.c. */
+    struct timeout effect;
     struct hmap waits;          /* See held.c. */
     size_t n_waiting;           /* Packets there. */
 
@@ -74,6 +78,9 @@ struct mirror_switch *mirror_switch_get(const struct ofswitch *);
 /* Looks which policies can work, as policies or ports have changed.  Returns
  * true if others can than before. */
 bool mirror_switch_update(struct mirror_switch *);
+
+/* Has the status of all policies written soon. */
+void mirror_status_changed(void);
 
 /* Returns the zone of the tenant that 'p' is about, or 0 if that is not
  * known. */

@@ -176,6 +176,8 @@ policy_set_read(struct policy_set *set, const struct tasukirec_switch *row)
             } else {
                 new->n_skips = old->n_skips;
                 new->n_skipped = old->n_skipped;
+                new->in_effect = old->in_effect;
+                new->asked = old->asked;
             }
             policy_destroy(old);
             set->policies[i] = new;

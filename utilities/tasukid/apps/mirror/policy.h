@@ -42,6 +42,10 @@ struct policy {
     int leader;                 /* Number of the first policy that has the same
                                  * target. */
     uint64_t n_skips, n_skipped;    /* Ranges left out, and their bytes. */
+
+    /* Is the policy in effect, or is the switch asked about it?  See
+     * effect.h. */
+    bool in_effect, asked;
 };
 
 /* A policy keeps its number as long as it exists. */

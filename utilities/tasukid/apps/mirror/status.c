@@ -113,6 +113,10 @@ mirror_policy_is_up(const struct mirror_switch *ms, const struct policy *p,
     if (!target_is_up(ms, p, reason) || !tenant_is_up(ms, p, reason)) {
         return false;
     }
+    if (!p->in_effect) {
+        ds_put_cstr(reason, "the switch is being told");
+        return false;
+    }
     check_mtu(ms, p, reason);
     if (!reason->length && p->events && (problem = skips_problem(p->name))) {
         ds_put_format(reason, "events: %s", problem);

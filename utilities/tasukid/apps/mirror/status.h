@@ -13,8 +13,8 @@ struct mirror_switch;
 struct policy;
 struct tasukirec_switch;
 
-/* Returns true if copies reach the target of policy 'p'.  Appends to 'reason'
- * why not, or what is wrong otherwise. */
+/* Returns true if copies of all packets from now on reach the target of policy
+ * 'p'.  Appends to 'reason' why not, or what is wrong otherwise. */
 bool mirror_policy_is_up(const struct mirror_switch *, const struct policy *p,
                          struct ds *reason);
 
