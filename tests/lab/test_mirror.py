@@ -3,6 +3,7 @@
 """Selective mirrors of HTTP, judged by mirrorcheck.py: every framing, right and
 wrong, on cables good and bad."""
 
+import os
 import random
 import socket
 import subprocess
@@ -17,6 +18,10 @@ from lab.lab import wait_for
 from mirrorsite import MirrorSite, SERVER
 
 THRESHOLD = 20000
+# Of a kernel's datapath, tested in a guest that has one CPU, not how much it
+# leaves out: what comes before the switch knows is copied, chunk by chunk, and
+# whole if the server leaves it to the switch to cut it.
+PRECISE = os.environ.get("TASUKI_DATAPATH") != "system"
 
 # Each framing that there is, with short bodies and long ones.
 FRAMINGS = [
@@ -46,7 +51,7 @@ def site(shared_site):
 def excess(start):
     """How many segments of a body that is skipped may be there: in mode copy,
     those that arrive before the switch knows are."""
-    return 2 if start == "inline" else None
+    return 2 if start == "inline" and PRECISE else None
 
 
 @pytest.mark.parametrize("start", ("inline", "copy"))
@@ -61,14 +66,14 @@ def test_framings(site, start):
         client.close()
     report = site.judge(threshold=THRESHOLD, excess=excess(start),
                         told=lambda: site.told(start),
-                        exactly=start == "inline")
+                        exactly=start == "inline" and PRECISE)
     n = len(FRAMINGS) + len(PIPELINED) + 1
     ways = [way for way, _ in report.heads]
     # 103 and 100 are heads of their own.
     assert (ways.count(mirrorcheck.UP), ways.count(mirrorcheck.DOWN)) == (
         3 * n, 3 * (n + 2))
-    assert report.skipped > 3 * 3000000
-    if start == "inline":
+    assert report.skipped > (3 * 3000000 if PRECISE else 1000000)
+    if start == "inline" and PRECISE:
         assert report.skipped > 3 * 8000000
         assert report.bodies == 3 * 10
 

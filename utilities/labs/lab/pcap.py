@@ -2,6 +2,7 @@
 # Copyright (c) 2026 the Tasuki developers.
 """Captures: what really was on the wire."""
 
+import os
 import signal
 import time
 
@@ -32,6 +33,12 @@ class Capture:
         """Ends the capture, 'settle' seconds later so that what is still on
         its way is in it, and returns the path of the file."""
         time.sleep(settle)
+        # Where there is little CPU time, tcpdump falls behind, and it leaves
+        # behind what it has not read when it is told to end.
+        before, size = None, os.path.getsize(self.path)
+        while size != before:
+            time.sleep(0.05)
+            before, size = size, os.path.getsize(self.path)
         self.lab.stop(self.process, signal.SIGINT)
         return self.path
 
