@@ -715,10 +715,32 @@ hold_place(struct mirror_switch *ms, uint8_t table, uint32_t policies)
     add_hold(ms, table + MIRROR_STEP, PIPE_MIRROR_REG, MIRROR_HOLD);
 }
 
+static void
+delete_holds(struct mirror_switch *ms)
+{
+    struct ofputil_flow_mod fm = {
+        .cookie = htonll(MIRROR_COOKIE_HOLD),
+        .cookie_mask = OVS_BE64_MAX,
+        .new_cookie = OVS_BE64_MAX,
+        .table_id = OFPTT_ALL,
+        .command = OFPFC_DELETE,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+    };
+
+    minimatch_init_catchall(&fm.match);
+    ofswitch_flow_mod(ms->sw, &fm);
+    minimatch_destroy(&fm.match);
+}
+
 void
 mirror_flows_hold(struct mirror_switch *ms)
 {
     if (!ms->inlined && !ms->n_holding) {
+        if (ms->hold_at != LLONG_MAX) {
+            delete_holds(ms);
+        }
         ms->hold_at = LLONG_MAX;
         return;
     } else if (ms->hold_at != LLONG_MAX && time_msec() < ms->hold_at) {

@@ -73,8 +73,8 @@ enum {
 void mirror_flows_declare(struct mirror_switch *, struct flow_set *);
 
 /* Adds those that hold packets, for MIRROR_HOLD_TIMEOUT, if 'hold_at' has come
- * and a policy or an entry holds.  Adding them costs Open vSwitch a look at
- * all that its datapath has. */
+ * and a policy or an entry holds, and deletes them when none does any more.
+ * Adding them costs Open vSwitch a look at all that its datapath has. */
 void mirror_flows_hold(struct mirror_switch *);
 
 /* Appends actions that note 'bits', and who gets a copy of what is inside. */
