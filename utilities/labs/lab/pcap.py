@@ -34,9 +34,11 @@ class Capture:
         its way is in it, and returns the path of the file."""
         time.sleep(settle)
         # Where there is little CPU time, tcpdump falls behind, and it leaves
-        # behind what it has not read when it is told to end.
+        # behind what it has not read when it is told to end.  Where packets
+        # never cease, this has to.
         before, size = None, os.path.getsize(self.path)
-        while size != before:
+        deadline = time.monotonic() + 3
+        while size != before and time.monotonic() < deadline:
             time.sleep(0.05)
             before, size = size, os.path.getsize(self.path)
         self.lab.stop(self.process, signal.SIGINT)
