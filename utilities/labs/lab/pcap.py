@@ -25,7 +25,8 @@ class Capture:
         self.process = namespace.start(
             "tcpdump", "-n", "-U", "--immediate-mode", "-B", "65536",
             "-s", snaplen, "--time-stamp-precision=nano", "-Z", "root",
-            "-i", interface, "-Q", direction, "-w", self.path, *expression.split(), log=log)
+            "-i", interface, "-Q", direction, "-w", self.path,
+            *expression.split(), log=log)
         self.log = self.lab.path(log)
         wait_for(lambda: "listening on" in self._messages(), "tcpdump")
 
