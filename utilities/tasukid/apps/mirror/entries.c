@@ -184,42 +184,12 @@ add_flow(struct mirror_switch *ms, const struct mirror_key *key,
     match_direction(key, e->dir, e->place, &match);
     put_actions(entry, table + MIRROR_DECIDE, &ofpacts);
 
-    struct ofputil_flow_mod fm = {
-        .priority = MIRROR_PRIO_ENTRY,
-        .new_cookie = htonll(e->cookie),
-        .table_id = table + MIRROR_CONNECTIONS,
-        .command = OFPFC_ADD,
-        .idle_timeout = entry->idle_timeout,
-        .buffer_id = UINT32_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-        .flags = OFPUTIL_FF_SEND_FLOW_REM,
-        .ofpacts = ofpacts.data,
-        .ofpacts_len = ofpacts.size,
-    };
-    minimatch_init(&fm.match, &match);
-    ofswitch_flow_mod(ms->sw, &fm);
-    minimatch_destroy(&fm.match);
+    mirror_flow_add(ms, table + MIRROR_CONNECTIONS, MIRROR_PRIO_ENTRY,
+                    e->cookie, &match, &(struct mirror_flow_life) {
+                        .idle_timeout = entry->idle_timeout,
+                        .tell = true,
+                    }, &ofpacts);
     ofpbuf_uninit(&ofpacts);
-}
-
-static void
-delete_flow(struct mirror_switch *ms, const struct entry *e)
-{
-    struct ofputil_flow_mod fm = {
-        .cookie = htonll(e->cookie),
-        .cookie_mask = OVS_BE64_MAX,
-        .new_cookie = OVS_BE64_MAX,
-        .table_id = mirror_place_table(e->place) + MIRROR_CONNECTIONS,
-        .command = OFPFC_DELETE,
-        .buffer_id = UINT32_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-    };
-
-    minimatch_init_catchall(&fm.match);
-    ofswitch_flow_mod(ms->sw, &fm);
-    minimatch_destroy(&fm.match);
 }
 
 /* Entries. */
@@ -269,7 +239,8 @@ mirror_entry_set(struct mirror_switch *ms, const struct mirror_conn *conn,
     struct entry *e = find_entry(ms, mirror_conn_id(conn), dir);
 
     if (e && (entry->mode == MIRROR_LOOK || e->place != place)) {
-        delete_flow(ms, e);
+        mirror_flows_delete(ms, (mirror_place_table(e->place)
+                                 + MIRROR_CONNECTIONS), e->cookie);
         free_entry(ms, e);
         e = NULL;
     }

@@ -665,6 +665,53 @@ mirror_flows_declare(struct mirror_switch *ms, struct flow_set *flows)
     declare_place(ms, flows, PIPE_MIRROR, ms->active, declare_main);
 }
 
+/* One by one. */
+
+void
+mirror_flow_add(struct mirror_switch *ms, uint8_t table, uint16_t priority,
+                uint64_t cookie, const struct match *match,
+                const struct mirror_flow_life *life,
+                const struct ofpbuf *ofpacts)
+{
+    struct ofputil_flow_mod fm = {
+        .priority = priority,
+        .new_cookie = htonll(cookie),
+        .table_id = table,
+        .command = OFPFC_ADD,
+        .idle_timeout = life->idle_timeout,
+        .hard_timeout = life->hard_timeout,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+        .flags = life->tell ? OFPUTIL_FF_SEND_FLOW_REM : 0,
+        .ofpacts = ofpacts->data,
+        .ofpacts_len = ofpacts->size,
+    };
+
+    minimatch_init(&fm.match, match);
+    ofswitch_flow_mod(ms->sw, &fm);
+    minimatch_destroy(&fm.match);
+}
+
+void
+mirror_flows_delete(struct mirror_switch *ms, uint8_t table, uint64_t cookie)
+{
+    struct ofputil_flow_mod fm = {
+        .cookie = htonll(cookie),
+        .cookie_mask = OVS_BE64_MAX,
+        .new_cookie = OVS_BE64_MAX,
+        .table_id = table,
+        .command = OFPFC_DELETE,
+        .buffer_id = UINT32_MAX,
+        .out_port = OFPP_ANY,
+        .out_group = OFPG_ANY,
+    };
+
+    minimatch_init_catchall(&fm.match);
+    ofswitch_flow_mod(ms->sw, &fm);
+    minimatch_destroy(&fm.match);
+}
+
 /* Holding. */
 
 /* TCP packets with 'bit' in a register come here and do not pass.  'table' is
@@ -681,21 +728,10 @@ add_hold(struct mirror_switch *ms, uint8_t table, int reg, uint32_t bit)
     match_set_reg_masked(&match, reg, bit, bit);
     put_controller(&ofpacts);
 
-    struct ofputil_flow_mod fm = {
-        .priority = MIRROR_PRIO_HOLD,
-        .new_cookie = htonll(MIRROR_COOKIE_HOLD),
-        .table_id = table,
-        .command = OFPFC_ADD,
-        .hard_timeout = MIRROR_HOLD_TIMEOUT,
-        .buffer_id = UINT32_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-        .ofpacts = ofpacts.data,
-        .ofpacts_len = ofpacts.size,
-    };
-    minimatch_init(&fm.match, &match);
-    ofswitch_flow_mod(ms->sw, &fm);
-    minimatch_destroy(&fm.match);
+    mirror_flow_add(ms, table, MIRROR_PRIO_HOLD, MIRROR_COOKIE_HOLD, &match,
+                    &(struct mirror_flow_life) {
+                        .hard_timeout = MIRROR_HOLD_TIMEOUT,
+                    }, &ofpacts);
     ofpbuf_uninit(&ofpacts);
 }
 
@@ -715,31 +751,12 @@ hold_place(struct mirror_switch *ms, uint8_t table, uint32_t policies)
     add_hold(ms, table + MIRROR_STEP, PIPE_MIRROR_REG, MIRROR_HOLD);
 }
 
-static void
-delete_holds(struct mirror_switch *ms)
-{
-    struct ofputil_flow_mod fm = {
-        .cookie = htonll(MIRROR_COOKIE_HOLD),
-        .cookie_mask = OVS_BE64_MAX,
-        .new_cookie = OVS_BE64_MAX,
-        .table_id = OFPTT_ALL,
-        .command = OFPFC_DELETE,
-        .buffer_id = UINT32_MAX,
-        .out_port = OFPP_ANY,
-        .out_group = OFPG_ANY,
-    };
-
-    minimatch_init_catchall(&fm.match);
-    ofswitch_flow_mod(ms->sw, &fm);
-    minimatch_destroy(&fm.match);
-}
-
 void
 mirror_flows_hold(struct mirror_switch *ms)
 {
     if (!ms->inlined && !ms->n_holding) {
         if (ms->hold_at != LLONG_MAX) {
-            delete_holds(ms);
+            mirror_flows_delete(ms, OFPTT_ALL, MIRROR_COOKIE_HOLD);
         }
         ms->hold_at = LLONG_MAX;
         return;

@@ -77,6 +77,23 @@ void mirror_flows_declare(struct mirror_switch *, struct flow_set *);
  * Adding them costs Open vSwitch a look at all that its datapath has. */
 void mirror_flows_hold(struct mirror_switch *);
 
+/* How long a flow stays, in seconds; 0 means for good.  With 'tell' the switch
+ * says when it has gone. */
+struct mirror_flow_life {
+    uint16_t idle_timeout, hard_timeout;
+    bool tell;
+};
+
+/* Adds a flow, or replaces the one with that match and priority. */
+void mirror_flow_add(struct mirror_switch *, uint8_t table, uint16_t priority,
+                     uint64_t cookie, const struct match *,
+                     const struct mirror_flow_life *,
+                     const struct ofpbuf *ofpacts);
+
+/* Deletes the flows with 'cookie' in 'table', or OFPTT_ALL. */
+void mirror_flows_delete(struct mirror_switch *, uint8_t table,
+                         uint64_t cookie);
+
 /* Appends actions that note 'bits', and who gets a copy of what is inside. */
 void mirror_put_bits(struct ofpbuf *ofpacts, uint32_t bits,
                      uint32_t policies);
