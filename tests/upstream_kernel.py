@@ -19,6 +19,10 @@ OVS = os.path.join(TOP, "build", "ovs")
 # ten seconds; an ovs-vswitchd that starts before handles no upcalls.
 WAIT = "while read -r t _ </proc/uptime; [ ${t%.*} -lt 11 ]; do sleep 1; done"
 
+# Seconds that a guest gets to start, and for each test: three times what they
+# take.  What a guest that hangs did not do is done by another.
+START, A_TEST = 120, 40
+
 RESULT = re.compile(r"^ *(\d+): (.*?) +(ok|FAILED|skipped)\b", re.M)
 
 # Tests whose packets go through what our patches touch: the actions of a flow
@@ -126,10 +130,11 @@ def run_guest(log, tests, *options):
     keep = "cp -r %s/tests/system-kmod-testsuite.dir $TASUKI_SHARE/failed" % (
         shlex.quote(OVS))
     log.write("== uml %s: %s\n" % (" ".join(options), " ".join(tests)))
-    lines = []
+    deadline = START + len(tests) * A_TEST
+    lines, stuck = [], False
     with tempfile.TemporaryDirectory() as share:
         with subprocess.Popen(
-                ["utilities/labs/uml", *options, "--timeout", "5400",
+                ["utilities/labs/uml", *options, "--timeout", str(deadline),
                  "--share", share, "sh", "-c",
                  "%s\n%s || %s" % (WAIT, suite, keep)],
                 cwd=TOP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -139,10 +144,15 @@ def run_guest(log, tests, *options):
                 log.write(line)
                 log.flush()
                 lines.append(line)
+                stuck = stuck or "not done in the guest after" in line
+        if stuck:
+            print("    a guest did not end in %d s, its tests were %s"
+                  % (deadline, " ".join(tests)), flush=True)
         for path in sorted(glob.glob(os.path.join(
                 share, "failed", "*", "system-kmod-testsuite.log"))):
             with open(path, errors="replace") as f:
                 log.write(f.read())
     log.flush()
-    return {number: (name, result) for number, name, result
-            in RESULT.findall("".join(lines))}, process.returncode
+    return ({number: (name, result) for number, name, result
+             in RESULT.findall("".join(lines))},
+            0 if stuck else process.returncode)
