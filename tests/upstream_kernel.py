@@ -146,8 +146,9 @@ def run_guest(log, tests, *options):
                 lines.append(line)
                 stuck = stuck or "not done in the guest after" in line
         if stuck:
-            print("    a guest did not end in %d s, its tests were %s"
-                  % (deadline, " ".join(tests)), flush=True)
+            print("    a guest did not end in %d s, its tests were %s; it said"
+                  % (deadline, " ".join(tests)), *lines[-5:], sep="\n    ",
+                  flush=True)
         for path in sorted(glob.glob(os.path.join(
                 share, "failed", "*", "system-kmod-testsuite.log"))):
             with open(path, errors="replace") as f:
