@@ -163,8 +163,8 @@ dst_error(const struct tasuki_action *a, const struct ofpact_tasuki *oa)
            : NULL;
 }
 
-static void
-encode_dst(const struct mf_subfield *dst, struct ofpbuf *out)
+void
+tasuki_encode_dst(const struct mf_subfield *dst, struct ofpbuf *out)
 {
     struct tasuki_dst_header *header = ofpbuf_put_zeros(out, sizeof *header);
     size_t size = out->size;
@@ -178,8 +178,9 @@ encode_dst(const struct mf_subfield *dst, struct ofpbuf *out)
     out->size = size;
 }
 
-static enum ofperr
-decode_dst(const struct tasuki_dst_header *header, struct mf_subfield *dst)
+enum ofperr
+tasuki_decode_dst(const struct tasuki_dst_header *header,
+                  struct mf_subfield *dst)
 {
     struct ofpbuf b = ofpbuf_const_initializer(header->field,
                                                sizeof header->field);
@@ -240,7 +241,7 @@ tasuki_encode(const struct ofpact_tasuki *oa,
 {
     header->id = htons(oa->id);
     if (oa->dst.field) {
-        encode_dst(&oa->dst, out);
+        tasuki_encode_dst(&oa->dst, out);
     }
     tasuki_action_from_id(oa->id)->encode(oa->args, out);
 }
@@ -270,7 +271,7 @@ tasuki_decode(const struct tasuki_action_header *header,
     if (len < sizeof *dst) {
         return OFPERR_OFPBAC_BAD_LEN;
     }
-    enum ofperr error = decode_dst(dst, &oa->dst);
+    enum ofperr error = tasuki_decode_dst(dst, &oa->dst);
     if (!error) {
         error = a->decode(body + sizeof *dst, len - sizeof *dst, oa->args);
     }
@@ -283,9 +284,18 @@ enum ofperr
 tasuki_check(const struct ofpact_tasuki *oa, struct match *match)
 {
     const struct tasuki_action *a = tasuki_action_from_id(oa->id);
+    const struct mf_subfield *dst = tasuki_dst(oa);
     enum ofperr error = a->check(oa->args, match);
 
-    return error || !oa->dst.field ? error : mf_check_dst(&oa->dst, match);
+    return error || !dst->field ? error : mf_check_dst(dst, match);
+}
+
+const struct mf_subfield *
+tasuki_dst(const struct ofpact_tasuki *oa)
+{
+    const struct tasuki_action *a = tasuki_action_from_id(oa->id);
+
+    return a->dst ? a->dst(oa->args) : &oa->dst;
 }
 
 /* If 'a' is an action that 'action_set' has already and may have only once,

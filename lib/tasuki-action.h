@@ -49,7 +49,7 @@ struct tasuki_action_header {
 };
 BUILD_ASSERT_DECL(sizeof(struct tasuki_action_header) == 16);
 
-/* The beginning of the body of an action that leaves a value. */
+/* A subfield, in the body of an action: the beginning, if it leaves a value. */
 struct tasuki_dst_header {
     ovs_be16 ofs;               /* Of the subfield in its field. */
     ovs_be16 n_bits;            /* The subfield's width. */
@@ -63,6 +63,7 @@ enum tasuki_effect {
     TASUKI_OK,                  /* Its headers are as the flow says. */
     TASUKI_NEW_HEADERS,         /* Its headers are known only to the
                                  * datapath. */
+    TASUKI_NEW_BITS,            /* The bits of 'dst' are, and nothing else. */
     TASUKI_VALUE,               /* The datapath computes a value for it. */
     TASUKI_CONSTANT,            /* The value is the same for all packets of
                                  * the flow: tasuki_xlate's 'value'. */
@@ -120,6 +121,12 @@ struct tasuki_action {
      * 'dst' must be.  Null if any value fits anywhere. */
     const char *(*dst_problem)(const void *args, const struct mf_subfield *dst);
 
+    /* Returns the subfield that 'args' name, if it is there that they say where
+     * the value goes.  Then 'leaves_value' is false, and only 'translate' says
+     * whether there is a value or the datapath writes to the subfield by
+     * itself.  Null for other actions. */
+    const struct mf_subfield *(*dst)(const void *args);
+
     /* Parses 'value', which is what stands between the parentheses or after
      * the colon, and which it may modify.  Returns NULL or a malloc()'d
      * one-line error that names the argument and its range. */
@@ -156,6 +163,11 @@ struct tasuki_action {
      * overwrites.  If false, it has as many as were written. */
     bool once;
 
+    /* Returns NULL if a datapath can have the action, otherwise a static string,
+     * the reason why not.  'userspace' tells whether it is the userspace
+     * datapath.  Null if any can. */
+    const char *(*dpif_problem)(const void *args, bool userspace);
+
     /* Puts a harmless instance of the action, to find out whether a datapath
      * accepts it. */
     void (*probe)(struct ofpbuf *odp_actions);
@@ -190,6 +202,12 @@ bool tasuki_parse_number(const char *s, long long int min, long long int max,
  * OFPERR_OFPBAC_MATCH_INCONSISTENT. */
 enum ofperr tasuki_check_is_tcp(const struct match *match);
 
+/* Appends 'dst' to 'out' as a struct tasuki_dst_header, and parses one.  A
+ * value can go to what is parsed. */
+void tasuki_encode_dst(const struct mf_subfield *dst, struct ofpbuf *out);
+enum ofperr tasuki_decode_dst(const struct tasuki_dst_header *,
+                              struct mf_subfield *dst);
+
 /* Hooks for lib/ofp-actions.c. */
 bool tasuki_action_from_name(const char *name);
 void *tasuki_put_ofpact(struct ofpbuf *ofpacts, const struct tasuki_action *);
@@ -206,6 +224,9 @@ bool tasuki_replace(struct ofpbuf *action_set, const struct ofpact *);
 
 /* Hook for ofproto/ofproto-dpif-xlate.c. */
 bool tasuki_is_reversible(const struct ofpact_tasuki *);
+
+/* Returns where 'oa' leaves its value. */
+const struct mf_subfield *tasuki_dst(const struct ofpact_tasuki *oa);
 
 /* Hooks for lib/odp-util.c and lib/odp-execute.c. */
 void tasuki_odp_put(struct ofpbuf *odp_actions, uint16_t id,

@@ -23,7 +23,8 @@
 #define TASUKI_ACTIONS(X) \
     X(TCP_OFFSET, tcp_offset, "TCP offset action") \
     X(NAT64, nat64, "NAT64 action") \
-    X(CHECK_TCP_SEQ, check_tcp_seq, "TCP sequence check action")
+    X(CHECK_TCP_SEQ, check_tcp_seq, "TCP sequence check action") \
+    X(IPSEC_TAG, ipsec_tag, "IPsec tag action")
 
 /* Nested in OVS_ACTION_ATTR_TASUKI: exactly one of these, with a 'struct
  * <NAME>'. */

@@ -152,7 +152,8 @@ static void
 write_dst(const struct ofpact_tasuki *oa, uint32_t value,
           struct tasuki_xlate *x)
 {
-    const struct mf_field *field = oa->dst.field;
+    const struct mf_subfield *dst = tasuki_dst(oa);
+    const struct mf_field *field = dst->field;
     union mf_subvalue subvalue = { .be32 = { 0 } };
     union mf_value mask = { .be32 = 0 };
 
@@ -160,10 +161,10 @@ write_dst(const struct ofpact_tasuki *oa, uint32_t value,
     if (!mf_are_prereqs_ok(field, x->flow, x->wc)) {
         return;
     }
-    bitwise_one(&mask, field->n_bytes, oa->dst.ofs, oa->dst.n_bits);
+    bitwise_one(&mask, field->n_bytes, dst->ofs, dst->n_bits);
     mf_mask_field_masked(field, &mask, x->wc);
     subvalue.be32[ARRAY_SIZE(subvalue.be32) - 1] = htonl(value);
-    mf_write_subfield_flow(&oa->dst, &subvalue, x->flow);
+    mf_write_subfield_flow(dst, &subvalue, x->flow);
 }
 
 /* Appends to 'x' what 'oa' means for a packet of its flow, in a bridge whose
@@ -202,8 +203,8 @@ tasuki_translate(const struct ofpact_tasuki *oa,
 void
 tasuki_load_value(const struct ofpact_tasuki *oa, struct tasuki_xlate *x)
 {
-    uint32_t mask = oa->dst.n_bits < 32 ? (UINT32_C(1) << oa->dst.n_bits) - 1
-                                        : UINT32_MAX;
+    unsigned int n_bits = tasuki_dst(oa)->n_bits;
+    uint32_t mask = n_bits < 32 ? (UINT32_C(1) << n_bits) - 1 : UINT32_MAX;
 
     x->wc->masks.dp_hash |= mask;
     write_dst(oa, x->flow->dp_hash & mask, x);
@@ -269,7 +270,7 @@ tasuki_trace_value(struct xlate_in *xin, const struct frozen_state *state,
         return;
     }
     trace_with_value(xin, recirc_id, 0);
-    if (ofpact_get_TASUKI(first)->dst.n_bits == 1) {
+    if (tasuki_dst(ofpact_get_TASUKI(first))->n_bits == 1) {
         trace_with_value(xin, recirc_id, 1);
     }
 }

@@ -4,7 +4,12 @@
 """Decoders for Tasuki's actions, which read the same in OpenFlow and
 datapath flows."""
 
-from ovs.flow.decoders import decode_flag, decode_int, IPMask
+from ovs.flow.decoders import (
+    decode_default,
+    decode_flag,
+    decode_int,
+    IPMask,
+)
 from ovs.flow.kv import KVDecoders, nested_kv_decoder
 from ovs.flow.ofp_act import decode_field
 
@@ -22,6 +27,11 @@ def value_decoder(decoders):
         return result
 
     return decode
+
+
+def decode_map(value):
+    """Decodes "a-b-c"."""
+    return [int(number) for number in value.split("-")]
 
 
 def tasuki_action_decoders():
@@ -52,6 +62,16 @@ def tasuki_action_decoders():
                 {
                     **dict.fromkeys(["seq", "ack"], decode_flag),
                     **dict.fromkeys(["start", "len"], decode_int),
+                }
+            )
+        ),
+        "ipsec_tag": nested_kv_decoder(
+            KVDecoders(
+                {
+                    **dict.fromkeys(["n", "basis"], decode_int),
+                    "to": decode_field,
+                    "hash": decode_default,
+                    "map": decode_map,
                 }
             )
         ),
