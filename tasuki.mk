@@ -12,4 +12,5 @@ include utilities/tasukid/automake.mk
 include utilities/tasuki-capture/automake.mk
 include utilities/tasuki-ctl/automake.mk
 include utilities/tasuki-hook/automake.mk
+include utilities/tasuki-ipsec/automake.mk
 include tests/tasuki.mk

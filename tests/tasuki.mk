@@ -565,7 +565,7 @@ tasuki-programs: $(BUILT_SOURCES) config.h
 
 check-tasuki: tasuki-programs tests/atconfig tests/atlocal $(check_PROGRAMS) $(check_DATA) $(TASUKI_TESTSUITE)
 	set $(SHELL) '$(TASUKI_TESTSUITE)' -C tests \
-		AUTOTEST_PATH='$(AUTOTEST_PATH):utilities/tasukid:utilities/tasuki-capture:utilities/tasuki-ctl:utilities/tasuki-hook'; \
+		AUTOTEST_PATH='$(AUTOTEST_PATH):utilities/tasukid:utilities/tasuki-capture:utilities/tasuki-ctl:utilities/tasuki-hook:utilities/tasuki-ipsec'; \
 	"$$@" $(TESTSUITEFLAGS) || \
 	(test X'$(RECHECK)' = Xyes && "$$@" --recheck)
 .PHONY: check-tasuki

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#ifndef TASUKI_IPSEC_OPTIONS_H
+#define TASUKI_IPSEC_OPTIONS_H 1
+
+#include <stdbool.h>
+
+#include "command-line.h"
+#include "tunnel.h"
+
+/* The command line.  A command is a function of this kind and a row of
+ * 'commands' in tasuki-ipsec.c; its options are there, too. */
+
+struct ipsec_options {
+    const char *side;           /* "a", "b", or null. */
+    const char *keys;           /* File of keys, or null. */
+    bool dry_run;
+    bool json;                  /* --format=json. */
+};
+extern struct ipsec_options options;
+
+struct tunnel *open_tunnel(const char *file);
+enum tunnel_side open_side(const struct tunnel *);
+
+#endif /* utilities/tasuki-ipsec/options.h */

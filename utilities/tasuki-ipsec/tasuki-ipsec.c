@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copyright (c) 2026 the Tasuki developers. */
+
+#include <config.h>
+
+#include <getopt.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "command-line.h"
+#include "compiler.h"
+#include "fatal-signal.h"
+#include "openvswitch/vlog.h"
+#include "options.h"
+#include "tunnel.h"
+#include "util.h"
+
+VLOG_DEFINE_THIS_MODULE(tasuki_ipsec);
+
+struct ipsec_options options;
+
+static void cmd_check(struct ovs_cmdl_context *);
+
+static const struct ovs_cmdl_command commands[] = {
+    { "check", "TUNNEL", 1, 1, cmd_check, OVS_RO },
+    { NULL, NULL, 0, 0, NULL, OVS_RO },
+};
+
+OVS_NO_RETURN static void usage(void);
+static void parse_options(int argc, char *argv[]);
+
+int
+main(int argc, char *argv[])
+{
+    struct ovs_cmdl_context ctx = { .argc = 0 };
+
+    set_program_name(argv[0]);
+    parse_options(argc, argv);
+    fatal_ignore_sigpipe();
+
+    ctx.argc = argc - optind;
+    ctx.argv = argv + optind;
+    if (!ctx.argc) {
+        ovs_fatal(0, "missing command name; use --help for help");
+    }
+    ovs_cmdl_run_command(&ctx, commands);
+    return 0;
+}
+
+static void
+parse_options(int argc, char *argv[])
+{
+    enum {
+        OPT_DRY_RUN = UCHAR_MAX + 1,
+        OPT_FORMAT,
+        OPT_KEYS,
+        OPT_SIDE,
+        VLOG_OPTION_ENUMS,
+    };
+    static const struct option long_options[] = {
+        {"dry-run", no_argument, NULL, OPT_DRY_RUN},
+        {"format", required_argument, NULL, OPT_FORMAT},
+        {"keys", required_argument, NULL, OPT_KEYS},
+        {"side", required_argument, NULL, OPT_SIDE},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
+        VLOG_LONG_OPTIONS,
+        {NULL, 0, NULL, 0},
+    };
+    char *short_options = ovs_cmdl_long_options_to_short_options(long_options);
+
+    for (;;) {
+        int c = getopt_long(argc, argv, short_options, long_options, NULL);
+
+        if (c == -1) {
+            break;
+        }
+
+        switch (c) {
+        case OPT_DRY_RUN:
+            options.dry_run = true;
+            break;
+
+        case OPT_FORMAT:
+            if (strcmp(optarg, "json") && strcmp(optarg, "text")) {
+                ovs_fatal(0, "--format: \"%s\" is neither text nor json",
+                          optarg);
+            }
+            options.json = !strcmp(optarg, "json");
+            break;
+
+        case OPT_KEYS:
+            options.keys = optarg;
+            break;
+
+        case OPT_SIDE:
+            if (strcmp(optarg, "a") && strcmp(optarg, "b")) {
+                ovs_fatal(0, "--side: \"%s\" is neither a nor b", optarg);
+            }
+            options.side = optarg;
+            break;
+
+        case 'h':
+            usage();
+
+        case 'V':
+            ovs_print_version(0, 0);
+            exit(EXIT_SUCCESS);
+
+        VLOG_OPTION_HANDLERS
+
+        case '?':
+            exit(EXIT_FAILURE);
+
+        default:
+            abort();
+        }
+    }
+    free(short_options);
+}
+
+static void
+usage(void)
+{
+    printf("%s: one IPsec tunnel of several security associations\n"
+           "usage: %s [OPTIONS] COMMAND [ARG...]\n"
+           "\nCommands (TUNNEL is a file that describes a tunnel):\n"
+           "  check TUNNEL            say whether the description makes sense\n",
+           program_name, program_name);
+    vlog_usage();
+    printf("\nOther options:\n"
+           "  --dry-run               say what would be done, and do nothing\n"
+           "  --format=text|json      how to print (default: text)\n"
+           "  --keys=FILE             the file of keys (default: TUNNEL's "
+           "name with .keys)\n"
+           "  --side=a|b              which end this is (default: by this "
+           "host's addresses)\n"
+           "  -h, --help              display this help message\n"
+           "  -V, --version           display version information\n");
+    exit(EXIT_SUCCESS);
+}
+
+/* Returns the tunnel that 'file' describes.  Ends the program if there is none
+ * that makes sense. */
+struct tunnel *
+open_tunnel(const char *file)
+{
+    char *error;
+    struct tunnel *t = tunnel_read(file, &error);
+
+    if (!t) {
+        ovs_fatal(0, "%s", error);
+    }
+    return t;
+}
+
+/* Returns which end of 't' this host is.  Ends the program if nobody knows. */
+enum tunnel_side
+open_side(const struct tunnel *t)
+{
+    enum tunnel_side side;
+
+    if (options.side) {
+        return options.side[0] == 'a' ? SIDE_A : SIDE_B;
+    }
+    char *error = tunnel_find_side(t, &side);
+    if (error) {
+        ovs_fatal(0, "%s", error);
+    }
+    return side;
+}
+
+static void
+cmd_check(struct ovs_cmdl_context *ctx)
+{
+    tunnel_destroy(open_tunnel(ctx->argv[1]));
+}
