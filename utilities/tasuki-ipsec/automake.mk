@@ -5,14 +5,33 @@
 ipsec_sources = \
 	utilities/tasuki-ipsec/cipher.c \
 	utilities/tasuki-ipsec/cipher.h \
+	utilities/tasuki-ipsec/ip-xfrm.c \
+	utilities/tasuki-ipsec/ip-xfrm.h \
+	utilities/tasuki-ipsec/keys.c \
+	utilities/tasuki-ipsec/keys.h \
+	utilities/tasuki-ipsec/plan.c \
+	utilities/tasuki-ipsec/plan.h \
+	utilities/tasuki-ipsec/sa.c \
+	utilities/tasuki-ipsec/sa.h \
+	utilities/tasuki-ipsec/swanctl.c \
+	utilities/tasuki-ipsec/swanctl.h \
 	utilities/tasuki-ipsec/tunnel.c \
 	utilities/tasuki-ipsec/tunnel.h
 
 bin_PROGRAMS += utilities/tasuki-ipsec/tasuki-ipsec
 utilities_tasuki_ipsec_tasuki_ipsec_SOURCES = \
 	$(ipsec_sources) \
+	utilities/tasuki-ipsec/commands.h \
+	utilities/tasuki-ipsec/listen.c \
 	utilities/tasuki-ipsec/options.h \
-	utilities/tasuki-ipsec/tasuki-ipsec.c
+	utilities/tasuki-ipsec/show.c \
+	utilities/tasuki-ipsec/strongswan.c \
+	utilities/tasuki-ipsec/tasuki-ipsec.c \
+	utilities/tasuki-ipsec/up.c \
+	utilities/tasuki-ipsec/xfrm-message.c \
+	utilities/tasuki-ipsec/xfrm-message.h \
+	utilities/tasuki-ipsec/xfrm.c \
+	utilities/tasuki-ipsec/xfrm.h
 utilities_tasuki_ipsec_tasuki_ipsec_CPPFLAGS = $(AM_CPPFLAGS) \
 	`pkg-config --cflags libnl-3.0 | sed 's/-I/-isystem /g'`
 utilities_tasuki_ipsec_tasuki_ipsec_LDADD = lib/libopenvswitch.la -lnl-3

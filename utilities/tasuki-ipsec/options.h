@@ -17,6 +17,8 @@ struct ipsec_options {
     const char *keys;           /* File of keys, or null. */
     bool dry_run;
     bool json;                  /* --format=json. */
+    bool per_cpu;               /* SAs by CPU, of the kernel. */
+    bool reuse_keys;
 };
 extern struct ipsec_options options;
 

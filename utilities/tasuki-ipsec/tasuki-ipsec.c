@@ -10,7 +10,9 @@
 #include <string.h>
 
 #include "command-line.h"
+#include "commands.h"
 #include "compiler.h"
+#include "daemon.h"
 #include "fatal-signal.h"
 #include "openvswitch/vlog.h"
 #include "options.h"
@@ -25,6 +27,12 @@ static void cmd_check(struct ovs_cmdl_context *);
 
 static const struct ovs_cmdl_command commands[] = {
     { "check", "TUNNEL", 1, 1, cmd_check, OVS_RO },
+    { "down", "TUNNEL", 1, 1, cmd_down, OVS_RW },
+    { "genkey", "TUNNEL", 1, 1, cmd_genkey, OVS_RW },
+    { "listen", "TUNNEL", 1, 1, cmd_listen, OVS_RW },
+    { "show", "TUNNEL", 1, 1, cmd_show, OVS_RO },
+    { "strongswan", "TUNNEL [FILE]", 1, 2, cmd_strongswan, OVS_RW },
+    { "up", "TUNNEL", 1, 1, cmd_up, OVS_RW },
     { NULL, NULL, 0, 0, NULL, OVS_RO },
 };
 
@@ -56,16 +64,22 @@ parse_options(int argc, char *argv[])
         OPT_DRY_RUN = UCHAR_MAX + 1,
         OPT_FORMAT,
         OPT_KEYS,
+        OPT_PER_CPU,
+        OPT_REUSE_KEYS,
         OPT_SIDE,
+        DAEMON_OPTION_ENUMS,
         VLOG_OPTION_ENUMS,
     };
     static const struct option long_options[] = {
         {"dry-run", no_argument, NULL, OPT_DRY_RUN},
         {"format", required_argument, NULL, OPT_FORMAT},
         {"keys", required_argument, NULL, OPT_KEYS},
+        {"per-cpu", no_argument, NULL, OPT_PER_CPU},
+        {"reuse-keys", no_argument, NULL, OPT_REUSE_KEYS},
         {"side", required_argument, NULL, OPT_SIDE},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
+        DAEMON_LONG_OPTIONS,
         VLOG_LONG_OPTIONS,
         {NULL, 0, NULL, 0},
     };
@@ -95,6 +109,14 @@ parse_options(int argc, char *argv[])
             options.keys = optarg;
             break;
 
+        case OPT_PER_CPU:
+            options.per_cpu = true;
+            break;
+
+        case OPT_REUSE_KEYS:
+            options.reuse_keys = true;
+            break;
+
         case OPT_SIDE:
             if (strcmp(optarg, "a") && strcmp(optarg, "b")) {
                 ovs_fatal(0, "--side: \"%s\" is neither a nor b", optarg);
@@ -109,6 +131,7 @@ parse_options(int argc, char *argv[])
             ovs_print_version(0, 0);
             exit(EXIT_SUCCESS);
 
+        DAEMON_OPTION_HANDLERS
         VLOG_OPTION_HANDLERS
 
         case '?':
@@ -127,14 +150,24 @@ usage(void)
     printf("%s: one IPsec tunnel of several security associations\n"
            "usage: %s [OPTIONS] COMMAND [ARG...]\n"
            "\nCommands (TUNNEL is a file that describes a tunnel):\n"
-           "  check TUNNEL            say whether the description makes sense\n",
+           "  check TUNNEL            say whether the description makes sense\n"
+           "  genkey TUNNEL           make a file of keys, for both ends\n"
+           "  up TUNNEL               make this end's SAs and policies\n"
+           "  down TUNNEL             take them away\n"
+           "  show TUNNEL             print them, and what they have carried\n"
+           "  listen TUNNEL           have a socket for ESP in UDP\n"
+           "  strongswan TUNNEL [FILE]  write configuration for strongSwan\n",
            program_name, program_name);
+    daemon_usage();
     vlog_usage();
     printf("\nOther options:\n"
            "  --dry-run               say what would be done, and do nothing\n"
            "  --format=text|json      how to print (default: text)\n"
            "  --keys=FILE             the file of keys (default: TUNNEL's "
            "name with .keys)\n"
+           "  --per-cpu               strongSwan: let the kernel choose SAs by "
+           "CPU\n"
+           "  --reuse-keys            send again with keys that were in use\n"
            "  --side=a|b              which end this is (default: by this "
            "host's addresses)\n"
            "  -h, --help              display this help message\n"

@@ -260,8 +260,9 @@ parse_network(const char *s, struct tunnel_network *network)
     return ipv6_addr_equals(&masked, &network->address);
 }
 
-static bool
-networks_overlap(const struct tunnel_network *a, const struct tunnel_network *b)
+bool
+tunnel_networks_overlap(const struct tunnel_network *a,
+                        const struct tunnel_network *b)
 {
     bool v4 = IN6_IS_ADDR_V4MAPPED(&a->address);
 
@@ -290,7 +291,8 @@ read_networks(struct reader *r, struct tunnel_end *end)
             return;
         }
         for (size_t j = 0; j < i; j++) {
-            if (networks_overlap(&end->networks[i], &end->networks[j])) {
+            if (tunnel_networks_overlap(&end->networks[i],
+                                        &end->networks[j])) {
                 wrong(r, "networks: %s and %s overlap",
                       json_string(elems[j]), json_string(elems[i]));
             }

@@ -101,6 +101,8 @@ const struct in6_addr *tunnel_address(const struct tunnel *, enum tunnel_side,
                                       size_t tag);
 bool tunnel_has_address(const struct tunnel *, enum tunnel_side,
                         const struct in6_addr *);
+bool tunnel_networks_overlap(const struct tunnel_network *,
+                             const struct tunnel_network *);
 uint32_t tunnel_mark(const struct tunnel *, size_t tag);
 
 #endif /* utilities/tasuki-ipsec/tunnel.h */
