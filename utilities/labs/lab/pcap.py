@@ -2,7 +2,6 @@
 # Copyright (c) 2026 the Tasuki developers.
 """Captures: what really was on the wire."""
 
-import os
 import signal
 import time
 
@@ -28,22 +27,23 @@ class Capture:
             "-i", interface, "-Q", direction, "-w", self.path,
             *expression.split(), log=log)
         self.log = self.lab.path(log)
-        wait_for(lambda: "listening on" in self._messages(), "tcpdump")
+        wait_for(lambda: "listening on" in self._messages(), "tcpdump", 60)
 
     def stop(self, settle=0.1):
         """Ends the capture, 'settle' seconds later so that what is still on
         its way is in it, and returns the path of the file."""
         time.sleep(settle)
         # Where there is little CPU time, tcpdump falls behind, and it leaves
-        # behind what it has not read when it is told to end.  Where packets
-        # never cease, this has to.
-        before, size = None, os.path.getsize(self.path)
-        deadline = time.monotonic() + 3
-        while size != before and time.monotonic() < deadline:
-            time.sleep(0.05)
-            before, size = size, os.path.getsize(self.path)
+        # behind what it has not read when it is told to end.
+        wait_for(self._has_nothing_to_read, "tcpdump to catch up", 60, 0.005)
         self.lab.stop(self.process, signal.SIGINT)
         return self.path
+
+    def _has_nothing_to_read(self):
+        """Returns true if tcpdump sleeps: there is nothing else that it waits
+        for.  (proc(5): the state is behind the name.)"""
+        with open("/proc/%d/stat" % self.process.pid) as f:
+            return f.read().rpartition(")")[2].split()[0] in "SZ"
 
     def dropped(self):
         """Returns how many packets the kernel could not hand to tcpdump."""
