@@ -144,6 +144,7 @@ send_packet(struct input *in, uint8_t op)
         .flags = flags[kind & 7],
         .policies = ALL & ~(kind >> 3 & how >> 3 & 7),
         .held = how >> 6 & 1,
+        .waited_for = how >> 5 & 1,
         .place = 1 + (how >> 7 && kind & 0x40),
     };
     struct mirror_verdict v;

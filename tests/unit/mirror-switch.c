@@ -203,6 +203,7 @@ fake_judge(const struct fake_packet *p, bool held)
         .len = p->len,
         .policies = sw.policies,
         .held = held,
+        .waited_for = sw.waits,
         .place = sw.place,
     };
     struct mirror_verdict v;

@@ -40,6 +40,7 @@ struct fake_skip {
 struct fake_switch {
     struct mirror_engine *engine;
     bool holds;                 /* Mode inline, else copy. */
+    bool waits;                 /* What waits for a barrier goes on waiting. */
     uint32_t policies;          /* Those that match all packets. */
     uint64_t place;
     struct mirror_end ends[2];  /* Where packets of a direction go. */

@@ -409,6 +409,99 @@ lies(void **state)
     }
 }
 
+/* 'n' bytes to the client, of which nobody gets a copy. */
+static void
+pass_alone(size_t n)
+{
+    for (size_t len; n; n -= len) {
+        len = MIN(n, 10000);
+        assert_int_equal(peer_noise(MIRROR_TO_CLIENT, len), 0);
+    }
+}
+
+/* A request in the middle of a response that begins with 'head', when 'before'
+ * bytes of the body have passed and 5000 were acknowledged.  The server does
+ * not get it yet if 'waits'. */
+static void
+overtake(bool holds, bool waits, const char *head, size_t before)
+{
+    uint32_t ack;
+
+    peer_start(holds, (struct mirror_wants) { .threshold = 0 });
+    peer_say(MIRROR_TO_SERVER, GET);
+    peer_say(MIRROR_TO_CLIENT, head);
+    ack = peer_next[MIRROR_TO_CLIENT] + 5000;
+    pass_alone(before);
+    peer_segment(MIRROR_TO_SERVER, peer_next[MIRROR_TO_SERVER], ack, TCP_ACK,
+                 GET, strlen(GET));
+    peer_next[MIRROR_TO_SERVER] += strlen(GET);
+    assert_int_equal(fake_fate, FAKE_HELD);
+    assert_true(fake_verdict.barrier);
+    sw.waits = waits;
+}
+
+/* The rest of the body, the last byte apart, and the next response: no more is
+ * copied.  Of both bodies 'skipped' bytes were left out. */
+static void
+finish_overtaken(size_t left, size_t skipped)
+{
+    if (left) {
+        pass_alone(left - 1);
+        assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 1), 1);
+    }
+    sw.waits = false;
+    assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(9000)), 1);
+    assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 8999), 0);
+    assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 1), 1);
+    assert_conn("http", NULL);
+    for (size_t i = 0; i < sw.n_skips; i++) {
+        skipped -= sw.skips[i].len;
+    }
+    assert_int_equal(skipped, 0);
+    fake_stop();
+}
+
+/* A client that does not wait for the end of a body.  What the server sends
+ * before it gets the request is not the next response. */
+static void
+overtaken(void **state)
+{
+    (void) state;
+    for (int holds = 0; holds < 2; holds++) {
+        /* All that follows is still to come. */
+        overtake(holds, true, BODY(100000), 10000);
+        assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 1000), !holds);
+        finish_overtaken(89000, 99999 + 8999 - 1000 * !holds);
+
+        /* The client acknowledges what has passed. */
+        overtake(holds, true, BODY(100000), 50000);
+        assert_int_equal(peer_ack(MIRROR_TO_SERVER), !holds);
+        assert_int_equal(peer_ack(MIRROR_TO_SERVER), 0);
+        finish_overtaken(50000, 99999 + 8999);
+
+        /* Only the end has not passed, far behind the request. */
+        overtake(holds, true, BODY(400000), 390000);
+        assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 9000), !holds);
+        assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 1000), 1);
+        finish_overtaken(0, 399000 + 8999 - 9000 * !holds);
+    }
+}
+
+/* The same, but the request is with the server by then.  Soon there is more
+ * than could come early by chance, however far it is from the request. */
+static void
+overtaken_late(void **state)
+{
+    (void) state;
+    overtake(true, false, BODY(100000), 10000);
+    assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 1000), 0);
+    finish_overtaken(89000, 99999 + 8999);
+
+    overtake(true, false, BODY(400000), 390000);
+    assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 1000), 0);
+    finish_overtaken(9000, 399999 + 8999);
+}
+
 static void
 until_close(void **state)
 {
@@ -866,6 +959,8 @@ main(void)
         cmocka_unit_test(chunks_pipelined),
         cmocka_unit_test(request_too_early),
         cmocka_unit_test(lies),
+        cmocka_unit_test(overtaken),
+        cmocka_unit_test(overtaken_late),
         cmocka_unit_test(until_close),
         cmocka_unit_test(uploads),
         cmocka_unit_test(conflicts),

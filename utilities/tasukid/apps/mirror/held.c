@@ -104,6 +104,20 @@ find_wait(const struct mirror_switch *ms, const struct mirror_packet *mp)
     return NULL;
 }
 
+bool
+mirror_held_waits(const struct mirror_switch *ms,
+                  const struct mirror_packet *mp)
+{
+    struct mirror_packet back = *mp;
+
+    if (hmap_is_empty(&ms->waits)) {
+        return false;
+    }
+    back.src = mp->dst;
+    back.dst = mp->src;
+    return find_wait(ms, mp) || find_wait(ms, &back);
+}
+
 /* Sends all packets of 'w' on. */
 static void
 flush(struct wait *w)

@@ -25,8 +25,12 @@ void mirror_held_destroy(struct mirror_switch *);
 void mirror_release(struct mirror_switch *, const struct packet_in *,
                     uint32_t policies);
 
-/* The same, but first the switch has to carry out all that it was told, if
- * 'barrier'.  'mp' says whose packet it is. */
+/* Returns true if packets of the connection that 'mp' is of wait. */
+bool mirror_held_waits(const struct mirror_switch *,
+                       const struct mirror_packet *mp);
+
+/* As mirror_release(), but first the switch has to carry out all that it was
+ * told, if 'barrier'.  'mp' says whose packet it is. */
 void mirror_release_in_order(struct mirror_switch *, const struct packet_in *,
                              const struct mirror_packet *mp,
                              uint32_t policies, bool barrier);

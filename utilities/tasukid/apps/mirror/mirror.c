@@ -583,6 +583,7 @@ parse(const struct mirror_switch *ms, const struct packet_in *pi,
         .place = mirror_place(pi),
     };
     parse_addresses(&pi->flow, mp);
+    mp->waited_for = mirror_held_waits(ms, mp);
     return (mp->nw_proto == IPPROTO_TCP ? parse_tcp(pi->packet, mp)
             : parse_udp(pi->packet, mp));
 }

@@ -78,6 +78,8 @@ struct mirror_conn {
     struct ovs_list requests;   /* Contains 'struct request's. */
     size_t n_requests;
     bool barrier;               /* What is held must wait for the switch. */
+    bool unanswered;            /* Something still waited for it when the last
+                                 * packet came. */
 
     bool has_syn;               /* This may be the next connection's. */
     uint32_t syn_seq;

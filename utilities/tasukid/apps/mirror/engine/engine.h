@@ -86,6 +86,9 @@ struct mirror_packet {
 
     uint32_t policies;          /* Those that match it. */
     bool held;                  /* It has neither passed nor been copied. */
+    bool waited_for;            /* A packet of its connection still waits, as a
+                                 * verdict said.  If that is a request, the
+                                 * server has not got it. */
     uint64_t place;             /* The owner's name, not 0, for where in the
                                  * switch packets of this direction are looked
                                  * at. */

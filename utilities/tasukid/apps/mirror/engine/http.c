@@ -326,16 +326,16 @@ read_line(struct mirror_conn *c, enum mirror_dir dir)
     return PROGRESS_MADE;
 }
 
-/* Returns true if so much of what comes later is there that what would come
- * next has passed before it was looked at. */
+/* Returns true if what would come next, and is not there, has passed before it
+ * was looked at: something behind it came, or was acknowledged, before the
+ * server could have got the request; or so much came that it is no
+ * coincidence. */
 static bool
-has_passed(const struct tcp_stream *s)
+has_passed(const struct mirror_conn *c, const struct tcp_stream *s)
 {
-    const struct tcp_hold *hold = &s->hold;
-
-    return (hold->n_ranges && hold->ranges[0].start
-            && (hold->ranges[hold->n_ranges - 1].end - hold->ranges[0].start
-                >= DOUBT_MAX));
+    return (c->unanswered
+            ? MAX(s->seen, c->streams[MIRROR_TO_SERVER].ack) > s->pos
+            : s->seen - s->pos >= DOUBT_MAX);
 }
 
 /* After a request in the middle of a response. */
@@ -349,7 +349,7 @@ read_doubt(struct mirror_conn *c)
 
     bool open = s->doubted == INT64_MAX;
 
-    if ((!open && has_passed(s))
+    if ((!open && !len && has_passed(c, s))
         || (len && memcmp(data, version, MIN(len, strlen(version))))) {
         if (open) {
             /* Nobody knows where it ends. */

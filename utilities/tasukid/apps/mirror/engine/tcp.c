@@ -246,6 +246,8 @@ read_segment(struct mirror_conn *c, enum mirror_dir dir,
         }
         c->has_syn = false;
         progress = read_payload(c, dir, p);
+    } else if (c->streams[MIRROR_TO_CLIENT].reading == READ_DOUBT) {
+        progress = reader_run(c);
     }
     if (progress == PROGRESS_NONE) {
         see_fin(c, dir, p);
@@ -301,6 +303,7 @@ see_segment(struct mirror_conn *c, enum mirror_dir dir,
 {
     enum progress progress;
 
+    c->unanswered = p->waited_for;
     c->fit = c->engine->now;
     c->n_unfit = 0;
     if (p->flags & TCP_RST) {
