@@ -43,6 +43,10 @@ TASUKI_UNIT_TESTS += tests/unit/test-close-later
 tests_unit_test_close_later_SOURCES = tests/unit/test-close-later.c
 tests_unit_test_close_later_LDADD = $(tasuki_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-settle
+tests_unit_test_settle_SOURCES = tests/unit/test-settle.c
+tests_unit_test_settle_LDADD = $(tasuki_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-defrag
 tests_unit_test_defrag_SOURCES = tests/unit/test-defrag.c $(fragment_sources)
 tests_unit_test_defrag_LDADD = $(tasuki_unit_ldadd)

@@ -16,6 +16,7 @@
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/vlog.h"
 #include "pipeline.h"
+#include "settle.h"
 #include "timers.h"
 #include "timeval.h"
 #include "unaligned.h"
@@ -232,28 +233,26 @@ xid_of(const struct ofpbuf *msg)
     return oh->xid;
 }
 
-bool
-request_send(struct ofswitch *sw, uint8_t app, struct ofpbuf *msg, int flags,
+/* Sends 'msg', to which the reply is of type 'reply', unless that is denied
+ * because of 'why'.  Takes ownership of 'msg'. */
+static struct request *
+send_request(struct ofswitch *sw, uint8_t app, struct ofpbuf *msg,
+             const char *why, enum ofptype reply, int flags,
              long long int timeout_ms, request_func *cb, void *aux)
 {
-    enum ofptype type;
-
-    ofpmsg_update_length(msg);
-    const char *why = (ofptype_decode(&type, msg->data) ? "it makes no sense"
-                       : denied(sw, app, msg->data, type));
     if (why) {
         COVERAGE_INC(request_denied);
         VLOG_WARN_RL(&rl, "%s: not sending a request of application %#"PRIx8
                      ": %s", ofswitch_name(sw), app, why);
         ofpbuf_delete(msg);
-        return false;
+        return NULL;
     }
 
     struct request *r = xzalloc(sizeof *r);
     r->sw = sw;
     r->app = app;
     r->xid = r->end_xid = xid_of(msg);
-    r->reply = reply_type(type);
+    r->reply = reply;
     r->flags = flags;
     r->cb = cb;
     r->aux = aux;
@@ -264,12 +263,40 @@ request_send(struct ofswitch *sw, uint8_t app, struct ofpbuf *msg, int flags,
 
     COVERAGE_INC(request_sent);
     ofswitch_send(sw, msg);
-    if (r->reply == OFPTYPE_BARRIER_REPLY && type != OFPTYPE_BARRIER_REQUEST) {
-        msg = ofputil_encode_barrier_request(sw->version);
-        r->end_xid = xid_of(msg);
-        ofswitch_send(sw, msg);
+    return r;
+}
+
+bool
+request_send(struct ofswitch *sw, uint8_t app, struct ofpbuf *msg, int flags,
+             long long int timeout_ms, request_func *cb, void *aux)
+{
+    enum ofptype type = 0;
+    struct request *r;
+
+    ofpmsg_update_length(msg);
+    const char *why = (ofptype_decode(&type, msg->data) ? "it makes no sense"
+                       : denied(sw, app, msg->data, type));
+    r = send_request(sw, app, msg, why, why ? 0 : reply_type(type), flags,
+                     timeout_ms, cb, aux);
+    if (r && r->reply == OFPTYPE_BARRIER_REPLY
+        && type != OFPTYPE_BARRIER_REQUEST) {
+        struct ofpbuf *barrier = ofputil_encode_barrier_request(sw->version);
+
+        r->end_xid = xid_of(barrier);
+        ofswitch_send(sw, barrier);
     }
-    return true;
+    return r != NULL;
+}
+
+bool
+request_settle(struct ofswitch *sw, uint8_t app, long long int timeout_ms,
+               request_func *cb, void *aux)
+{
+    struct ofpbuf *msg = settle_encode(sw->version);
+    const char *why = denied(sw, app, msg->data, OFPTYPE_BARRIER_REQUEST);
+
+    return send_request(sw, app, msg, why, OFPTYPE_BARRIER_REPLY, 0,
+                        timeout_ms, cb, aux) != NULL;
 }
 
 bool

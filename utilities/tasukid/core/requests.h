@@ -86,6 +86,13 @@ bool request_send(struct ofswitch *, uint8_t app, struct ofpbuf *msg,
                   request_func *cb, void *aux)
     OVS_WARN_UNUSED_RESULT;
 
+/* Likewise, and asks when the switch's datapath does what its flow tables say
+ * now (lib/settle.h): REQUEST_DONE, without messages, says that it does.  A
+ * barrier's reply says only that the tables have changed. */
+bool request_settle(struct ofswitch *, uint8_t app, long long int timeout_ms,
+                    request_func *cb, void *aux)
+    OVS_WARN_UNUSED_RESULT;
+
 /* For the core. */
 
 /* Give 'oh', an error or what may be a reply, to the request that waits for
