@@ -285,6 +285,30 @@ def test_up_is_up(site):
             site.lab.stop(monitor)
 
 
+def test_datapath_that_lags(site):
+    """A request that ends a body waits until the switch does what it was told,
+    however long that takes: its response is there."""
+    site.mirror(start="inline", threshold=THRESHOLD)
+    site.watch()
+    client = site.talk()
+    # Whatever was told before is done by then.
+    client.ask(["GET /length/5"])
+    client.ask(["GET /chunked/1000000/70000"])
+    site.switch.appctl("revalidator/pause")
+    try:
+        client.send("GET /length/5")
+        client.sock.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            client.sock.recv(1, socket.MSG_PEEK)
+    finally:
+        site.switch.appctl("revalidator/resume")
+    client.sock.settimeout(60)
+    client.receive("GET /length/5")
+    client.close()
+    report = site.judge(threshold=THRESHOLD)
+    assert len(report.heads) == 2 * 3
+
+
 def test_sensor_is_not_heard(site):
     """What comes in on a mirror's port goes nowhere, and nothing else than
     copies goes there."""

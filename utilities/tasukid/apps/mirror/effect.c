@@ -5,7 +5,6 @@
 #include "effect.h"
 
 #include "mirror.h"
-#include "openvswitch/ofp-util.h"
 #include "openvswitch/vlog.h"
 #include "timeval.h"
 #include "util.h"
@@ -17,15 +16,11 @@ VLOG_DEFINE_THIS_MODULE(mirror_effect);
 
 static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(5, 5);
 
-/* How long a switch may take for a barrier, in msec.  Then it is asked
- * again. */
-#define BARRIER_TIMEOUT 10000
+/* How long the switch's datapath may take to do what the switch was told, in
+ * msec.  Then it is asked again. */
+#define SETTLE_TIMEOUT 10000
 
-/* How long after that Open vSwitch's datapath may go on as before, in msec.
- * It takes a few, or more if the machine is busy. */
-#define DATAPATH_TIME 100
-
-/* When to try again if a barrier cannot be sent, in msec. */
+/* When to try again if that cannot be asked, in msec. */
 #define RETRY_TIME 1000
 
 /* Makes policies that were 'asked' about either in effect or not. */
@@ -44,26 +39,21 @@ end_asking(struct mirror_switch *ms, bool in_effect)
     }
 }
 
+/* Nothing was asked: no policy is in effect yet. */
 static void
-datapath_follows(struct timeout *timeout)
+retry(struct timeout *timeout)
 {
-    end_asking(CONTAINER_OF(timeout, struct mirror_switch, effect), true);
+    end_asking(CONTAINER_OF(timeout, struct mirror_switch, effect), false);
 }
 
 static void
-barrier_done(struct ofswitch *sw, const struct request_reply *reply, void *ms_)
+settled(struct ofswitch *sw, const struct request_reply *reply, void *ms)
 {
-    struct mirror_switch *ms = ms_;
-
-    if (reply->status == REQUEST_DONE) {
-        timeout_set(&ms->effect, time_msec() + DATAPATH_TIME);
-        return;
-    }
     if (reply->status == REQUEST_TIMED_OUT) {
         VLOG_WARN_RL(&rl, "%s: does not answer whether it has the flows of "
                      "new mirrors", ofswitch_name(sw));
     }
-    end_asking(ms, false);
+    end_asking(ms, reply->status == REQUEST_DONE);
 }
 
 /* Returns the policies that may take effect and have not. */
@@ -89,9 +79,7 @@ mirror_effect_run(struct mirror_switch *ms)
         return;
     }
     ms->asking = true;
-    if (request_send(ms->sw, PIPE_APP_MIRROR,
-                     ofputil_encode_barrier_request(ofswitch_version(ms->sw)),
-                     0, BARRIER_TIMEOUT, barrier_done, ms)) {
+    if (request_settle(ms->sw, PIPE_APP_MIRROR, SETTLE_TIMEOUT, settled, ms)) {
         POLICY_FOR_EACH (i, p, &ms->set) {
             p->asked = (waiting & (UINT32_C(1) << i)) != 0;
         }
@@ -103,7 +91,7 @@ mirror_effect_run(struct mirror_switch *ms)
 void
 mirror_effect_init(struct mirror_switch *ms)
 {
-    timeout_init(&ms->effect, datapath_follows);
+    timeout_init(&ms->effect, retry);
 }
 
 void

@@ -12,26 +12,19 @@
 #include "hash.h"
 #include "mirror.h"
 #include "openvswitch/ofp-actions.h"
-#include "openvswitch/ofp-util.h"
 #include "openvswitch/ofpbuf.h"
-#include "timeval.h"
 #include "util.h"
 #include "utilities/tasukid/core/app.h"
 #include "utilities/tasukid/core/ofswitch.h"
 #include "utilities/tasukid/core/requests.h"
-#include "utilities/tasukid/core/timers.h"
 
 /* Most packets of one switch that wait. */
 #define MAX_WAITING 1000
 
-/* How long a switch may take for a barrier, in msec.  Then packets pass
- * without. */
-#define BARRIER_TIMEOUT 2000
-
-/* A switch answers a barrier when its flow tables have changed.  Open vSwitch
- * brings its datapath in line a moment later.  So long a packet waits besides,
- * in msec.  It is one that follows a transfer that took much longer. */
-#define SETTLE_TIME 20
+/* How long the switch's datapath may take to do what the switch was told, in
+ * msec.  Then packets pass without, and what answers them may be taken for a
+ * part of what was skipped before. */
+#define SETTLE_TIMEOUT 2000
 
 struct held_packet {
     struct ovs_list node;       /* In struct wait's 'packets'. */
@@ -39,7 +32,7 @@ struct held_packet {
     uint32_t policies;
 };
 
-/* Packets of one direction that wait for one barrier. */
+/* Packets of one direction that wait for the switch. */
 struct wait {
     struct hmap_node node;      /* In 'waits', by direction. */
     struct mirror_switch *ms;
@@ -47,8 +40,7 @@ struct wait {
     uint8_t nw_proto;
     struct mirror_end src, dst;
     struct ovs_list packets;
-    struct timeout settle;      /* Set once the switch has answered. */
-    bool answered;
+    size_t n_asked;             /* Answers that are to come. */
 };
 
 void
@@ -135,33 +127,35 @@ flush(struct wait *w)
 static void
 wait_destroy(struct wait *w)
 {
-    timeout_cancel(&w->settle);
     hmap_remove(&w->ms->waits, &w->node);
     free(w);
 }
 
 static void
-settled(struct timeout *timeout)
-{
-    struct wait *w = CONTAINER_OF(timeout, struct wait, settle);
-
-    flush(w);
-    wait_destroy(w);
-}
-
-static void
-barrier_done(struct ofswitch *sw OVS_UNUSED,
-             const struct request_reply *reply, void *w_)
+settled(struct ofswitch *sw OVS_UNUSED, const struct request_reply *reply,
+        void *w_)
 {
     struct wait *w = w_;
 
-    w->answered = true;
-    if (reply->status == REQUEST_DONE) {
-        timeout_set(&w->settle, time_msec() + SETTLE_TIME);
-    } else {
+    w->n_asked--;
+    if (reply->status != REQUEST_DONE) {
         w->ms->stats.n_unwaited++;
-        settled(&w->settle);
     }
+    if (!w->n_asked) {
+        flush(w);
+        wait_destroy(w);
+    }
+}
+
+/* Has 'w' wait for what the switch was told until now, too. */
+static bool
+ask(struct wait *w)
+{
+    bool sent = request_settle(w->ms->sw, PIPE_APP_MIRROR, SETTLE_TIMEOUT,
+                               settled, w);
+
+    w->n_asked += sent;
+    return sent;
 }
 
 static struct wait *
@@ -177,15 +171,7 @@ wait_create(struct mirror_switch *ms, const struct mirror_packet *mp)
         .dst = mp->dst,
     };
     ovs_list_init(&w->packets);
-    timeout_init(&w->settle, settled);
     hmap_insert(&ms->waits, &w->node, hash_direction(mp));
-    if (!request_send(ms->sw, PIPE_APP_MIRROR,
-                      ofputil_encode_barrier_request(
-                          ofswitch_version(ms->sw)),
-                      0, BARRIER_TIMEOUT, barrier_done, w)) {
-        wait_destroy(w);
-        return NULL;
-    }
     return w;
 }
 
@@ -214,21 +200,19 @@ mirror_release_in_order(struct mirror_switch *ms, const struct packet_in *pi,
         return;
     }
 
-    if (!w && is_room) {
+    if (!w) {
         w = wait_create(ms, mp);
     }
-    if (w && is_room) {
+    if (is_room && (!barrier || ask(w))) {
         enqueue(w, pi, policies);
         ms->stats.n_waited++;
-        if (barrier && w->answered) {
-            timeout_set(&w->settle, time_msec() + SETTLE_TIME);
-        }
     } else {
-        if (w) {
-            flush(w);
-        }
+        flush(w);
         mirror_release(ms, pi, policies);
         ms->stats.n_unwaited++;
+        if (!w->n_asked) {
+            wait_destroy(w);
+        }
     }
 }
 

@@ -8,8 +8,9 @@
  *
  * Sometimes a packet may only pass once the switch does what it was told: a
  * request, for instance, whose response would otherwise be taken for the rest
- * of the response before it.  Then the packet waits for a barrier, and those
- * of the same direction that come after it queue behind it. */
+ * of the response before it.  Then the packet waits until the switch says that
+ * its datapath follows, and those of the same direction that come after it
+ * queue behind it. */
 
 #include <stdbool.h>
 #include <stdint.h>

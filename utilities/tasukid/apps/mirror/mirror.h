@@ -11,7 +11,7 @@
  *     flows.c    flows that do not depend on connections
  *     entries.c  flows of connections
  *     effect.c   when policies take effect
- *     held.c     packets that wait for a barrier
+ *     held.c     packets that wait for the switch
  *     mirror.c   the application itself: packets to the engine and back
  *     status.c   what is wrong, for column "status"
  *     show.c     commands
@@ -41,7 +41,7 @@ struct mirror_stats {
     uint64_t n_held;
     uint64_t n_excess;          /* No time: passed on unseen. */
     uint64_t n_cut;             /* Held but too long for a message: lost. */
-    uint64_t n_waited;          /* For a barrier. */
+    uint64_t n_waited;          /* For the switch. */
     uint64_t n_unwaited;        /* Should have, but too many do. */
 };
 
