@@ -13,6 +13,7 @@
 #include "openvswitch/ofpbuf.h"
 #include "openvswitch/uuid.h"
 #include "tasuki-action.h"
+#include "tasuki-sample.h"
 
 struct dpif;
 struct dpif_upcall;
