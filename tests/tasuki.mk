@@ -186,6 +186,11 @@ tests_unit_test_timers_CPPFLAGS = $(tasukid_unit_cppflags)
 tests_unit_test_timers_LDFLAGS = -Wl,--wrap=time_msec
 tests_unit_test_timers_LDADD = $(tasukid_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-ipsec-balance
+tests_unit_test_ipsec_balance_SOURCES = tests/unit/test-ipsec-balance.c
+tests_unit_test_ipsec_balance_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_ipsec_balance_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-mirror-capture
 tests_unit_test_mirror_capture_SOURCES = tests/unit/test-mirror-capture.c
 tests_unit_test_mirror_capture_CPPFLAGS = $(tasukid_unit_cppflags)
@@ -516,6 +521,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/nat64-tunnel.at \
 	tests/protocol/nat64-wire.at \
 	tests/protocol/tasukid.at \
+	tests/protocol/tasuki-ctl-ipsec.at \
 	tests/protocol/tasuki-ctl-mirror.at \
 	tests/protocol/tasuki-capture.at \
 	tests/protocol/tasuki-ctl-tenant.at \
@@ -524,6 +530,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
 	tests/protocol/tasukid-ports.at \
+	tests/protocol/tasukid-ipsec.at \
 	tests/protocol/tasukid-mirror.at \
 	tests/protocol/tasukid-requests.at \
 	tests/protocol/tasukid-responder.at \

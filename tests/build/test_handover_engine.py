@@ -12,8 +12,8 @@ APPS = (pathlib.Path(__file__).resolve().parents[2]
         / "utilities/tasukid/apps")
 
 engines = pytest.mark.parametrize("engine", [
-    APPS / "handover/engine", APPS / "mirror/engine"],
-    ids=["handover", "mirror"])
+    APPS / "handover/engine", APPS / "ipsec/engine", APPS / "mirror/engine"],
+    ids=["handover", "ipsec", "mirror"])
 
 # What belongs to a switch, OpenFlow, a database, a clock or people.
 FORBIDDEN = re.compile(

@@ -4,6 +4,7 @@
 bin_PROGRAMS += utilities/tasuki-ctl/tasuki-ctl
 utilities_tasuki_ctl_tasuki_ctl_SOURCES = \
 	utilities/tasuki-ctl/args.c \
+	utilities/tasuki-ctl/ipsec.c \
 	utilities/tasuki-ctl/mirrors.c \
 	utilities/tasuki-ctl/services.c \
 	utilities/tasuki-ctl/show.c \
@@ -14,6 +15,8 @@ utilities_tasuki_ctl_tasuki_ctl_SOURCES = \
 	utilities/tasukid/apps/apps.h \
 	utilities/tasukid/apps/handover/service-check.c \
 	utilities/tasukid/apps/handover/service-check.h \
+	utilities/tasukid/apps/ipsec/row.c \
+	utilities/tasukid/apps/ipsec/row.h \
 	utilities/tasukid/apps/mirror/row.c \
 	utilities/tasukid/apps/mirror/row.h \
 	$(tasuki_row_sources)

@@ -128,6 +128,10 @@ show_switch(struct ds *out, const struct tasukirec_switch *sw)
         ds_put_cstr(out, "        mirrors:\n");
         tasuki_ctl_show_mirrors(sw, 12, out);
     }
+    if (sw->n_ipsec_groups) {
+        ds_put_cstr(out, "        ipsec groups:\n");
+        tasuki_ctl_show_ipsec_groups(sw, 12, out);
+    }
 }
 
 static void

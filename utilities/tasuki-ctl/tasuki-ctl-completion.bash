@@ -104,15 +104,26 @@ _tasuki_ctl_arguments() {
                 $(_tasuki_ctl_names Switch datapath_id | sed 's/^./switch=&/') ;;
         del-mirror,1 | show-mirrors,1)
             _tasuki_ctl_names Mirror_Policy name ;;
+        add-ipsec-group,1)
+            ;;
+        add-ipsec-group,*)
+            echo match= n= to= to=pkt_mark[ to=vlan_vid[ to=eth_dst[ \
+                to=ipv6_label[ base= port= priority= hash=symmetric_l4 \
+                hash=l4 hash=l3 hash=cpu basis= map= rebalance=off \
+                rebalance=idle rebalance=on buckets= rebalance-interval= \
+                rebalance-moves= rebalance-skew= rebalance-idle= \
+                $(_tasuki_ctl_names Switch datapath_id | sed 's/^./switch=&/') ;;
+        del-ipsec-group,1 | show-ipsec-groups,1)
+            _tasuki_ctl_names Ipsec_Group name ;;
         list,1 | find,1 | get,1 | set,1 | add,1 | remove,1 | clear,1 | \
         create,1 | destroy,1 | wait-until,1)
-            echo Tasuki Switch Tenant Mirror_Policy Service Server Rule ;;
+            echo Tasuki Switch Tenant Mirror_Policy Ipsec_Group Service Server Rule ;;
         list,2 | get,2 | set,2 | add,2 | remove,2 | clear,2 | destroy,2 | \
         wait-until,2)
             case $1 in
                 Tasuki) echo . ;;
                 Switch) _tasuki_ctl_names Switch datapath_id ;;
-                Tenant | Mirror_Policy | Service | Server)
+                Tenant | Mirror_Policy | Ipsec_Group | Service | Server)
                     _tasuki_ctl_names "$1" name ;;
                 Rule) _tasuki_ctl_names Rule _uuid ;;
             esac ;;

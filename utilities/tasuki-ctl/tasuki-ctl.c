@@ -62,6 +62,8 @@ static const struct ctl_table_class tables[TASUKIREC_N_TABLES] = {
         = { &tasukirec_tenant_col_name, NULL, NULL },
     [TASUKIREC_TABLE_MIRROR_POLICY].row_ids[0]
         = { &tasukirec_mirror_policy_col_name, NULL, NULL },
+    [TASUKIREC_TABLE_IPSEC_GROUP].row_ids[0]
+        = { &tasukirec_ipsec_group_col_name, NULL, NULL },
     [TASUKIREC_TABLE_SERVICE].row_ids[0]
         = { &tasukirec_service_col_name, NULL, NULL },
     [TASUKIREC_TABLE_SERVER].row_ids[0]
@@ -96,6 +98,7 @@ main(int argc, char *argv[])
     ctl_register_commands(tasuki_ctl_service_commands);
     ctl_register_commands(tasuki_ctl_tenant_commands);
     ctl_register_commands(tasuki_ctl_mirror_commands);
+    ctl_register_commands(tasuki_ctl_ipsec_commands);
 
     args = process_escape_args(argv);
     parse_options(argc, argv, &local_options);
@@ -342,6 +345,17 @@ Mirror commands:\n\
                               copy packets, but not the bulk of them\n\
   del-mirror NAME             copy no more\n\
   show-mirrors [NAME]         print the mirrors and whether they are up\n\
+\n\
+IPsec commands:\n\
+  add-ipsec-group NAME match=FLOW n=N to=SUBFIELD [base=VALUE[/MASK]]\n\
+             [port=PORT] [priority=N] [hash=symmetric_l4|l4|l3|cpu]\n\
+             [basis=N] [map=TAG[-TAG]...] [rebalance=off|idle|on]\n\
+             [buckets=N] [rebalance-interval=SECS] [rebalance-moves=N]\n\
+             [rebalance-skew=PERCENT] [rebalance-idle=MSECS]\n\
+             [switch=DPID|BRIDGE]\n\
+                              tag packets, by which a router chooses an SA\n\
+  del-ipsec-group NAME        tag them no more\n\
+  show-ipsec-groups [NAME]    print the groups and whether they are up\n\
 ";
 
 static void

@@ -11,6 +11,7 @@
  *     services.c     commands on services, servers and rules
  *     tenants.c      commands on tenants
  *     mirrors.c      commands on mirrors
+ *     ipsec.c        commands on groups of IPsec SAs
  *     show.c         "show"
  *     args.c         what the commands share
  *
@@ -28,6 +29,7 @@ extern const struct ctl_command_syntax tasuki_ctl_switch_commands[];
 extern const struct ctl_command_syntax tasuki_ctl_service_commands[];
 extern const struct ctl_command_syntax tasuki_ctl_tenant_commands[];
 extern const struct ctl_command_syntax tasuki_ctl_mirror_commands[];
+extern const struct ctl_command_syntax tasuki_ctl_ipsec_commands[];
 
 /* Where the database is, set before any command runs. */
 extern const char *tasuki_ctl_db;
@@ -38,11 +40,14 @@ void tasuki_ctl_pre_all(struct ctl_context *);
 /* The "run" function of "show". */
 void tasuki_ctl_show(struct ctl_context *);
 
-/* Append a line about each tenant, or mirror, of 'sw', by name, to 'out'. */
+/* Append a line about each tenant, mirror, or group of IPsec SAs, of 'sw', by
+ * name, to 'out'. */
 void tasuki_ctl_show_tenants(const struct tasukirec_switch *sw, int indent,
                              struct ds *out);
 void tasuki_ctl_show_mirrors(const struct tasukirec_switch *sw, int indent,
                              struct ds *out);
+void tasuki_ctl_show_ipsec_groups(const struct tasukirec_switch *sw,
+                                  int indent, struct ds *out);
 
 /* Returns the switch that 'name', a datapath id or a bridge, refers to.  Or
  * sets an error and returns null. */

@@ -95,6 +95,22 @@ utilities_tasukid_libtasukid_la_SOURCES = \
 	utilities/tasukid/apps/handover/service-config.h \
 	utilities/tasukid/apps/handover/show.c \
 	utilities/tasukid/apps/handover/show.h \
+	utilities/tasukid/apps/ipsec/engine/balance.c \
+	utilities/tasukid/apps/ipsec/engine/choose.c \
+	utilities/tasukid/apps/ipsec/engine/choose.h \
+	utilities/tasukid/apps/ipsec/engine/engine.h \
+	utilities/tasukid/apps/ipsec/engine/load.c \
+	utilities/tasukid/apps/ipsec/engine/load.h \
+	utilities/tasukid/apps/ipsec/engine/rate.c \
+	utilities/tasukid/apps/ipsec/group.c \
+	utilities/tasukid/apps/ipsec/group.h \
+	utilities/tasukid/apps/ipsec/ipsec.c \
+	utilities/tasukid/apps/ipsec/ipsec.h \
+	utilities/tasukid/apps/ipsec/row.c \
+	utilities/tasukid/apps/ipsec/row.h \
+	utilities/tasukid/apps/ipsec/show.c \
+	utilities/tasukid/apps/ipsec/status.c \
+	utilities/tasukid/apps/ipsec/status.h \
 	utilities/tasukid/apps/mirror/capture.c \
 	utilities/tasukid/apps/mirror/capture.h \
 	utilities/tasukid/apps/mirror/effect.c \

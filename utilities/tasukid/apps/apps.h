@@ -11,6 +11,7 @@
     TASUKID_APP(responder)                      \
     TASUKID_APP(handover)                       \
     TASUKID_APP(mirror)                         \
+    TASUKID_APP(ipsec)                          \
     TASUKID_APP(forward)
 
 struct app_class;

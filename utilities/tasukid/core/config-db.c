@@ -627,8 +627,10 @@ config_init(const char *remote, config_apply_func *apply_)
         for (size_t j = 0; j < table->n_columns; j++) {
             const struct ovsdb_idl_column *column = &table->columns[j];
 
-            /* A column that we write ourselves. */
+            /* A column that we write ourselves, or that is no
+             * configuration. */
             if (!strcmp(column->name, "status")
+                || !strcmp(column->name, "load")
                 || column == &tasukirec_tasuki_col_generation_id) {
                 ovsdb_idl_omit_alert(idl, column);
             } else {
