@@ -218,6 +218,11 @@ tests_unit_test_tasuki_capture_SOURCES = \
 	tests/unit/test-tasuki-capture.c $(capture_sources)
 tests_unit_test_tasuki_capture_LDADD = $(tasuki_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-ipsec-steer
+tests_unit_test_ipsec_steer_SOURCES = \
+	tests/unit/test-ipsec-steer.c $(ipsec_steer_sources)
+tests_unit_test_ipsec_steer_LDADD = $(tasuki_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-responder
 tests_unit_test_responder_SOURCES = tests/unit/test-responder.c
 tests_unit_test_responder_CPPFLAGS = $(tasukid_unit_cppflags)
@@ -527,6 +532,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/tasuki-ctl-tenant.at \
 	tests/protocol/tasuki-ctl.at \
 	tests/protocol/tasuki-hook.at \
+	tests/protocol/tasuki-ipsec-steer.at \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
 	tests/protocol/tasukid-ports.at \

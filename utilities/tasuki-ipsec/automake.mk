@@ -18,15 +18,39 @@ ipsec_sources = \
 	utilities/tasuki-ipsec/tunnel.c \
 	utilities/tasuki-ipsec/tunnel.h
 
+ipsec_steer_sources = \
+	utilities/tasuki-ipsec/nic.c \
+	utilities/tasuki-ipsec/nic.h \
+	utilities/tasuki-ipsec/rss.c \
+	utilities/tasuki-ipsec/rss.h \
+	utilities/tasuki-ipsec/steer-command.c \
+	utilities/tasuki-ipsec/steer-pick.c \
+	utilities/tasuki-ipsec/steer-pick.h \
+	utilities/tasuki-ipsec/steer-plan.c \
+	utilities/tasuki-ipsec/steer-plan.h \
+	utilities/tasuki-ipsec/sysfs.c \
+	utilities/tasuki-ipsec/sysfs.h
+
 bin_PROGRAMS += utilities/tasuki-ipsec/tasuki-ipsec
 utilities_tasuki_ipsec_tasuki_ipsec_SOURCES = \
 	$(ipsec_sources) \
+	$(ipsec_steer_sources) \
 	utilities/tasuki-ipsec/commands.h \
+	utilities/tasuki-ipsec/ethtool.c \
+	utilities/tasuki-ipsec/ethtool.h \
 	utilities/tasuki-ipsec/listen.c \
+	utilities/tasuki-ipsec/nic-probe.c \
 	utilities/tasuki-ipsec/options.h \
 	utilities/tasuki-ipsec/show.c \
+	utilities/tasuki-ipsec/steer-apply.c \
+	utilities/tasuki-ipsec/steer-apply.h \
+	utilities/tasuki-ipsec/steer-state.c \
+	utilities/tasuki-ipsec/steer-state.h \
+	utilities/tasuki-ipsec/steer.c \
 	utilities/tasuki-ipsec/strongswan.c \
 	utilities/tasuki-ipsec/tasuki-ipsec.c \
+	utilities/tasuki-ipsec/tc.c \
+	utilities/tasuki-ipsec/tc.h \
 	utilities/tasuki-ipsec/up.c \
 	utilities/tasuki-ipsec/xfrm-message.c \
 	utilities/tasuki-ipsec/xfrm-message.h \

@@ -13,6 +13,7 @@ void cmd_down(struct ovs_cmdl_context *);
 void cmd_genkey(struct ovs_cmdl_context *);
 void cmd_listen(struct ovs_cmdl_context *);
 void cmd_show(struct ovs_cmdl_context *);
+void cmd_steer(struct ovs_cmdl_context *);
 void cmd_strongswan(struct ovs_cmdl_context *);
 void cmd_up(struct ovs_cmdl_context *);
 

@@ -19,6 +19,10 @@ struct ipsec_options {
     bool json;                  /* --format=json. */
     bool per_cpu;               /* SAs by CPU, of the kernel. */
     bool reuse_keys;
+
+    /* Of "steer". */
+    bool sender, undo;
+    unsigned int cpus;          /* 0 for all. */
 };
 extern struct ipsec_options options;
 

@@ -2,7 +2,7 @@
 # Copyright (c) 2026 the Tasuki developers.
 
 # Completion of tasuki-ipsec's command line for bash: its options, a command,
-# and files.
+# interfaces, and files.
 
 _tasuki_ipsec_options() {
     # [=ARG] is an option's optional argument, =ARG a required one.
@@ -12,11 +12,11 @@ _tasuki_ipsec_options() {
 
 _tasuki_ipsec_commands() {
     tasuki-ipsec --help 2>/dev/null |
-        sed -n '/^Commands/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p'
+        sed -n '/^Commands/,/^$/s/^  \([a-z][a-z-]*\) .*/\1/p' | sort -u
 }
 
 _tasuki_ipsec() {
-    local line=() cur option words=0 n i
+    local line=() cur option command words=0 n i
 
     # readline breaks words at "=" and ":", which is of no use here.
     read -ra line <<<"${COMP_LINE:0:COMP_POINT}"
@@ -28,11 +28,15 @@ _tasuki_ipsec() {
     for ((i = 1; i < n; i++)); do
         if [[ ${line[i]} != -* ]]; then
             words=$((words + 1))
+            command=${command:-${line[i]}}
         fi
     done
 
     if [[ $cur != -* ]]; then
-        if ((words)); then
+        if [[ $words == 1 && $command == steer ]]; then
+            COMPREPLY=($(compgen -W "$(ls /sys/class/net 2>/dev/null)" \
+                                 -- "$cur"))
+        elif ((words)); then
             COMPREPLY=($(compgen -f -- "$cur"))
         else
             COMPREPLY=($(compgen -W "$(_tasuki_ipsec_commands)" -- "$cur"))

@@ -33,6 +33,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "show", "TUNNEL", 1, 1, cmd_show, OVS_RO },
     { "strongswan", "TUNNEL [FILE]", 1, 2, cmd_strongswan, OVS_RW },
     { "up", "TUNNEL", 1, 1, cmd_up, OVS_RW },
+    { "steer", "INTERFACE [TUNNEL]", 1, 2, cmd_steer, OVS_RW },
     { NULL, NULL, 0, 0, NULL, OVS_RO },
 };
 
@@ -61,22 +62,28 @@ static void
 parse_options(int argc, char *argv[])
 {
     enum {
-        OPT_DRY_RUN = UCHAR_MAX + 1,
+        OPT_CPUS = UCHAR_MAX + 1,
+        OPT_DRY_RUN,
         OPT_FORMAT,
         OPT_KEYS,
         OPT_PER_CPU,
         OPT_REUSE_KEYS,
+        OPT_SENDER,
         OPT_SIDE,
+        OPT_UNDO,
         DAEMON_OPTION_ENUMS,
         VLOG_OPTION_ENUMS,
     };
     static const struct option long_options[] = {
+        {"cpus", required_argument, NULL, OPT_CPUS},
         {"dry-run", no_argument, NULL, OPT_DRY_RUN},
         {"format", required_argument, NULL, OPT_FORMAT},
         {"keys", required_argument, NULL, OPT_KEYS},
         {"per-cpu", no_argument, NULL, OPT_PER_CPU},
         {"reuse-keys", no_argument, NULL, OPT_REUSE_KEYS},
+        {"sender", no_argument, NULL, OPT_SENDER},
         {"side", required_argument, NULL, OPT_SIDE},
+        {"undo", no_argument, NULL, OPT_UNDO},
         {"help", no_argument, NULL, 'h'},
         {"version", no_argument, NULL, 'V'},
         DAEMON_LONG_OPTIONS,
@@ -93,6 +100,13 @@ parse_options(int argc, char *argv[])
         }
 
         switch (c) {
+        case OPT_CPUS:
+            if (!str_to_uint(optarg, 10, &options.cpus) || !options.cpus) {
+                ovs_fatal(0, "--cpus: \"%s\" is not a number of CPUs",
+                          optarg);
+            }
+            break;
+
         case OPT_DRY_RUN:
             options.dry_run = true;
             break;
@@ -115,6 +129,14 @@ parse_options(int argc, char *argv[])
 
         case OPT_REUSE_KEYS:
             options.reuse_keys = true;
+            break;
+
+        case OPT_SENDER:
+            options.sender = true;
+            break;
+
+        case OPT_UNDO:
+            options.undo = true;
             break;
 
         case OPT_SIDE:
@@ -156,11 +178,16 @@ usage(void)
            "  down TUNNEL             take them away\n"
            "  show TUNNEL             print them, and what they have carried\n"
            "  listen TUNNEL           have a socket for ESP in UDP\n"
-           "  strongswan TUNNEL [FILE]  write configuration for strongSwan\n",
+           "  strongswan TUNNEL [FILE]  write configuration for strongSwan\n"
+           "  steer INTERFACE         say what the interface can do\n"
+           "  steer INTERFACE TUNNEL  have the SAs of the tunnel come to "
+           "different CPUs\n",
            program_name, program_name);
     daemon_usage();
     vlog_usage();
     printf("\nOther options:\n"
+           "  --cpus=N                steer: use CPUs 0 to N - 1 (default: all)"
+           "\n"
            "  --dry-run               say what would be done, and do nothing\n"
            "  --format=text|json      how to print (default: text)\n"
            "  --keys=FILE             the file of keys (default: TUNNEL's "
@@ -168,8 +195,11 @@ usage(void)
            "  --per-cpu               strongSwan: let the kernel choose SAs by "
            "CPU\n"
            "  --reuse-keys            send again with keys that were in use\n"
+           "  --sender                steer: this is the other end of a veth "
+           "pair\n"
            "  --side=a|b              which end this is (default: by this "
            "host's addresses)\n"
+           "  --undo                  steer: have all as it was before\n"
            "  -h, --help              display this help message\n"
            "  -V, --version           display version information\n");
     exit(EXIT_SUCCESS);
