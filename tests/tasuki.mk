@@ -218,6 +218,11 @@ tests_unit_test_tasuki_capture_SOURCES = \
 	tests/unit/test-tasuki-capture.c $(capture_sources)
 tests_unit_test_tasuki_capture_LDADD = $(tasuki_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-ipsec-load
+tests_unit_test_ipsec_load_SOURCES = \
+	tests/unit/test-ipsec-load.c $(ipsec_load_sources) $(ipsec_sources)
+tests_unit_test_ipsec_load_LDADD = $(tasuki_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-ipsec-steer
 tests_unit_test_ipsec_steer_SOURCES = \
 	tests/unit/test-ipsec-steer.c $(ipsec_steer_sources)

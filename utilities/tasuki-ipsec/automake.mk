@@ -18,6 +18,10 @@ ipsec_sources = \
 	utilities/tasuki-ipsec/tunnel.c \
 	utilities/tasuki-ipsec/tunnel.h
 
+ipsec_load_sources = \
+	utilities/tasuki-ipsec/load.c \
+	utilities/tasuki-ipsec/load.h
+
 ipsec_steer_sources = \
 	utilities/tasuki-ipsec/nic.c \
 	utilities/tasuki-ipsec/nic.h \
@@ -34,11 +38,13 @@ ipsec_steer_sources = \
 bin_PROGRAMS += utilities/tasuki-ipsec/tasuki-ipsec
 utilities_tasuki_ipsec_tasuki_ipsec_SOURCES = \
 	$(ipsec_sources) \
+	$(ipsec_load_sources) \
 	$(ipsec_steer_sources) \
 	utilities/tasuki-ipsec/commands.h \
 	utilities/tasuki-ipsec/ethtool.c \
 	utilities/tasuki-ipsec/ethtool.h \
 	utilities/tasuki-ipsec/listen.c \
+	utilities/tasuki-ipsec/monitor.c \
 	utilities/tasuki-ipsec/nic-probe.c \
 	utilities/tasuki-ipsec/options.h \
 	utilities/tasuki-ipsec/show.c \

@@ -12,6 +12,7 @@ struct ovs_cmdl_context;
 void cmd_down(struct ovs_cmdl_context *);
 void cmd_genkey(struct ovs_cmdl_context *);
 void cmd_listen(struct ovs_cmdl_context *);
+void cmd_monitor(struct ovs_cmdl_context *);
 void cmd_show(struct ovs_cmdl_context *);
 void cmd_steer(struct ovs_cmdl_context *);
 void cmd_strongswan(struct ovs_cmdl_context *);

@@ -20,6 +20,12 @@ struct ipsec_options {
     bool per_cpu;               /* SAs by CPU, of the kernel. */
     bool reuse_keys;
 
+    /* Of "monitor". */
+    unsigned int interval;      /* In seconds. */
+    unsigned int count;         /* 0 for ever. */
+    bool metrics;
+    const char *metrics_file;   /* Null for standard output, once. */
+
     /* Of "steer". */
     bool sender, undo;
     unsigned int cpus;          /* 0 for all. */

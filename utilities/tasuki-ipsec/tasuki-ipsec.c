@@ -21,7 +21,7 @@
 
 VLOG_DEFINE_THIS_MODULE(tasuki_ipsec);
 
-struct ipsec_options options;
+struct ipsec_options options = { .interval = 2 };
 
 static void cmd_check(struct ovs_cmdl_context *);
 
@@ -33,6 +33,7 @@ static const struct ovs_cmdl_command commands[] = {
     { "show", "TUNNEL", 1, 1, cmd_show, OVS_RO },
     { "strongswan", "TUNNEL [FILE]", 1, 2, cmd_strongswan, OVS_RW },
     { "up", "TUNNEL", 1, 1, cmd_up, OVS_RW },
+    { "monitor", "[TUNNEL]", 0, 1, cmd_monitor, OVS_RO },
     { "steer", "INTERFACE [TUNNEL]", 1, 2, cmd_steer, OVS_RW },
     { NULL, NULL, 0, 0, NULL, OVS_RO },
 };
@@ -62,10 +63,13 @@ static void
 parse_options(int argc, char *argv[])
 {
     enum {
-        OPT_CPUS = UCHAR_MAX + 1,
+        OPT_COUNT = UCHAR_MAX + 1,
+        OPT_CPUS,
         OPT_DRY_RUN,
         OPT_FORMAT,
+        OPT_INTERVAL,
         OPT_KEYS,
+        OPT_METRICS,
         OPT_PER_CPU,
         OPT_REUSE_KEYS,
         OPT_SENDER,
@@ -75,10 +79,13 @@ parse_options(int argc, char *argv[])
         VLOG_OPTION_ENUMS,
     };
     static const struct option long_options[] = {
+        {"count", required_argument, NULL, OPT_COUNT},
         {"cpus", required_argument, NULL, OPT_CPUS},
         {"dry-run", no_argument, NULL, OPT_DRY_RUN},
         {"format", required_argument, NULL, OPT_FORMAT},
+        {"interval", required_argument, NULL, OPT_INTERVAL},
         {"keys", required_argument, NULL, OPT_KEYS},
+        {"metrics", optional_argument, NULL, OPT_METRICS},
         {"per-cpu", no_argument, NULL, OPT_PER_CPU},
         {"reuse-keys", no_argument, NULL, OPT_REUSE_KEYS},
         {"sender", no_argument, NULL, OPT_SENDER},
@@ -100,6 +107,13 @@ parse_options(int argc, char *argv[])
         }
 
         switch (c) {
+        case OPT_COUNT:
+            if (!str_to_uint(optarg, 10, &options.count) || !options.count) {
+                ovs_fatal(0, "--count: \"%s\" is not a number of tables",
+                          optarg);
+            }
+            break;
+
         case OPT_CPUS:
             if (!str_to_uint(optarg, 10, &options.cpus) || !options.cpus) {
                 ovs_fatal(0, "--cpus: \"%s\" is not a number of CPUs",
@@ -119,8 +133,21 @@ parse_options(int argc, char *argv[])
             options.json = !strcmp(optarg, "json");
             break;
 
+        case OPT_INTERVAL:
+            if (!str_to_uint(optarg, 10, &options.interval)
+                || !options.interval || options.interval > 86400) {
+                ovs_fatal(0, "--interval: \"%s\" is not a number of seconds, "
+                          "a day at most", optarg);
+            }
+            break;
+
         case OPT_KEYS:
             options.keys = optarg;
+            break;
+
+        case OPT_METRICS:
+            options.metrics = true;
+            options.metrics_file = optarg;
             break;
 
         case OPT_PER_CPU:
@@ -179,6 +206,7 @@ usage(void)
            "  show TUNNEL             print them, and what they have carried\n"
            "  listen TUNNEL           have a socket for ESP in UDP\n"
            "  strongswan TUNNEL [FILE]  write configuration for strongSwan\n"
+           "  monitor [TUNNEL]        print the load of each SA and CPU\n"
            "  steer INTERFACE         say what the interface can do\n"
            "  steer INTERFACE TUNNEL  have the SAs of the tunnel come to "
            "different CPUs\n",
@@ -186,12 +214,16 @@ usage(void)
     daemon_usage();
     vlog_usage();
     printf("\nOther options:\n"
+           "  --count=N               monitor: so many tables (default: no "
+           "end)\n"
            "  --cpus=N                steer: use CPUs 0 to N - 1 (default: all)"
            "\n"
            "  --dry-run               say what would be done, and do nothing\n"
            "  --format=text|json      how to print (default: text)\n"
+           "  --interval=SECONDS      monitor: time of a table (default: 2)\n"
            "  --keys=FILE             the file of keys (default: TUNNEL's "
            "name with .keys)\n"
+           "  --metrics[=FILE]        monitor: counters, for Prometheus\n"
            "  --per-cpu               strongSwan: let the kernel choose SAs by "
            "CPU\n"
            "  --reuse-keys            send again with keys that were in use\n"
