@@ -68,7 +68,7 @@ want_sa(const struct tunnel *t, enum tunnel_side side, enum tunnel_side from,
     }
     if (t->wire == WIRE_PORT) {
         sa->encap = UDP_ENCAP_ESPINUDP;
-        sa->sport = t->ends[from].port + tag;
+        sa->sport = t->ends[from].ports[tag];
         sa->dport = TUNNEL_PORT;
     }
 }

@@ -38,7 +38,7 @@ get_flows(const struct tunnel *t, enum tunnel_side receiver, size_t *n)
         flows[i].dst = *tunnel_address(t, receiver, i);
         flows[i].spi = htonl(t->ends[receiver].spis[i]);
         if (t->wire == WIRE_PORT) {
-            flows[i].src_port = htons(t->ends[sender].port + i);
+            flows[i].src_port = htons(t->ends[sender].ports[i]);
             flows[i].dst_port = htons(TUNNEL_PORT);
         }
     }

@@ -301,42 +301,41 @@ read_networks(struct reader *r, struct tunnel_end *end)
     }
 }
 
-/* Reads SPIs of 'n' SAs, the first of which or all of which are given.  Those
- * below 256 are reserved (RFC 4303 section 2.1). */
-static void
-read_spis(struct reader *r, struct tunnel_end *end, size_t n,
-          uint32_t default_)
+/* Reads a number for each of 'n' tags: a list of them, or the first, after
+ * which they count up.  The caller must free what is returned. */
+static uint32_t *
+read_numbers(struct reader *r, const char *name, size_t n, uint32_t default_,
+             uint32_t min, uint32_t max)
 {
-    const struct json *json = shash_find_data(json_object(r->object), "spi");
+    const struct json *json = shash_find_data(json_object(r->object), name);
+    uint32_t *numbers = xcalloc(n, sizeof *numbers);
 
-    end->spis = xcalloc(n, sizeof *end->spis);
-    end->n_spis = n;
     if (json && json->type == JSON_ARRAY) {
         const struct json **elems;
 
-        if (read_array(r, "spi", TUNNEL_MAX_TAGS, &elems) != n) {
-            wrong(r, "spi: not %"PRIuSIZE" of them", n);
-            return;
+        if (read_array(r, name, TUNNEL_MAX_TAGS, &elems) != n) {
+            wrong(r, "%s: not %"PRIuSIZE" of them", name, n);
+            return numbers;
         }
         for (size_t i = 0; i < n; i++) {
-            end->spis[i] = to_number(r, "spi", elems[i], 256, UINT32_MAX);
+            numbers[i] = to_number(r, name, elems[i], min, max);
         }
     } else {
-        uint32_t first = read_number(r, "spi", default_,
-                                     256, UINT32_MAX - (n - 1));
+        uint32_t first = read_number(r, name, default_, min, max - (n - 1));
 
         for (size_t i = 0; i < n; i++) {
-            end->spis[i] = first + i;
+            numbers[i] = first + i;
         }
     }
     for (size_t i = 0; i < n; i++) {
         for (size_t j = 0; j < i; j++) {
-            if (end->spis[i] == end->spis[j]) {
-                wrong(r, "spi: tags %"PRIuSIZE" and %"PRIuSIZE" have the same "
-                      "one, %#"PRIx32, j, i, end->spis[i]);
+            if (numbers[i] == numbers[j]) {
+                wrong(r, "%s: tags %"PRIuSIZE" and %"PRIuSIZE" have the same "
+                      "one, %#"PRIx32, name, j, i, numbers[i]);
             }
         }
     }
+    return numbers;
 }
 
 /* FNV-1a: a name has to have the same reqids for ever. */
@@ -475,13 +474,17 @@ read_tunnel(struct reader *r, struct tunnel *t)
                                   1, TUNNEL_MAX_TAGS);
         read_addresses(&readers[side], end);
         read_networks(&readers[side], end);
-        end->port = read_number(&readers[side], "port", DEFAULT_PORT, 1,
-                                UINT16_MAX - (end->n_tags - 1));
+        end->ports = read_numbers(&readers[side], "port", end->n_tags,
+                                  DEFAULT_PORT, 1, UINT16_MAX);
         t->n_tags = MAX(t->n_tags, end->n_tags);
     }
     for (enum tunnel_side side = 0; side < N_SIDES; side++) {
-        read_spis(&readers[side], &t->ends[side],
-                  t->ends[tunnel_other(side)].n_tags, default_spi[side]);
+        struct tunnel_end *end = &t->ends[side];
+
+        /* Those below 256 are reserved (RFC 4303 section 2.1). */
+        end->n_spis = t->ends[tunnel_other(side)].n_tags;
+        end->spis = read_numbers(&readers[side], "spi", end->n_spis,
+                                 default_spi[side], 256, UINT32_MAX);
         reader_end(&readers[side]);
     }
 
@@ -568,6 +571,7 @@ tunnel_destroy(struct tunnel *t)
         for (enum tunnel_side side = 0; side < N_SIDES; side++) {
             free(t->ends[side].addresses);
             free(t->ends[side].networks);
+            free(t->ends[side].ports);
             free(t->ends[side].spis);
         }
         free(t->name);

@@ -63,7 +63,7 @@ struct tunnel_end {
     uint32_t *spis;
     size_t n_spis;
 
-    uint16_t port;              /* It sends tag i from UDP port 'port' + i. */
+    uint32_t *ports;            /* It sends tag i from UDP port ports[i]. */
 };
 
 struct tunnel {
