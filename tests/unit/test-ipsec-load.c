@@ -216,6 +216,33 @@ test_table(void **state OVS_UNUSED)
     tunnel_destroy(t);
 }
 
+/* Of what this end sends, in bytes a second. */
+static void
+test_by_tag(void **state OVS_UNUSED)
+{
+    struct load old = LOAD_INITIALIZER, new = LOAD_INITIALIZER;
+    int64_t tags[TUNNEL_MAX_TAGS], rates[TUNNEL_MAX_TAGS];
+    char *error;
+    struct tunnel *t = tunnel_parse(description, &error);
+
+    make_load(&old, t, 1000, 0, 0);
+    make_load(&new, t, 3000, 3000, 1000);
+    new.sas[3].counts.bytes += 5000;
+    assert_int_equal(load_by_tag(&old, &new, tags, rates), 2);
+    assert_int_equal(tags[0], 0);
+    assert_int_equal(rates[0], 0);
+    assert_int_equal(tags[1], 1);
+    assert_int_equal(rates[1], 2500);
+
+    /* Without a tunnel there are no tags. */
+    load_uninit(&new);
+    make_load(&new, NULL, 3000, 3000, 1000);
+    assert_int_equal(load_by_tag(&old, &new, tags, rates), 0);
+    load_uninit(&old);
+    load_uninit(&new);
+    tunnel_destroy(t);
+}
+
 static void
 test_metrics(void **state OVS_UNUSED)
 {
@@ -251,6 +278,7 @@ main(void)
         cmocka_unit_test(test_sas),
         cmocka_unit_test(test_delta),
         cmocka_unit_test(test_table),
+        cmocka_unit_test(test_by_tag),
         cmocka_unit_test(test_metrics),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

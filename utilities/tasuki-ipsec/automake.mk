@@ -40,10 +40,14 @@ utilities_tasuki_ipsec_tasuki_ipsec_SOURCES = \
 	$(ipsec_sources) \
 	$(ipsec_load_sources) \
 	$(ipsec_steer_sources) \
+	utilities/tasukid/core/database-watch.c \
+	utilities/tasukid/core/database-watch.h \
 	utilities/tasuki-ipsec/commands.h \
 	utilities/tasuki-ipsec/ethtool.c \
 	utilities/tasuki-ipsec/ethtool.h \
 	utilities/tasuki-ipsec/listen.c \
+	utilities/tasuki-ipsec/monitor-db.c \
+	utilities/tasuki-ipsec/monitor-db.h \
 	utilities/tasuki-ipsec/monitor.c \
 	utilities/tasuki-ipsec/nic-probe.c \
 	utilities/tasuki-ipsec/options.h \
@@ -62,6 +66,7 @@ utilities_tasuki_ipsec_tasuki_ipsec_SOURCES = \
 	utilities/tasuki-ipsec/xfrm-message.h \
 	utilities/tasuki-ipsec/xfrm.c \
 	utilities/tasuki-ipsec/xfrm.h
+nodist_utilities_tasuki_ipsec_tasuki_ipsec_SOURCES = $(tasuki_idl_sources)
 utilities_tasuki_ipsec_tasuki_ipsec_CPPFLAGS = $(AM_CPPFLAGS) \
 	`pkg-config --cflags libnl-3.0 | sed 's/-I/-isystem /g'`
 utilities_tasuki_ipsec_tasuki_ipsec_LDADD = lib/libopenvswitch.la -lnl-3

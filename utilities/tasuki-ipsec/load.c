@@ -132,6 +132,33 @@ load_sa_delta(const struct load *old, const struct load_sa *new,
     }
 }
 
+size_t
+load_by_tag(const struct load *old, const struct load *new,
+            int64_t *tags, int64_t *rates)
+{
+    long long int ms = MAX(new->when - old->when, 1);
+    size_t n = 0;
+
+    for (size_t i = 0; i < new->n_sas; i++) {
+        const struct load_sa *sa = &new->sas[i];
+        uint64_t packets, bytes;
+
+        if (!sa->out || sa->tag < 0) {
+            continue;
+        }
+        load_sa_delta(old, sa, &packets, &bytes);
+        if (!n || tags[n - 1] != sa->tag) {
+            if (n >= TUNNEL_MAX_TAGS) {
+                break;
+            }
+            tags[n] = sa->tag;
+            rates[n++] = 0;
+        }
+        rates[n - 1] += bytes * 1000 / ms;
+    }
+    return n;
+}
+
 /* Tables. */
 
 #define BAR 30

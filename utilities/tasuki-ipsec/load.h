@@ -59,6 +59,12 @@ void load_read_sas(struct load *, const struct sa_set *set,
 void load_sa_delta(const struct load *old, const struct load_sa *new,
                    uint64_t *packets, uint64_t *bytes);
 
+/* Puts the tags of outbound SAs into 'tags', and into 'rates' how many bytes a
+ * second each has carried since 'old'.  Both have room for TUNNEL_MAX_TAGS.
+ * Returns the number of tags. */
+size_t load_by_tag(const struct load *old, const struct load *new,
+                   int64_t *tags, int64_t *rates);
+
 /* Prints a table of what was done between 'old' and 'new', in a second. */
 void load_print_table(const struct load *old, const struct load *new,
                       struct ds *);

@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "commands.h"
+#include "daemon.h"
 #include "load.h"
+#include "monitor-db.h"
 #include "openvswitch/dynamic-string.h"
 #include "openvswitch/poll-loop.h"
 #include "options.h"
@@ -23,6 +25,7 @@ struct monitor {
     struct xfrm *xfrm;
     const struct tunnel *tunnel;    /* Null for all SAs. */
     enum tunnel_side side;
+    struct monitor_db *db;      /* Null for none. */
 };
 
 static void
@@ -102,11 +105,30 @@ put_table(const struct load *old, const struct load *new)
 }
 
 static void
-wait_until(long long int when)
+wait_until(const struct monitor *m, long long int when)
 {
     while (time_msec() < when) {
+        if (m->db) {
+            monitor_db_run(m->db);
+            monitor_db_wait(m->db);
+        }
         poll_timer_wait_until(when);
         poll_block();
+    }
+}
+
+/* Shows what was done since 'old' in all ways that were asked for. */
+static void
+show(const struct monitor *m, const struct load *old, const struct load *new)
+{
+    if (options.metrics) {
+        put_metrics(m, new);
+    }
+    if (m->db) {
+        monitor_db_put(m->db, m->tunnel->name, old, new);
+    }
+    if (!options.metrics && !m->db) {
+        put_table(old, new);
     }
 }
 
@@ -121,11 +143,19 @@ cmd_monitor(struct ovs_cmdl_context *ctx)
     if (t) {
         m.side = open_side(t);
     }
+    if (options.db) {
+        if (!t) {
+            ovs_fatal(0, "--db: the load of a tunnel only, so name one");
+        }
+        m.db = monitor_db_open(options.db);
+    }
     m.xfrm = xfrm_open(&error);
     if (!m.xfrm) {
         ovs_fatal(0, "%s", error);
     }
 
+    daemonize_start(false);
+    daemonize_complete();
     take(&m, &loads[0]);
     if (options.metrics) {
         put_metrics(&m, &loads[0]);
@@ -135,15 +165,12 @@ cmd_monitor(struct ovs_cmdl_context *ctx)
         struct load *old = &loads[(i - 1) % 2];
         struct load *new = &loads[i % 2];
 
-        wait_until(old->when + options.interval * 1000LL);
+        wait_until(&m, old->when + options.interval * 1000LL);
         take(&m, new);
-        if (options.metrics) {
-            put_metrics(&m, new);
-        } else {
-            put_table(old, new);
-        }
+        show(&m, old, new);
     }
 
+    monitor_db_close(m.db);
     load_uninit(&loads[0]);
     load_uninit(&loads[1]);
     xfrm_close(m.xfrm);

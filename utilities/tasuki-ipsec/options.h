@@ -22,6 +22,7 @@ struct ipsec_options {
 
     /* Of "monitor". */
     unsigned int interval;      /* In seconds. */
+    char *db;                   /* Database server, or null. */
     unsigned int count;         /* 0 for ever. */
     bool metrics;
     const char *metrics_file;   /* Null for standard output, once. */

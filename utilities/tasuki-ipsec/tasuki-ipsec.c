@@ -13,6 +13,7 @@
 #include "commands.h"
 #include "compiler.h"
 #include "daemon.h"
+#include "dirs.h"
 #include "fatal-signal.h"
 #include "openvswitch/vlog.h"
 #include "options.h"
@@ -65,6 +66,7 @@ parse_options(int argc, char *argv[])
     enum {
         OPT_COUNT = UCHAR_MAX + 1,
         OPT_CPUS,
+        OPT_DB,
         OPT_DRY_RUN,
         OPT_FORMAT,
         OPT_INTERVAL,
@@ -81,6 +83,7 @@ parse_options(int argc, char *argv[])
     static const struct option long_options[] = {
         {"count", required_argument, NULL, OPT_COUNT},
         {"cpus", required_argument, NULL, OPT_CPUS},
+        {"db", optional_argument, NULL, OPT_DB},
         {"dry-run", no_argument, NULL, OPT_DRY_RUN},
         {"format", required_argument, NULL, OPT_FORMAT},
         {"interval", required_argument, NULL, OPT_INTERVAL},
@@ -119,6 +122,11 @@ parse_options(int argc, char *argv[])
                 ovs_fatal(0, "--cpus: \"%s\" is not a number of CPUs",
                           optarg);
             }
+            break;
+
+        case OPT_DB:
+            options.db = (optarg ? xstrdup(optarg)
+                          : xasprintf("unix:%s/db.sock", ovs_rundir()));
             break;
 
         case OPT_DRY_RUN:
@@ -218,6 +226,8 @@ usage(void)
            "end)\n"
            "  --cpus=N                steer: use CPUs 0 to N - 1 (default: all)"
            "\n"
+           "  --db[=SERVER]           monitor: load of tags into tasukid's "
+           "database\n"
            "  --dry-run               say what would be done, and do nothing\n"
            "  --format=text|json      how to print (default: text)\n"
            "  --interval=SECONDS      monitor: time of a table (default: 2)\n"
