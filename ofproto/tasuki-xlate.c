@@ -8,13 +8,16 @@
 #include "coverage.h"
 #include "dp-packet.h"
 #include "dpif.h"
+#include "dpif-netdev.h"
 #include "netlink.h"
 #include "odp-util.h"
 #include "ofproto-dpif-rid.h"
 #include "ofproto-dpif-trace.h"
 #include "ofproto-dpif-xlate.h"
+#include "openvswitch/list.h"
 #include "openvswitch/meta-flow.h"
 #include "openvswitch/ofp-actions.h"
+#include "openvswitch/ofp-group.h"
 #include "openvswitch/vlog.h"
 #include "packets.h"
 #include "tasuki-action.h"
@@ -75,6 +78,51 @@ tasuki_check_support(struct dpif *dpif, struct dpif_backer_support *support)
         VLOG_INFO("%s: Datapath %s %s action", dpif_name(dpif),
                   ok ? "supports" : "does not support", a->name);
     }
+}
+
+/* Returns true if one of the 'len' bytes of 'ofpacts' is an action of ours that
+ * 'dpif' cannot have at all.  Logs the reason, which OpenFlow's errors have no
+ * room for. */
+bool
+tasuki_dpif_refuses(const struct dpif *dpif, const struct ofpact *ofpacts,
+                    size_t len)
+{
+    static struct vlog_rate_limit rl = VLOG_RATE_LIMIT_INIT(60, 5);
+    const struct ofpact *ofpact;
+
+    OFPACT_FOR_EACH_FLATTENED (ofpact, ofpacts, len) {
+        if (ofpact->type != OFPACT_TASUKI) {
+            continue;
+        }
+
+        const struct ofpact_tasuki *oa = ofpact_get_TASUKI(ofpact);
+        const struct tasuki_action *a = tasuki_action_from_id(oa->id);
+        const char *problem = (a->dpif_problem
+                               ? a->dpif_problem(oa->args,
+                                                 dpif_is_netdev(dpif))
+                               : NULL);
+        if (problem) {
+            VLOG_WARN_RL(&rl, "%s: refusing %s to %s: %s", dpif_name(dpif),
+                         a->name, tasuki_dst(oa)->field->name, problem);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Likewise for the actions of a group's 'buckets'. */
+bool
+tasuki_dpif_refuses_group(const struct dpif *dpif,
+                          const struct ovs_list *buckets)
+{
+    const struct ofputil_bucket *bucket;
+
+    LIST_FOR_EACH (bucket, list_node, buckets) {
+        if (tasuki_dpif_refuses(dpif, bucket->ofpacts, bucket->ofpacts_len)) {
+            return true;
+        }
+    }
+    return false;
 }
 
 static void

@@ -14,6 +14,7 @@
 #include "openvswitch/uuid.h"
 #include "tasuki-action.h"
 #include "tasuki-sample.h"
+#include "tasuki-unknown.h"
 
 struct dpif;
 struct dpif_upcall;
@@ -22,6 +23,7 @@ struct frozen_state;
 struct ofpact;
 struct ofpact_tasuki;
 struct recirc_refs;
+struct ovs_list;
 struct xlate_in;
 
 /* The tunnel that a packet came from. */
@@ -33,6 +35,10 @@ struct tasuki_origin {
 };
 
 void tasuki_check_support(struct dpif *, struct dpif_backer_support *);
+bool tasuki_dpif_refuses(const struct dpif *, const struct ofpact *,
+                         size_t len);
+bool tasuki_dpif_refuses_group(const struct dpif *,
+                               const struct ovs_list *buckets);
 
 enum tasuki_effect tasuki_translate(const struct ofpact_tasuki *,
                                     const struct dpif_backer_support *,
