@@ -36,6 +36,19 @@ tests_unit_test_tcp_offset_random_SOURCES = \
 	tests/unit/test-tcp-offset-random.c $(tcp_offset_unit_sources)
 tests_unit_test_tcp_offset_random_LDADD = $(tasuki_unit_ldadd)
 
+ipsec_tag_unit_sources = \
+	tests/unit/tag-frame.c \
+	tests/unit/tag-frame.h
+TASUKI_UNIT_TESTS += \
+	tests/unit/test-ipsec-tag \
+	tests/unit/test-ipsec-tag-write
+tests_unit_test_ipsec_tag_SOURCES = \
+	tests/unit/test-ipsec-tag.c $(ipsec_tag_unit_sources)
+tests_unit_test_ipsec_tag_LDADD = $(tasuki_unit_ldadd) -lm
+tests_unit_test_ipsec_tag_write_SOURCES = \
+	tests/unit/test-ipsec-tag-write.c $(ipsec_tag_unit_sources)
+tests_unit_test_ipsec_tag_write_LDADD = $(tasuki_unit_ldadd)
+
 fragment_sources = \
 	tests/unit/fragment.c \
 	tests/unit/fragment.h
@@ -435,6 +448,7 @@ TASUKI_FUZZERS += \
 	tests/fuzz/fuzz-action-parse \
 	tests/fuzz/fuzz-check-tcp-seq \
 	tests/fuzz/fuzz-defrag \
+	tests/fuzz/fuzz-ipsec-tag \
 	tests/fuzz/fuzz-nat64 \
 	tests/fuzz/fuzz-tcp-offset
 EXTRA_DIST += \
@@ -454,6 +468,9 @@ tests_fuzz_fuzz_defrag_LDADD = $(tasuki_fuzz_ldadd)
 tests_fuzz_fuzz_check_tcp_seq_SOURCES = tests/fuzz/fuzz-check-tcp-seq.c
 tests_fuzz_fuzz_check_tcp_seq_LDFLAGS = $(tasuki_fuzz_ldflags)
 tests_fuzz_fuzz_check_tcp_seq_LDADD = $(tasuki_fuzz_ldadd)
+tests_fuzz_fuzz_ipsec_tag_SOURCES = tests/fuzz/fuzz-ipsec-tag.c
+tests_fuzz_fuzz_ipsec_tag_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_ipsec_tag_LDADD = $(tasuki_fuzz_ldadd)
 tests_fuzz_fuzz_nat64_SOURCES = tests/fuzz/fuzz-nat64.c
 tests_fuzz_fuzz_nat64_LDFLAGS = $(tasuki_fuzz_ldflags)
 tests_fuzz_fuzz_nat64_LDADD = $(tasuki_fuzz_ldadd)
@@ -547,6 +564,8 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/tasukid-responder.at \
 	tests/protocol/tasukid-tenant.at \
 	tests/protocol/check-tcp-seq.at \
+	tests/protocol/ipsec-tag-datapath.at \
+	tests/protocol/ipsec-tag-openflow.at \
 	tests/protocol/tcp-offset-datapath.at \
 	tests/protocol/tcp-offset-flows.at \
 	tests/protocol/tcp-offset-openflow.at \
@@ -557,7 +576,8 @@ EXTRA_DIST += \
 	tests/protocol/frames.py \
 	tests/protocol/openflow.py \
 	tests/protocol/packets.py \
-	tests/protocol/passes.py
+	tests/protocol/passes.py \
+	tests/protocol/tags.py
 TASUKI_TESTSUITE = $(srcdir)/tests/tasuki-testsuite
 
 $(TASUKI_TESTSUITE): package.m4 $(TASUKI_TESTSUITE_AT) $(COMMON_MACROS_AT)

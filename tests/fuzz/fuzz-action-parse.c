@@ -127,6 +127,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         "tcp_offset(ack=1),tcp_offset(%s)",
         "nat64(%s)", "nat64:%s", "nat64(4to6,prefix=%s)",
         "nat64(6to4,prefix=%s/96)", "nat64(ll6to4,mtu=%s)",
+        "ipsec_tag(%s)", "ipsec_tag(n=4,to=%s)", "ipsec_tag(n=256,to=reg0,%s)",
+        "ipsec_tag(n=9,to=nw_dst[0..7],map=%s)",
     };
     static bool initialized = false;
     if (!initialized) {
