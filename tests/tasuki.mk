@@ -241,6 +241,11 @@ tests_unit_test_ipsec_steer_SOURCES = \
 	tests/unit/test-ipsec-steer.c $(ipsec_steer_sources)
 tests_unit_test_ipsec_steer_LDADD = $(tasuki_unit_ldadd)
 
+TASUKI_UNIT_TESTS += tests/unit/test-ipsec-tunnel
+tests_unit_test_ipsec_tunnel_SOURCES = \
+	tests/unit/test-ipsec-tunnel.c $(ipsec_sources)
+tests_unit_test_ipsec_tunnel_LDADD = $(tasuki_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-responder
 tests_unit_test_responder_SOURCES = tests/unit/test-responder.c
 tests_unit_test_responder_CPPFLAGS = $(tasukid_unit_cppflags)
@@ -517,6 +522,12 @@ tests_fuzz_fuzz_skip_event_SOURCES = \
 tests_fuzz_fuzz_skip_event_LDFLAGS = $(tasuki_fuzz_ldflags)
 tests_fuzz_fuzz_skip_event_LDADD = $(tasuki_fuzz_ldadd)
 
+TASUKI_FUZZERS += tests/fuzz/fuzz-ipsec
+EXTRA_DIST += tests/fuzz/fuzz-ipsec.dict
+tests_fuzz_fuzz_ipsec_SOURCES = tests/fuzz/fuzz-ipsec.c $(ipsec_sources)
+tests_fuzz_fuzz_ipsec_LDFLAGS = $(tasuki_fuzz_ldflags)
+tests_fuzz_fuzz_ipsec_LDADD = $(tasuki_fuzz_ldadd)
+
 TASUKI_FUZZERS += tests/fuzz/fuzz-responder
 tests_fuzz_fuzz_responder_SOURCES = tests/fuzz/fuzz-responder.c
 tests_fuzz_fuzz_responder_CPPFLAGS = $(tasukid_unit_cppflags)
@@ -555,6 +566,7 @@ TASUKI_TESTSUITE_AT = \
 	tests/protocol/tasuki-ctl.at \
 	tests/protocol/tasuki-hook.at \
 	tests/protocol/tasuki-ipsec-steer.at \
+	tests/protocol/tasuki-ipsec.at \
 	tests/protocol/tasukid-forward.at \
 	tests/protocol/tasukid-macros.at \
 	tests/protocol/tasukid-ports.at \

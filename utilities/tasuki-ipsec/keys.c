@@ -229,6 +229,7 @@ keys_read(const char *file, const struct tunnel *t, char **errorp)
     struct keys *keys = NULL;
     size_t n;
 
+    *errorp = NULL;
     int fd = open_file(file, O_RDONLY, errorp);
     if (fd < 0) {
         return NULL;

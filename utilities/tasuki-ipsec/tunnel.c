@@ -21,7 +21,7 @@
 #include "util.h"
 
 #define MAX_TEXT (1024 * 1024)  /* Of a description, in bytes. */
-#define MAX_POLICIES 65536
+#define MAX_POLICIES 8192
 
 #define DEFAULT_WINDOW 1024
 #define DEFAULT_MARK_MASK 0xff
@@ -536,6 +536,7 @@ tunnel_read(const char *file, char **errorp)
     struct tunnel *t = NULL;
     FILE *stream = fopen(file, "r");
 
+    *errorp = NULL;
     if (!stream) {
         *errorp = xasprintf("%s: %s", file, ovs_strerror(errno));
         return NULL;
