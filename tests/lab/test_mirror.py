@@ -88,7 +88,7 @@ def test_stats(site):
     client.send("GET /length/40000000")
     while len(client.reader.data) < 40000000:
         client.reader.more()
-        time.sleep(0.02 if len(client.reader.data) < 39000000 else 0.2)
+        time.sleep(0.005 if len(client.reader.data) < 39000000 else 0.2)
     client.receive("GET /length/40000000")
     client.ask(["GET /length/7", "GET /length/30"])
     client.close()
@@ -250,10 +250,12 @@ def test_up_is_up(site):
     monitor = site.switch.start("ovsdb-client", "monitor", "Tasuki",
                                 "Mirror_Policy", "name,status",
                                 stdout=subprocess.PIPE, text=True)
-    sent, over = [0], threading.Event()
+    sent, over, pause = [0], threading.Event(), threading.Event()
 
     def talk():
         while not over.wait(0.0003):
+            if pause.is_set():
+                continue
             sock.send(b"number %09d" % sent[0])
             sent[0] += 1
     with site.server.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, \
@@ -274,11 +276,14 @@ def test_up_is_up(site):
                 first = sent[0] + 1
                 time.sleep(0.2)
                 last = sent[0] - 1
+                # A capture is complete when nothing comes any more.
+                pause.set()
                 there = {int(p.frame[-9:]) for p in site.seen()["sensor"]
                          if p.frame[42:49] == b"number "}
                 assert last > first
                 assert not set(range(first, last)) - there
                 site.controller.ctl("del-mirror", name)
+                pause.clear()
         finally:
             over.set()
             thread.join()
