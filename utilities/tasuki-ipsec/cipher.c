@@ -10,7 +10,8 @@
 #include "util.h"
 
 /* Keys, salts and check values: RFC 4106 sections 8.1 and 6, RFC 7634 section
- * 2, RFC 3602 section 2.2 and 2.3, RFC 2404 section 2, RFC 4868 section 2.6. */
+ * 2, RFC 3602 section 2.2 and 2.3, RFC 2404 section 2, RFC 4868 section
+ * 2.6. */
 const struct cipher ciphers[] = {
     { "aes128gcm128", "rfc4106(gcm(aes))", 16 + 4, NULL, 0, 128 },
     { "aes256gcm128", "rfc4106(gcm(aes))", 32 + 4, NULL, 0, 128 },

@@ -134,11 +134,12 @@ parse_line(char *line, const struct tunnel *t, struct keys *keys, bool *named)
     } else if (parse_side(words[0], &side)) {
         return parse_sa(side, words, t, keys);
     }
-    return "it begins with none of \"tunnel\", \"a\", \"b\", \"psk\", \"used\"";
+    return "it begins with none of \"tunnel\", \"a\", \"b\", \"psk\", "
+           "\"used\"";
 }
 
-/* Returns the keys of 't' that are in 'text', which is changed.  If they are not
- * all there, returns null and sets '*errorp' to the reason. */
+/* Returns the keys of 't' that are in 'text', which is changed.  If they are
+ * not all there, returns null and sets '*errorp' to the reason. */
 struct keys *
 keys_parse(char *text, const struct tunnel *t, char **errorp)
 {
@@ -329,8 +330,8 @@ put_keys(struct text *text, const struct tunnel *t)
     return error;
 }
 
-/* Makes 'file', which must not exist, with new keys for 't'.  Returns null, or,
- * for the caller to free, what went wrong. */
+/* Makes 'file', which must not exist, with new keys for 't'.  Returns null,
+ * or, for the caller to free, what went wrong. */
 char *
 keys_generate(const char *file, const struct tunnel *t)
 {

@@ -23,9 +23,9 @@
 
 VLOG_DEFINE_THIS_MODULE(listen);
 
-/* "listen": has a socket to which ESP in UDP comes (RFC 3948).  The kernel takes
- * that out of the socket.  The rest, such as IKE and keepalives, is dropped
- * here. */
+/* "listen": has a socket to which ESP in UDP comes (RFC 3948).  The kernel
+ * takes that out of the socket.  The rest, such as IKE and keepalives, is
+ * dropped here. */
 
 static int
 open_socket(const struct tunnel *t, enum tunnel_side side)

@@ -16,9 +16,9 @@
 
 VLOG_DEFINE_THIS_MODULE(plan);
 
-/* The SA of a tag to send with is named by reqid + tag, and all that packets may
- * come by have one reqid: so policies for what comes need not know of tags, and
- * do not take another tunnel's SAs. */
+/* The SA of a tag to send with is named by reqid + tag, and all that packets
+ * may come by have one reqid: so policies for what comes need not know of
+ * tags, and do not take another tunnel's SAs. */
 #define IN_REQID (TUNNEL_REQIDS / 2)
 BUILD_ASSERT_DECL(TUNNEL_MAX_TAGS <= IN_REQID);
 
@@ -128,9 +128,9 @@ want_out_policy(const struct tunnel *t, enum tunnel_side side,
     return p;
 }
 
-/* The policy of tag 0 looks at no mark and comes behind the others.  So a packet
- * that has no tag, or one that is not known, is encrypted as well, and the tunnel
- * works as soon as that policy is there. */
+/* The policy of tag 0 looks at no mark and comes behind the others.  So a
+ * packet that has no tag, or one that is not known, is encrypted as well, and
+ * the tunnel works as soon as that policy is there. */
 static void
 want_marks(const struct tunnel *t, enum tunnel_side side,
            const struct tunnel_network *src, const struct tunnel_network *dst,
@@ -160,7 +160,8 @@ any_network(bool v4)
 }
 
 /* Adds to 'want' what 'side' of 't' is to have in its kernel, those SAs and
- * policies first that are to be there first.  Without 'keys', keys are zeros. */
+ * policies first that are to be there first.  Without 'keys', keys are
+ * zeros. */
 void
 tunnel_want(const struct tunnel *t, enum tunnel_side side,
             const struct keys *keys, struct sa_set *want)
@@ -282,7 +283,8 @@ check_sa(const struct tunnel *t, const struct sa *sa,
     return NULL;
 }
 
-/* As above.  What is there but would come behind our policies is no obstacle. */
+/* As above.  What is there but would come behind our policies is no
+ * obstacle. */
 static char *
 check_policy(const struct tunnel *t, const struct policy *p,
              const struct sa_set *have)
@@ -421,8 +423,9 @@ sends(const struct tunnel *t, enum tunnel_side side, const struct sa *sa)
     return tunnel_has_address(t, side, &sa->src);
 }
 
-/* Puts into 'plan', which is empty, how a kernel that has 'have' gets 'want' of
- * 'side' of 't'.  Returns null, or, for the caller to free, why it cannot. */
+/* Puts into 'plan', which is empty, how a kernel that has 'have' gets 'want'
+ * of 'side' of 't'.  Returns null, or, for the caller to free, why it
+ * cannot. */
 char *
 plan_up(const struct tunnel *t, enum tunnel_side side,
         const struct sa_set *want, const struct sa_set *have,

@@ -16,8 +16,8 @@
  * have there and what is there.
  *
  * The steps are in such an order that after each of them packets either go as
- * they did before or are encrypted and accepted.  So a run that is killed may be
- * repeated, and does what is left. */
+ * they did before or are encrypted and accepted.  So a run that is killed may
+ * be repeated, and does what is left. */
 
 enum step_kind {
     STEP_ADD_SA,

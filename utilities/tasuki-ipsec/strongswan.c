@@ -49,7 +49,8 @@ tell_of_cpus(void)
     switch (per_cpu_check(u.release, strongswan)) {
     case PER_CPU_YES:
         fprintf(stderr, "%s: Linux %s and strongSwan %s can have an SA for "
-                "each CPU that sends (RFC 9611), without tags: use --per-cpu\n",
+                "each CPU that sends (RFC 9611), without tags: use "
+                "--per-cpu\n",
                 program_name, u.release, strongswan);
         break;
     case PER_CPU_OLD_STRONGSWAN:

@@ -15,8 +15,9 @@
  *
  * Each tag is a connection with identities of its own.  N children of one
  * connection do not work (strongSwan 5.9.8): their selectors are equal, so the
- * responder takes the first child for all of them.  All have one reqid, so that
- * the policies for what comes in, of which the kernel keeps one, accept any. */
+ * responder takes the first child for all of them.  All have one reqid, so
+ * that the policies for what comes in, of which the kernel keeps one, accept
+ * any. */
 
 #define REQID 1
 

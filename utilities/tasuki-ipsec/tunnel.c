@@ -29,8 +29,8 @@
 static const uint32_t default_spi[N_SIDES] = { 0x1000, 0x2000 };
 #define DEFAULT_PORT 40000
 
-/* An object of the description while it is read.  The first thing that is wrong
- * is kept; after it, members look as if they were not there. */
+/* An object of the description while it is read.  The first thing that is
+ * wrong is kept; after it, members look as if they were not there. */
 struct reader {
     const struct json *object;
     const char *where;          /* In front of a member's name. */
@@ -404,7 +404,9 @@ check_ends(struct reader *r, const struct tunnel *t)
             bool found = t->tag_in == TAG_IN_ADDRESS;
 
             for (size_t j = 0; j < peer->n_networks; j++) {
-                if (is_v4 == IN6_IS_ADDR_V4MAPPED(&peer->networks[j].address)) {
+                const struct in6_addr *other = &peer->networks[j].address;
+
+                if (is_v4 == IN6_IS_ADDR_V4MAPPED(other)) {
                     n_pairs++;
                     found = true;
                 }
@@ -500,8 +502,8 @@ read_tunnel(struct reader *r, struct tunnel *t)
 }
 
 /* Returns the tunnel that 'text' describes, which tunnel_destroy() frees.  If
- * the description makes no sense, returns null and sets '*errorp' to the reason,
- * which the caller has to free. */
+ * the description makes no sense, returns null and sets '*errorp' to the
+ * reason, which the caller has to free. */
 struct tunnel *
 tunnel_parse(const char *text, char **errorp)
 {

@@ -12,11 +12,11 @@
 #include "cipher.h"
 #include "compiler.h"
 
-/* A tunnel, as its description says: a JSON object, the same at both ends.  See
- * tasuki-ipsec(8) for its members.
+/* A tunnel, as its description says: a JSON object, the same at both ends.
+ * See tasuki-ipsec(8) for its members.
  *
- * A tag is a number from 0 that a packet gets before it is encrypted.  Each tag
- * has a security association (SA) of its own in each direction.
+ * A tag is a number from 0 that a packet gets before it is encrypted.  Each
+ * tag has a security association (SA) of its own in each direction.
  *
  * IPv4 addresses are mapped into IPv6 ones, as everywhere in Open vSwitch. */
 

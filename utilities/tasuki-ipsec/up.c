@@ -63,8 +63,8 @@ print_plan(const struct tunnel *t, const struct plan *plan)
     }
 }
 
-/* What the kernel has.  With --dry-run, a kernel that does not tell is taken for
- * one that has nothing. */
+/* What the kernel has.  With --dry-run, a kernel that does not tell is taken
+ * for one that has nothing. */
 static struct xfrm *
 open_kernel(struct sa_set *have)
 {
@@ -144,8 +144,8 @@ cmd_up(struct ovs_cmdl_context *ctx)
         if (doing.keys->used[doing.side] && !options.reuse_keys
             && plan_sends_anew(&plan, t, doing.side)) {
             error = xasprintf(
-                "%s: side %s has sent with these keys before, and the sequence "
-                "numbers of new SAs start again: the peer would drop packets "
+                "%s: side %s has sent with these keys before, and the "
+                "sequence numbers of new SAs start again: the peer would drop packets "
                 "as replayed, and with AES-GCM keys lose their strength.  "
                 "Make new keys with genkey, for both ends, or use "
                 "--reuse-keys", file, tunnel_side_name(doing.side));

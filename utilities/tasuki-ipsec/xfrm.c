@@ -22,9 +22,9 @@
 #include "util.h"
 #include "xfrm-message.h"
 
-/* Messages carry keys.  So they are received into one buffer that is wiped, and
- * not by libnl, which copies them; and libnl-xfrm's objects are of no use: they
- * lack interface ids and the flags that came later. */
+/* Messages carry keys.  So they are received into one buffer that is wiped,
+ * and not by libnl, which copies them; and libnl-xfrm's objects are of no use:
+ * they lack interface ids and the flags that came later. */
 
 #define BUFFER (256 * 1024)     /* Bytes. */
 #define DUMP_TRIES 5
@@ -35,8 +35,8 @@ struct xfrm {
     uint8_t *buffer;
 };
 
-/* Returns null, and sets '*errorp' to the reason, for the caller to free, if the
- * kernel has no XFRM. */
+/* Returns null, and sets '*errorp' to the reason, for the caller to free, if
+ * the kernel has no XFRM. */
 struct xfrm *
 xfrm_open(char **errorp)
 {
@@ -196,7 +196,8 @@ dump(struct xfrm *x, int type, struct sa_set *have)
     nlmsg_put(msg, 0, 0, type, 0, NLM_F_DUMP);
     nlmsg_append(msg, zeros, type == XFRM_MSG_GETSA
                              ? sizeof(struct xfrm_usersa_id)
-                             : sizeof(struct xfrm_userpolicy_id), NLMSG_ALIGNTO);
+                             : sizeof(struct xfrm_userpolicy_id),
+                 NLMSG_ALIGNTO);
     transact(x, msg, &answer);
     return answer;
 }
@@ -277,8 +278,8 @@ explain(const struct step *step, int error)
     }
 }
 
-/* Does 'step', except STEP_USE_KEYS.  What is to go away may have gone already.
- * Returns null, or, for the caller to free, what went wrong. */
+/* Does 'step', except STEP_USE_KEYS.  What is to go away may have gone
+ * already. Returns null, or, for the caller to free, what went wrong. */
 char *
 xfrm_step(struct xfrm *x, const struct step *step)
 {
