@@ -24,6 +24,12 @@ _HUGE = "/sys/kernel/mm/hugepages/hugepages-2048kB/nr_hugepages"
 _REWRITE = ("set_field:02:00:00:00:00:03->eth_dst,"
             "set_field:10.0.0.3->ip_dst")
 
+# A group whose bucket a hash of the datapath selects.  The buckets output.
+_GROUP = "group:1"
+_ADD_GROUP = "group_id=1,type=select,selection_method=dp_hash" + "".join(
+    ",bucket=actions=set_field:02:00:00:00:00:%02x->eth_dst,output:2" % i
+    for i in range(8))
+
 # What each case does, before "output".  The first is the base.
 _CASES = {
     "output": "",
@@ -35,6 +41,10 @@ _CASES = {
     # Half of the flows are inside.
     "check_tcp_seq(ack)":
         "check_tcp_seq(ack,start=0,len=%d)->reg0[0]" % (N_FLOWS * 1000000),
+    "ipsec_tag(eth_dst)": "ipsec_tag(n=8,to=eth_dst[0..7])",
+    "ipsec_tag(nw_dst)": "ipsec_tag(n=8,to=nw_dst[0..7])",
+    # What does the same without ipsec_tag.
+    "select group": _GROUP,
 }
 _CASES_TIMESTAMPS = {
     "output, timestamps": "",
@@ -186,10 +196,14 @@ class Dpdk:
 
     def cycles(self, actions, seconds=1.0):
         """Returns the cycles per packet that 'actions' and output take."""
-        flow = "in_port=1,%s,actions=%s" % (
-            self.fed.protocol, actions + "," if actions else "")
+        if actions == _GROUP:
+            self.switch.ofctl("--may-create", "mod-group", "br0", _ADD_GROUP,
+                              version="OpenFlow15")
+        else:
+            actions += (actions and ",") + "output:2"
         self.switch.ofctl("del-flows", "br0")
-        self.switch.ofctl("add-flow", "br0", flow + "output:2")
+        self.switch.ofctl("add-flow", "br0", "in_port=1,%s,actions=%s" % (
+            self.fed.protocol, actions))
         time.sleep(0.3)         # For the datapath flows, and the caches.
         self.switch.appctl("dpif-netdev/pmd-stats-clear")
         time.sleep(seconds)

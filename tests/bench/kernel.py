@@ -56,6 +56,12 @@ CASES = {
     # Half of the flows are inside.
     "check_tcp_seq": Case("check_tcp_seq(ack,start=0,len=32000000)",
                           (("output", 0.85),), leaves_value=True),
+    # What a group does whose bucket a hash of the datapath selects, without
+    # the buckets' own actions.
+    "select group": Case("hash(hash_l4(0))", (("output", None),),
+                         leaves_value=True),
+    "ipsec_tag": Case("ipsec_tag(n=8,to=NXM_NX_PKT_MARK[0..7])",
+                      (("output", 0.93), ("select group", 1))),
 }
 GENERATOR = "generator alone"
 N_FLOWS = 32

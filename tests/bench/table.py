@@ -36,6 +36,12 @@ ROWS = (
      "{cycles: check_tcp_seq(ack)|.0f}",
      "{cycles: output|.0f}; {cycles: IP+MAC rewriting|.0f}",
      "{cycles: check_tcp_seq(ack), share|.2f}"),
+    ("the same, `ipsec_tag` of a MAC address; of an IP address",
+     "{cycles: ipsec_tag(eth_dst)|.0f}; {cycles: ipsec_tag(nw_dst)|.0f}",
+     "{cycles: output|.0f}; {cycles: IP+MAC rewriting|.0f}; "
+     "a select group, {cycles: select group|.0f}",
+     "{cycles: ipsec_tag(eth_dst), share|.2f}; "
+     "{cycles: ipsec_tag(nw_dst), share|.2f}"),
     ("kernel datapath, 64-byte segments, `tcp_offset`",
      "{kernel packets: tcp_offset|.0f} ns, "
      "{kernel packets: tcp_offset, rate|.1f} Mpps",
@@ -53,6 +59,12 @@ ROWS = (
      "{kernel packets: check_tcp_seq, rate|.1f} Mpps",
      "output alone, {kernel packets: output|.0f} ns",
      "x {kernel packets: check_tcp_seq, rate.ratio|.2f}"),
+    ("the same, `ipsec_tag` as a mark",
+     "{kernel packets: ipsec_tag|.0f} ns, "
+     "{kernel packets: ipsec_tag, rate|.1f} Mpps",
+     "output alone, {kernel packets: output|.0f} ns; a select group, "
+     "{kernel packets: select group|.0f} ns",
+     "x {kernel packets: ipsec_tag, rate.ratio|.2f}"),
     ("new connections a second, moved; kept",
      "{connections: MOVED|.0f}; {connections: KEPT|.0f}",
      "straight to that server, {connections: STRAIGHT|.0f}; by way of "
