@@ -273,6 +273,12 @@ mirror_hosts_sources = \
 	tests/unit/mirror-session.c \
 	tests/unit/mirror-session.h
 
+TASUKI_UNIT_TESTS += tests/unit/test-mirror-lost
+tests_unit_test_mirror_lost_SOURCES = \
+	tests/unit/test-mirror-lost.c $(mirror_peer_sources)
+tests_unit_test_mirror_lost_CPPFLAGS = $(tasukid_unit_cppflags)
+tests_unit_test_mirror_lost_LDADD = $(tasukid_unit_ldadd)
+
 TASUKI_UNIT_TESTS += tests/unit/test-mirror-other
 tests_unit_test_mirror_other_SOURCES = \
 	tests/unit/test-mirror-other.c $(mirror_peer_sources)

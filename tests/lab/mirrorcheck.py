@@ -405,11 +405,12 @@ def check(truth, mirror, threshold=0, chunked_whole=False, excess=2,
     """Checks the mirror of all TCP connections to 'ports', given two lists of
     Packets.  Bodies of 'threshold' bytes or more may be skipped.  'excess' is
     how many segments may be there of a body that was skipped, or None for any
-    number.  'told' has a (client's port, direction, first byte, length) for
-    each range that was said to be skipped; it may say too much if not
-    'exactly'.  With 'ingress', the truth is where packets came to the
-    switch: it may have lost some that were sent again, and pure ACKs may have
-    overtaken each other in it."""
+    number.  'told' has a (client's port, direction, first byte, length, its
+    sequence number) for each range that was said to be skipped.  It may say
+    too much if not 'exactly', and then the sequence number counts: who did not
+    see how a connection began cannot count its bytes.  With 'ingress', the
+    truth is where packets came to the switch: it may have lost some that were
+    sent again, and pure ACKs may have overtaken each other in it."""
     report = Report()
     truth = [p for p in truth if p.flow and (p.flow[0][1] in ports
                                              or p.flow[1][1] in ports)]
@@ -640,8 +641,14 @@ def _told(report, connection, gaps, told, exactly):
     again."""
     for direction, (missing, again) in gaps.items():
         said = Ranges()
-        for port, way, first, length in told:
+        for port, way, first, length, number in told:
             if (port, way) == (connection.client[1], direction):
+                base = connection.streams[way].base
+                if not exactly:
+                    first = (number - base) % (1 << 32)
+                elif (base + first - number) % (1 << 32):
+                    report.problem("told", "%s: byte %d does not have number "
+                                   "%d", direction, first, number)
                 said.add(first, first + length)
         for a, b in missing:
             for c, d in said.missing(a, b):

@@ -128,7 +128,7 @@ class MirrorSite:
         with open(self.events(name)) as f:
             lines = [json.loads(line) for line in f]
         return [(line["client_port"], line["direction"], line["first"],
-                 line["length"]) for line in lines]
+                 line["length"], line["seq"]) for line in lines]
 
     def events(self, name="m"):
         return self.lab.path("events-" + name)

@@ -132,7 +132,8 @@ def told_of(mirror, truth):
                 if p.direction == direction and p.frame in shown:
                     there.add(p.first, p.end)
             for a, b in stream.sent:
-                told += [(CLIENT[1], direction, c, d - c)
+                told += [(CLIENT[1], direction, c, d - c,
+                          (stream.base + c) % (1 << 32))
                          for c, d in there.missing(a, b)]
     return told
 
@@ -233,8 +234,8 @@ def last_segment(p):
 
 
 def shift(told, by):
-    port, way, first, length = told[0]
-    return [(port, way, first + by, length)] + told[1:]
+    port, way, first, length, number = told[0]
+    return [(port, way, first + by, length, number + by)] + told[1:]
 
 
 WRONG = {
@@ -285,11 +286,14 @@ def test_wrong(name):
 UNTRUE = {
     "nothing": lambda told: [],
     "not one": lambda told: told[:3] + told[4:],
-    "too much": lambda told: shift(told, 0) + [(CLIENT[1], DOWN, 0, 10)],
+    "too much": lambda told: shift(told, 0) + [
+        (CLIENT[1], DOWN, 0, 10, 0xffffff01)],
     "too early": lambda told: shift(told, -1),
     "too late": lambda told: shift(told, 1),
     "the other direction": lambda told: [(port, UP, *rest) for port, _, *rest
                                          in told],
+    "another number": lambda told: [(*rest, number + 1) for *rest, number
+                                    in told],
     "another connection": lambda told: [(1, *rest) for _, *rest in told],
 }
 

@@ -88,6 +88,9 @@ struct mirror_conn {
     long long int rtt;          /* In ms, 0 if not known. */
     long long int fit;          /* When a segment fitted last, in ms. */
     unsigned n_unfit;           /* Segments since that did not. */
+    long long int settled;      /* When the switch does not skip any more what
+                                 * an unknown connection skipped before, in
+                                 * ms, or 0: then that was told. */
     unsigned n_fruitless;       /* Segments with payload but no request, of
                                  * an unknown connection. */
     bool has_ack;
@@ -165,6 +168,14 @@ static inline uint32_t
 mirror_conn_policies(const struct mirror_conn *c)
 {
     return (c->policies[0] | c->policies[1]) & c->engine->policies;
+}
+
+/* Returns true if the next segment from the client is to be seen, as it tells
+ * how much was skipped. */
+static inline bool
+mirror_conn_is_asking(const struct mirror_conn *c)
+{
+    return c->settled && c->engine->now >= c->settled;
 }
 
 /* Requests.  request_push() takes ownership of 'url', request_pop() forgets

@@ -218,15 +218,18 @@ unknown_entry(const struct mirror_conn *c, enum mirror_dir dir,
 {
     enum { PATIENCE = 8, MIN_SHIFT = 16, MAX_SHIFT = 30 };
 
+    bool asking = mirror_conn_is_asking(c);
+
     entry->policies = matching(c, dir);
     if (dir == MIRROR_TO_CLIENT) {
         entry->mode = MIRROR_COPY;
     } else if (c->has_ack) {
         entry->mode = MIRROR_WINDOW;
         entry->hold = true;
-        entry->ack = (struct mirror_window) { c->ack - COVER_MAX / 2,
-                                              COVER_MAX };
-        if (c->n_fruitless > PATIENCE) {
+        entry->ack = (struct mirror_window) {
+            c->ack - COVER_MAX / 2,
+            asking ? COVER_MAX / 2 : COVER_MAX };
+        if (c->n_fruitless > PATIENCE && !asking) {
             entry->seq = (struct mirror_window) {
                 c->next,
                 1u << MIN(MIN_SHIFT + c->n_fruitless - PATIENCE, MAX_SHIFT) };

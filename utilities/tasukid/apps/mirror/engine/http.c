@@ -124,6 +124,28 @@ has_no_body(const struct request *request, int status)
     return request->is_head || status == 204 || status == 304;
 }
 
+/* A response came, but no request.  If the server has acknowledged more than
+ * came here from the client, the rest may only be late: each direction has a
+ * queue of its own on its way here. */
+static enum progress
+await_request(struct mirror_conn *c)
+{
+    struct tcp_stream *requests = &c->streams[MIRROR_TO_SERVER];
+    struct tcp_stream *s = &c->streams[MIRROR_TO_CLIENT];
+
+    if (s->ack <= requests->pos + tcp_hold_contiguous(&requests->hold)
+        || requests->left == INT64_MAX) {
+        return lost(c, "a response without a request");
+    }
+    tcp_stream_read_head(s, READ_HEAD, true);
+    if (requests->left) {
+        /* A body that has passed. */
+        tcp_stream_count(requests, s->ack);
+        return PROGRESS_MADE;
+    }
+    return PROGRESS_NONE;
+}
+
 static enum progress
 read_response(struct mirror_conn *c, const uint8_t *data, size_t len)
 {
@@ -134,7 +156,7 @@ read_response(struct mirror_conn *c, const uint8_t *data, size_t len)
 
     message_read(data, len, true, &m);
     if (!request) {
-        return lost(c, "a response without a request");
+        return await_request(c);
     }
     tunnel = m.status == 101 || (request->is_connect && m.status / 100 == 2);
     if (m.status / 100 == 1 && !tunnel) {

@@ -32,6 +32,30 @@ tcp_stream_destroy(struct tcp_stream *s)
     memset(s, 0, sizeof *s);
 }
 
+void
+tcp_stream_stop(struct tcp_stream *s)
+{
+    if (s->synced) {
+        tcp_hold_destroy(&s->hold);
+        s->synced = false;
+        s->stopped = true;
+        s->region = (struct region) { .kind = REGION_NONE };
+        s->cover = (struct cover) { .end = 0 };
+    }
+}
+
+/* Who carries more than 2 GiB meanwhile is off by a multiple of 4 GiB. */
+void
+tcp_stream_resume(struct tcp_stream *s, struct tcp_hold_budget *budget,
+                  uint32_t seq)
+{
+    int64_t pos = s->stopped ? MAX(tcp_stream_offset(s, seq), 0) : 0;
+
+    tcp_stream_destroy(s);
+    tcp_stream_init(s, budget, seq);
+    s->pos = s->seen = pos;
+}
+
 int64_t
 tcp_stream_offset(const struct tcp_stream *s, uint32_t seq)
 {

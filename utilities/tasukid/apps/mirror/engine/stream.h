@@ -81,6 +81,9 @@ struct cover {
 
 struct tcp_stream {
     bool synced;                /* The rest means something. */
+    bool stopped;               /* It is not read any more.  Nothing but
+                                 * offsets, 'seen', and what was skipped means
+                                 * something. */
     struct tcp_hold hold;       /* What was not read yet. */
     int64_t pos;                /* Of the hold's base: read up to here. */
     int64_t left;               /* Bytes from there on that need not be read:
@@ -109,6 +112,13 @@ struct tcp_stream {
 void tcp_stream_init(struct tcp_stream *, struct tcp_hold_budget *,
                      uint32_t seq);
 void tcp_stream_destroy(struct tcp_stream *);
+
+/* Stops reading it, if it is synced. */
+void tcp_stream_stop(struct tcp_stream *);
+
+/* Starts it, at sequence number 'seq', where it stands if it was stopped. */
+void tcp_stream_resume(struct tcp_stream *, struct tcp_hold_budget *,
+                       uint32_t seq);
 
 /* Offsets and sequence numbers. */
 int64_t tcp_stream_offset(const struct tcp_stream *, uint32_t seq);

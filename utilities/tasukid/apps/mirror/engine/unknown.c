@@ -12,9 +12,12 @@
 void
 unknown_begin(struct mirror_conn *c, const char *reason)
 {
+    if (c->streams[0].synced || c->streams[1].synced) {
+        c->settled = c->engine->now + UNKNOWN_SETTLE_MS;
+        mirror_conn_set_timer(c, c->settled);
+    }
     for (int dir = 0; dir < 2; dir++) {
-        skip_report(c, dir, true);
-        tcp_stream_destroy(&c->streams[dir]);
+        tcp_stream_stop(&c->streams[dir]);
     }
     while (c->n_requests) {
         request_pop(c);
@@ -25,6 +28,9 @@ unknown_begin(struct mirror_conn *c, const char *reason)
     c->n_fruitless = 0;
     c->engine->totals.n_unknown++;
 }
+
+/* How far back a segment may be that is sent again, in bytes. */
+#define SENT_AGAIN_MAX (1 << 24)
 
 /* Returns true if 'p' begins with a whole request line. */
 static bool
@@ -52,22 +58,75 @@ has_response(const struct mirror_packet *p)
                == HTTP_STATUS_LINE);
 }
 
+/* What comes before 'seq' has passed. */
+static void
+see_passed(struct tcp_stream *s, uint32_t seq)
+{
+    int64_t offset = s->stopped ? tcp_stream_offset(s, seq) : 0;
+
+    if (offset > s->seen && offset - s->pos <= COVER_MAX) {
+        s->seen = offset;
+    }
+}
+
+static void
+see_progress(struct mirror_conn *c, enum mirror_dir dir,
+             const struct mirror_packet *p)
+{
+    see_passed(&c->streams[dir], p->seq);
+    if (p->flags & TCP_ACK) {
+        see_passed(&c->streams[mirror_opposite(dir)], p->ack);
+    }
+}
+
+static void
+tell_skips(struct mirror_conn *c)
+{
+    skip_report(c, MIRROR_TO_SERVER, true);
+    skip_report(c, MIRROR_TO_CLIENT, true);
+    c->settled = 0;
+}
+
+/* Payload that is no request.  What comes from a window that the switch did
+ * not have yet, and what is sent again, asks for no other window. */
+static void
+see_fruitless(struct mirror_conn *c, const struct mirror_packet *p)
+{
+    const struct mirror_window *window = &c->entries[MIRROR_TO_SERVER].seq;
+    uint32_t end = p->seq + p->len;
+
+    if ((p->seq - window->start < window->len
+         && end - window->start <= window->len)
+        || (c->n_fruitless && c->next - end < SENT_AGAIN_MAX)) {
+        return;
+    }
+    c->n_fruitless++;
+    c->next = end;
+}
+
 bool
 unknown_segment(struct mirror_conn *c, enum mirror_dir dir,
                 const struct mirror_packet *p)
 {
     struct tcp_hold_budget *budget = &c->engine->budget;
+    struct tcp_stream *streams = c->streams;
     bool ack = p->flags & TCP_ACK && !(p->flags & (TCP_SYN | TCP_RST));
 
+    see_progress(c, dir, p);
     if (dir == MIRROR_TO_CLIENT || !ack) {
         return false;
     }
     if (has_request(p)) {
-        tcp_stream_init(&c->streams[MIRROR_TO_SERVER], budget, p->seq);
-        tcp_stream_init(&c->streams[MIRROR_TO_CLIENT], budget, p->ack);
+        tell_skips(c);
+        tcp_stream_resume(&streams[MIRROR_TO_SERVER], budget, p->seq);
+        tcp_stream_resume(&streams[MIRROR_TO_CLIENT], budget, p->ack);
+        streams[MIRROR_TO_CLIENT].ack = streams[MIRROR_TO_SERVER].pos;
         http_begin(c);
         c->barrier = true;
         return true;
+    }
+    if (mirror_conn_is_asking(c)) {
+        tell_skips(c);
     }
     if (!c->has_ack
         || (p->ack - c->ack + COVER_MAX / 4) > COVER_MAX / 2) {
@@ -75,8 +134,7 @@ unknown_segment(struct mirror_conn *c, enum mirror_dir dir,
         c->has_ack = true;
     }
     if (p->len) {
-        c->n_fruitless++;
-        c->next = p->seq + p->len;
+        see_fruitless(c, p);
     }
     return false;
 }

@@ -11,6 +11,11 @@
 
 #include "conn.h"
 
+/* The switch goes on skipping what an entry says for so long, in ms, after the
+ * entry was taken back: Open vSwitch looks that often whether its datapath is
+ * in line.  How far a stream has come by then is told by what comes next. */
+#define UNKNOWN_SETTLE_MS 500
+
 /* Nothing is known any more.  'reason' is a static string. */
 void unknown_begin(struct mirror_conn *, const char *reason);
 
