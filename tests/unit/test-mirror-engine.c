@@ -247,8 +247,13 @@ chunks_copied(void **state)
     fake_wait(99);
     assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 1000), 1);
     assert_mode(MIRROR_TO_CLIENT, MIRROR_LOOK);
+    assert_int_equal(peer_ack(MIRROR_TO_SERVER), 1);
+    assert_int_equal(fake_fate, FAKE_ALONE);
     fake_wait(1);
     assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 1000), 1);
+    assert_mode(MIRROR_TO_CLIENT, MIRROR_LOOK);
+    assert_int_equal(peer_ack(MIRROR_TO_SERVER), 0);
+    assert_int_equal(fake_fate, FAKE_HELD);
     assert_mode(MIRROR_TO_CLIENT, MIRROR_WINDOW);
     assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 50000), 0);
     assert_int_equal(fake_fate, FAKE_ALONE);

@@ -100,6 +100,25 @@ request_is_lost(void **state)
     fake_stop();
 }
 
+/* It is lost while the switch is being told to hold it: nothing of its
+ * response may be skipped, though nobody knows of it. */
+static void
+open_request_is_lost(void **state)
+{
+    (void) state;
+    peer_start(false, (struct mirror_wants) { .threshold = 0 });
+    sw.delay = 200;
+    peer_say(MIRROR_TO_SERVER, GET);
+    peer_say(MIRROR_TO_CLIENT, CHUNKED "f000\r\n");
+    peer_next[MIRROR_TO_SERVER] += strlen(GET);
+    for (int i = 0; i < 10; i++) {
+        fake_wait(90);
+        assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(3) "abc"), 1);
+        assert_int_equal(peer_ack(MIRROR_TO_SERVER), 1);
+    }
+    fake_stop();
+}
+
 /* Nobody asked. */
 static void
 no_request(void **state)
@@ -197,6 +216,7 @@ main(void)
         cmocka_unit_test(request_comes_late),
         cmocka_unit_test(upload_comes_late),
         cmocka_unit_test(request_is_lost),
+        cmocka_unit_test(open_request_is_lost),
         cmocka_unit_test(no_request),
         cmocka_unit_test(entry_is_late),
         cmocka_unit_test(skips_of_unknown),

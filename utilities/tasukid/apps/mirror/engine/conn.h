@@ -104,6 +104,8 @@ struct mirror_conn {
     bool held[2];               /* The last packet of each direction was. */
     long long int hold_since;   /* When the client's entry began to hold, in
                                  * ms, or 0. */
+    bool hold_works;            /* It does, and all that passed before that
+                                 * came here. */
     uint32_t policies[2];       /* Those that match it. */
     uint64_t places[2];
     struct mirror_counts counts[2];

@@ -56,10 +56,30 @@ entries_set(struct mirror_conn *c, enum mirror_dir dir,
     }
     if (dir == MIRROR_TO_SERVER && entry->hold != old->hold) {
         c->hold_since = entry->hold ? e->now : 0;
+        c->hold_works = false;
     }
     *old = *entry;
     c->set_time = e->now;
     e->ops->set_entry(e, c, dir, entry);
+}
+
+static bool
+has_held_long(const struct mirror_conn *c)
+{
+    return c->hold_since && c->engine->now - c->hold_since >= ENTRY_HOLD_MS;
+}
+
+/* Looks whether 'p' shows that the client's entry holds. */
+static void
+see_held(struct mirror_conn *c, const struct mirror_packet *p)
+{
+    const struct tcp_stream *s = &c->streams[MIRROR_TO_SERVER];
+
+    if (p->held && s->synced && has_held_long(c)) {
+        int64_t read = s->pos + tcp_hold_contiguous(&s->hold);
+
+        c->hold_works = tcp_stream_offset(s, p->seq) <= read;
+    }
 }
 
 void
@@ -76,6 +96,9 @@ entries_seen(struct mirror_conn *c, enum mirror_dir dir,
     }
     c->policies[dir] = p->policies;
     c->held[dir] = p->held;
+    if (dir == MIRROR_TO_SERVER) {
+        see_held(c, p);
+    }
     counts->n_packets++;
     counts->n_bytes += p->len;
     total->n_packets++;
@@ -153,14 +176,12 @@ holds_all(const struct mirror_conn *c)
     return c->held[MIRROR_TO_SERVER] && c->held[MIRROR_TO_CLIENT];
 }
 
-/* Returns true if a response that is open must not be skipped yet. */
-static bool
-is_too_early(const struct mirror_conn *c)
+bool
+entries_too_early(const struct mirror_conn *c)
 {
     return (needs_hold(c) && !holds_all(c)
             && c->streams[MIRROR_TO_CLIENT].reading == READ_OPEN
-            && (!c->hold_since
-                || c->engine->now - c->hold_since < ENTRY_HOLD_MS));
+            && !c->hold_works);
 }
 
 static uint32_t
@@ -177,11 +198,15 @@ window_entry(const struct mirror_conn *c, enum mirror_dir dir,
     const struct tcp_stream *other = &c->streams[mirror_opposite(dir)];
     struct cover seq = own->cover, ack = other->cover;
 
-    if (is_too_early(c)) {
+    if (entries_too_early(c)) {
         if (dir == MIRROR_TO_CLIENT) {
             return;
         }
         ack.policies = 0;
+        if (has_held_long(c) && ack.start < ack.end) {
+            /* The client's next packet is to come here. */
+            ack.end = ack.start + 1;
+        }
     }
 
     /* There is one set of policies for both.  An old window gives way. */
@@ -251,6 +276,10 @@ void
 entries_gone(struct mirror_conn *c, enum mirror_dir dir)
 {
     c->entries[dir] = (struct mirror_entry) { .mode = MIRROR_LOOK };
+    if (dir == MIRROR_TO_SERVER) {
+        c->hold_since = 0;
+        c->hold_works = false;
+    }
 }
 
 void

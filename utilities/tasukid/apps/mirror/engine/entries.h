@@ -23,9 +23,14 @@ void entries_seen(struct mirror_conn *, enum mirror_dir,
 
 /* While a response goes by, the next request is held, as it tells where the
  * response ends.  If the response is open, and not all packets are held
- * anyway, the request may be on its way past the switch before that is in
- * effect.  So an open response is skipped only after that time, in ms. */
+ * anyway, the request may be past the switch before that is in effect, and
+ * have been lost on its way here.  So an open response is skipped only after
+ * that time, in ms, and once the client's next packet then came here because
+ * it was held, and says that nothing is missing before it. */
 #define ENTRY_HOLD_MS 100
+
+/* Returns true if a response that is open must not be skipped yet. */
+bool entries_too_early(const struct mirror_conn *);
 
 /* Sets those entries of a TCP connection that are not as they should be. */
 void entries_update(struct mirror_conn *);

@@ -269,7 +269,7 @@ judge(struct mirror_conn *c, enum mirror_dir dir,
     int64_t start = tcp_stream_offset(s, p->seq);
     uint32_t skippers = 0;
 
-    if (!(p->flags & (TCP_FIN | TCP_URG))) {
+    if (!(p->flags & (TCP_FIN | TCP_URG)) && !entries_too_early(c)) {
         skippers = (p->len ? skip_judge(s, start, start + p->len)
                     : skip_judge_ack(other, tcp_stream_offset(other, p->ack)));
     }
