@@ -471,6 +471,8 @@ finish_overtaken(size_t left, size_t skipped)
 static void
 overtaken(void **state)
 {
+    static char end[10009];
+
     (void) state;
     for (int holds = 0; holds < 2; holds++) {
         /* All that follows is still to come. */
@@ -489,6 +491,15 @@ overtaken(void **state)
         assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 9000), !holds);
         assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 1000), 1);
         finish_overtaken(0, 399000 + 8999 - 9000 * !holds);
+
+        /* The same, and the next head begins in the same segment. */
+        overtake(holds, true, BODY(400000), 390000);
+        memcpy(end + 10000, BODY(9000), 9);
+        assert_int_equal(peer_send(MIRROR_TO_CLIENT, TCP_ACK, end, 10009), 1);
+        assert_int_equal(peer_say(MIRROR_TO_CLIENT, BODY(9000) + 9), 1);
+        assert_int_equal(peer_noise(MIRROR_TO_CLIENT, 8999), 0);
+        assert_conn("http", NULL);
+        fake_stop();
     }
 }
 

@@ -201,8 +201,19 @@ read_payload(struct mirror_conn *c, enum mirror_dir dir,
              const struct mirror_packet *p)
 {
     struct tcp_stream *s = &c->streams[dir];
+    int64_t start = tcp_stream_offset(s, p->seq);
 
-    if (tcp_stream_offset(s, p->seq) + (int64_t) p->len > s->pos) {
+    if (s->reading == READ_DOUBT && start > s->pos) {
+        /* It may be too far ahead to be held while there is a doubt. */
+        enum progress progress;
+
+        s->seen = MAX(s->seen, start + (int64_t) p->len);
+        progress = reader_run(c);
+        if (progress != PROGRESS_NONE) {
+            return progress;
+        }
+    }
+    if (start + (int64_t) p->len > s->pos) {
         if (dir == MIRROR_TO_SERVER) {
             enum progress progress = http_from_client(c, s->ack);
 
