@@ -99,6 +99,13 @@ config_for_each_change(const struct ovsdb_idl_table_class *table OVS_UNUSED,
 {
 }
 
+const struct ovsdb_idl_row *
+config_find_row(const struct ovsdb_idl_table_class *table OVS_UNUSED,
+                const struct uuid *uuid OVS_UNUSED)
+{
+    return NULL;
+}
+
 /* One service with a server of each kind and a rule. */
 static void
 make_config(void)
