@@ -377,6 +377,7 @@ test_up_and_down(void **state OVS_UNUSED)
     assert_int_equal(f.has.n_sas + f.has.n_policies, 0);
     down(t, &f);
     assert_int_equal(f.n, 0);
+    sa_set_destroy(&f.has);
     free(keys);
     tunnel_destroy(t);
 }
